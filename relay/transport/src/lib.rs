@@ -1,0 +1,1 @@
+//! What node and relay share outside the core.

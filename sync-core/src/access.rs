@@ -1,0 +1,1 @@
+//! Who may read and write: scopes, grants, consent and the one decision.

@@ -1,0 +1,1 @@
+//! What is written: records, volumes and care notes.

@@ -1,0 +1,1 @@
+//! Who a device is: keys, certificates and the roster that holds them.

@@ -1,0 +1,1 @@
+//! Who can read: scope keys, pair channels and key bundles.

@@ -1,0 +1,20 @@
+//! The pure core of Azalea: everything on a record's way that is not IO.
+//!
+//! Time and randomness are arguments, IO is an effect whose result can fail. Every engine reads the same way:
+//! one `handle`, then drain `poll`, then ask `wake_at`.
+//!
+//! The rooms, in the order in which a record meets them: [`id`] names things, [`wire`] turns bytes into types,
+//! [`identity`] says who somebody is, [`access`] who may read and write, [`keys`] who can, [`document`] what
+//! is written, [`envelope`] how it is sealed and proven, [`storage`] where it is kept, [`sync`] how it
+//! travels, and [`replica`] puts them together for one facility's device.
+
+pub mod access;
+pub mod document;
+pub mod envelope;
+pub mod id;
+pub mod identity;
+pub mod keys;
+pub mod replica;
+pub mod storage;
+pub mod sync;
+pub mod wire;

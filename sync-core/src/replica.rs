@@ -1,0 +1,1 @@
+//! One facility device: the engine around all other rooms.

@@ -1,0 +1,1 @@
+//! Where things are kept: one trait, an atomic batch.

@@ -1,0 +1,1 @@
+//! How envelopes travel: messages, sessions, head statements.
