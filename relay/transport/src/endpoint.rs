@@ -1,0 +1,276 @@
+//! QUIC whose two ends are named by their Ed25519 device keys (RFC 7250 raw public keys, TLS 1.3 only).
+//!
+//! There are no names and no certificates in the handshake: whoever finishes it holds the key it showed. Whether
+//! that key may do anything is for the roster to say, after the handshake. Keys cross this border as 32 plain
+//! bytes (`SigningKeypair::seed`, `PublicKey::as_bytes`), so that the transport needs nothing else from the core.
+
+mod identity;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{IdleTimeout, TransportConfig, VarInt};
+use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
+use rustls::pki_types::CertificateDer;
+use rustls::server::AlwaysResolvesServerRawPublicKeys;
+
+use identity::Presented;
+use verify::{AnyClient, ExpectedServer};
+
+/// The protocol that both ends must speak; a later one gets another name and may be offered beside it.
+pub const ALPN: &[u8] = b"azalea/1";
+/// A connection on which nothing arrives for this long is gone.
+pub const IDLE_MS_MAX: u32 = 30_000;
+/// How often an end that has nothing to say shows that it is there.
+pub const KEEP_ALIVE_MS: u64 = 10_000;
+
+/// Bytes of one stream that the other end may send before we have read them.
+const STREAM_BYTES_MAX: u32 = 2 << 20;
+/// Bytes of one connection that the other end may send before we have read them.
+const CONNECTION_BYTES_MAX: u32 = 4 << 20;
+/// Bytes that we keep for sending again until they are acknowledged.
+const SEND_BYTES_MAX: u64 = 4 << 20;
+/// Streams that the other end may have open at once.
+const STREAMS_MAX: u32 = 16;
+/// Handshakes that wait to be accepted.
+const INCOMING_MAX: usize = 1_024;
+/// Servers whose configuration (and session tickets) a client keeps.
+const SERVERS_MAX: usize = 64;
+/// What the handshake calls every server; the key is the identity, so the name says nothing.
+const SERVER_NAME: &str = "azalea";
+
+/// Why an endpoint could not be made or a connection did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// The address could not be bound. Usual cause: another process has the port.
+    #[error("cannot listen on {addr}: {source}")]
+    Bind {
+        /// The address that was asked for.
+        addr: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The key or the TLS settings were not accepted. A fault of this program.
+    #[error("TLS cannot be set up: {0}")]
+    Setup(String),
+    /// The address cannot be connected to. Usual cause: port 0 or an address family that the endpoint lacks.
+    #[error("cannot connect: {0}")]
+    Connect(#[from] quinn::ConnectError),
+    /// The handshake failed. Usual causes: no line, a closed port, or a server with another key than expected.
+    #[error("connection failed: {0}")]
+    Connection(#[from] quinn::ConnectionError),
+    /// The peer finished the handshake without an Ed25519 key. Cannot happen with the verifiers used here.
+    #[error("the peer showed no Ed25519 key")]
+    NoKey,
+}
+
+/// One UDP socket with this device's key; connects to others, and accepts connections when made by [`Endpoint::server`].
+#[derive(Clone)]
+pub struct Endpoint {
+    quic: quinn::Endpoint,
+    presented: Arc<Presented>,
+    /// One configuration per server key: a session ticket of one server is never shown to another.
+    servers: Arc<Mutex<BTreeMap<[u8; 32], quinn::ClientConfig>>>,
+}
+
+/// A connection whose other end has proven to hold the key `key`.
+#[derive(Clone)]
+pub struct Peer {
+    /// The other end's Ed25519 public key.
+    pub key: [u8; 32],
+    /// The connection; closing it and opening streams is the holder's business.
+    pub connection: quinn::Connection,
+}
+
+/// Somebody who wants to connect; nothing has been checked yet.
+pub struct Incoming(quinn::Incoming);
+
+impl Endpoint {
+    /// An endpoint that accepts and makes connections, with the device key grown from `seed`.
+    pub fn server(addr: SocketAddr, seed: &[u8; 32]) -> Result<Self, EndpointError> {
+        let presented = Arc::new(Presented::from_seed(seed)?);
+        let config = server_config(&presented)?;
+        let quic = quinn::Endpoint::server(config, addr)
+            .map_err(|source| EndpointError::Bind { addr, source })?;
+        Ok(Self { quic, presented, servers: Arc::default() })
+    }
+
+    /// An endpoint that only makes connections, on a port that the system picks.
+    pub fn client(seed: &[u8; 32]) -> Result<Self, EndpointError> {
+        let presented = Arc::new(Presented::from_seed(seed)?);
+        let dual = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0));
+        let plain = SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, 0));
+        let quic = quinn::Endpoint::client(dual)
+            .or_else(|_| quinn::Endpoint::client(plain))
+            .map_err(|source| EndpointError::Bind { addr: plain, source })?;
+        Ok(Self { quic, presented, servers: Arc::default() })
+    }
+
+    /// This end's public key.
+    pub fn key(&self) -> [u8; 32] {
+        self.presented.public
+    }
+
+    /// Where the endpoint listens; useful after binding port 0.
+    pub fn local_addr(&self) -> Result<SocketAddr, EndpointError> {
+        self.quic
+            .local_addr()
+            .map_err(|source| EndpointError::Bind { addr: ([0, 0, 0, 0], 0).into(), source })
+    }
+
+    /// Connects to the server at `addr`, which must prove to hold `expected`.
+    pub async fn connect(
+        &self,
+        addr: SocketAddr,
+        expected: &[u8; 32],
+    ) -> Result<Peer, EndpointError> {
+        let config = self.client_config(expected)?;
+        let connection = self.quic.connect_with(config, addr, SERVER_NAME)?.await?;
+        let peer = Peer::of(connection)?;
+        // The verifier has checked this; said once more because everything after relies on it.
+        if peer.key != *expected {
+            return Err(EndpointError::NoKey);
+        }
+        Ok(peer)
+    }
+
+    /// The next caller; `None` after [`Endpoint::close`].
+    pub async fn accept(&self) -> Option<Incoming> {
+        self.quic.accept().await.map(Incoming)
+    }
+
+    /// Ends every connection with `reason` and accepts no more.
+    pub fn close(&self, reason: &str) {
+        self.quic.close(VarInt::from_u32(0), reason.as_bytes());
+    }
+
+    /// Waits until the peers have been told about the end; at most a few round trips.
+    pub async fn wait_idle(&self) {
+        self.quic.wait_idle().await;
+    }
+
+    /// Connections that are open or opening.
+    pub fn open_connections(&self) -> usize {
+        self.quic.open_connections()
+    }
+
+    fn client_config(&self, expected: &[u8; 32]) -> Result<quinn::ClientConfig, EndpointError> {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = servers.get(expected) {
+            return Ok(config.clone());
+        }
+        if servers.len() >= SERVERS_MAX {
+            servers.pop_first();
+        }
+        let config = client_config(&self.presented, expected)?;
+        servers.insert(*expected, config.clone());
+        Ok(config)
+    }
+}
+
+impl Incoming {
+    /// Where the caller says that it is.
+    pub fn remote_address(&self) -> SocketAddr {
+        self.0.remote_address()
+    }
+
+    /// Whether the caller has shown that it receives at its address.
+    pub fn is_validated(&self) -> bool {
+        self.0.remote_address_validated()
+    }
+
+    /// Asks the caller to show that it receives at its address before any work is done for it.
+    pub fn retry(self) {
+        if let Err(error) = self.0.retry() {
+            error.into_incoming().refuse();
+        }
+    }
+
+    /// Sends the caller away.
+    pub fn refuse(self) {
+        self.0.refuse();
+    }
+
+    /// Finishes the handshake; afterwards the caller's key is known.
+    pub async fn establish(self) -> Result<Peer, EndpointError> {
+        Peer::of(self.0.await?)
+    }
+}
+
+impl Peer {
+    fn of(connection: quinn::Connection) -> Result<Self, EndpointError> {
+        let shown = connection.peer_identity().ok_or(EndpointError::NoKey)?;
+        let shown =
+            shown.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| EndpointError::NoKey)?;
+        let key =
+            shown.first().and_then(|spki| identity::key_of(spki)).ok_or(EndpointError::NoKey)?;
+        Ok(Self { key, connection })
+    }
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn setup(error: impl std::fmt::Display) -> EndpointError {
+    EndpointError::Setup(error.to_string())
+}
+
+fn server_config(presented: &Presented) -> Result<quinn::ServerConfig, EndpointError> {
+    let provider = provider();
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(setup)?
+        .with_client_cert_verifier(Arc::new(AnyClient::new(&provider)))
+        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(
+            presented.certified.clone(),
+        )));
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    let crypto = QuicServerConfig::try_from(tls).map_err(setup)?;
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    config.transport_config(transport()).max_incoming(INCOMING_MAX);
+    Ok(config)
+}
+
+fn client_config(
+    presented: &Presented,
+    expected: &[u8; 32],
+) -> Result<quinn::ClientConfig, EndpointError> {
+    let provider = provider();
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(setup)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(ExpectedServer::new(&provider, *expected)))
+        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
+            presented.certified.clone(),
+        )));
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    // One server per configuration, so one name: a ticket can only return to the key that issued it.
+    tls.resumption = Resumption::in_memory_sessions(1);
+    let crypto = QuicClientConfig::try_from(tls).map_err(setup)?;
+    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+    config.transport_config(transport());
+    Ok(config)
+}
+
+fn transport() -> Arc<TransportConfig> {
+    let mut config = TransportConfig::default();
+    config
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS_MAX))))
+        .keep_alive_interval(Some(Duration::from_millis(KEEP_ALIVE_MS)))
+        .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_MAX))
+        .max_concurrent_uni_streams(VarInt::from_u32(STREAMS_MAX))
+        .stream_receive_window(VarInt::from_u32(STREAM_BYTES_MAX))
+        .receive_window(VarInt::from_u32(CONNECTION_BYTES_MAX))
+        .send_window(SEND_BYTES_MAX)
+        .datagram_receive_buffer_size(None);
+    Arc::new(config)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Two endpoints on loopback.
+
+use super::*;
+
+fn loopback() -> SocketAddr {
+    ([127, 0, 0, 1], 0).into()
+}
+
+async fn meet(server: &Endpoint, client: &Endpoint) -> (Peer, Peer) {
+    let addr = server.local_addr().unwrap();
+    let expected = server.key();
+    let accepted = async { server.accept().await.unwrap().establish().await.unwrap() };
+    let (there, here) = tokio::join!(client.connect(addr, &expected), accepted);
+    (there.unwrap(), here)
+}
+
+#[tokio::test]
+async fn both_ends_learn_the_other_ends_device_key_also_when_a_session_resumes() {
+    let server = Endpoint::server(loopback(), &[1; 32]).unwrap();
+    let client = Endpoint::client(&[2; 32]).unwrap();
+    for _ in 0..3 {
+        let (there, here) = meet(&server, &client).await;
+        assert_eq!(there.key, server.key());
+        assert_eq!(here.key, client.key());
+        // A round trip, so that the session ticket has arrived before the line goes away.
+        let (mut send, mut receive) = there.connection.open_bi().await.unwrap();
+        send.write_all(b"?").await.unwrap();
+        let (mut answer, mut asked) = here.connection.accept_bi().await.unwrap();
+        let mut byte = [0];
+        asked.read_exact(&mut byte).await.unwrap();
+        answer.write_all(b"!").await.unwrap();
+        receive.read_exact(&mut byte).await.unwrap();
+        assert_eq!(byte, *b"!");
+        there.connection.close(VarInt::from_u32(0), b"");
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_another_key_than_expected_is_refused() {
+    let server = Endpoint::server(loopback(), &[1; 32]).unwrap();
+    let client = Endpoint::client(&[2; 32]).unwrap();
+    let addr = server.local_addr().unwrap();
+    let accepted = async { server.accept().await.unwrap().establish().await };
+    let (there, here) = tokio::join!(client.connect(addr, &[9; 32]), accepted);
+    assert!(matches!(there, Err(EndpointError::Connection(_))));
+    assert!(here.is_err());
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let server = Endpoint::server(loopback(), &[1; 32]).unwrap();
+    let addr = server.local_addr().unwrap();
+    let second = Endpoint::server(addr, &[1; 32]).err().unwrap();
+    assert!(second.to_string().contains(&addr.to_string()), "{second}");
+}
+
+#[test]
+fn only_a_plain_ed25519_key_is_a_key() {
+    let presented = Presented::from_seed(&[7; 32]).unwrap();
+    let spki = presented.certified.cert[0].to_vec();
+    assert_eq!(identity::key_of(&spki), Some(presented.public));
+    assert_eq!(identity::key_of(&spki[1..]), None);
+    assert_eq!(identity::key_of(&[&spki[..], &[0]].concat()), None);
+}
