@@ -9,7 +9,7 @@ pub(crate) mod sim;
 /// A file as the encrypted store sees it: positions and lengths are physical bytes.
 pub trait Disk: Send + Sync + 'static {
     /// Length in bytes.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
     /// Fills `out` from `offset`; an error where the file ends before that.
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
     /// Writes all of `bytes` at `offset`.
@@ -21,7 +21,7 @@ pub trait Disk: Send + Sync + 'static {
 }
 
 impl Disk for File {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
 

@@ -180,7 +180,7 @@ impl<D: Disk> EncryptedFile<D> {
     pub fn open(disk: D, file: &Path, key: &StoreKey) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { file: file.to_owned(), source };
         let damaged = |part| OpenError::Damaged { file: file.to_owned(), part };
-        let found = disk.len().map_err(io)?;
+        let found = disk.size().map_err(io)?;
         let truncated = |expected| OpenError::Truncated { file: file.to_owned(), expected, found };
         let mut start = [0; HEAD];
         if found < HEAD as u64 {

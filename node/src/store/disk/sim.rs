@@ -73,7 +73,7 @@ impl SimDisk {
 }
 
 impl Disk for SimDisk {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.state(|state| state.current.len() as u64))
     }
 
