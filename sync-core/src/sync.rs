@@ -1,1 +1,4 @@
-//! How envelopes travel: messages, sessions, head statements.
+//! How envelopes travel: the messages of a session, and head statements.
+
+pub mod heads;
+pub mod message;

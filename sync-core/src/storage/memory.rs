@@ -1,0 +1,70 @@
+//! A store in memory: for tests and the simulation, where its contents are what a disk would hold.
+
+use std::collections::BTreeMap;
+
+use super::{Batch, Order, Range, Read, StorageError, Store, Table};
+
+/// Tables as ordered maps. Durable in the sense of the contract: a commit is whole or absent.
+#[derive(Default, Clone)]
+pub struct Memory {
+    tables: BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>,
+}
+
+impl Memory {
+    /// A store without rows.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Read for Memory {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(self.tables.get(&table).and_then(|rows| rows.get(key)).cloned())
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        order: Order,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StorageError> {
+        let Some(rows) = self.tables.get(&table) else { return Ok(()) };
+        if range.to.as_ref().is_some_and(|to| *to <= range.from) {
+            return Ok(());
+        }
+        let rows = match &range.to {
+            Some(to) => rows.range(range.from.clone()..to.clone()),
+            None => rows.range(range.from.clone()..),
+        };
+        let mut visit = |(key, value): (&Vec<u8>, &Vec<u8>)| visit(key, value);
+        match order {
+            Order::Ascending => rows.into_iter().all(&mut visit),
+            Order::Descending => rows.into_iter().rev().all(&mut visit),
+        };
+        Ok(())
+    }
+}
+
+impl Store for Memory {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StorageError> {
+        for change in batch.changes() {
+            let rows = self.tables.entry(change.table).or_default();
+            match &change.value {
+                Some(value) => rows.insert(change.key.clone(), value.clone()),
+                None => rows.remove(&change.key),
+            };
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_keeps_the_contract() {
+        crate::storage::contract::check_all(&mut || Box::new(Memory::new()));
+    }
+}

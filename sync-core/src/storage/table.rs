@@ -1,0 +1,56 @@
+//! The tables by name; `docs/STORAGE.md` gives key, value and the scan that each serves.
+
+/// A table: ordered byte keys, byte values. Binaries define tables of their own beside these.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Table(&'static str);
+
+impl Table {
+    /// Names a table; names are part of the file format.
+    pub const fn named(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+/// Single values by name: the cursor, counters.
+pub const META: Table = Table::named("meta");
+/// Certificates by digest, loaded whole at start.
+pub const CERTIFICATE: Table = Table::named("certificate");
+/// Scope id → the scope's row: number, access, descriptor.
+pub const SCOPE: Table = Table::named("scope");
+/// (scope number, epoch) → content key.
+pub const KEY: Table = Table::named("key");
+/// Position → envelope: the log, append-only.
+pub const LOG: Table = Table::named("log");
+/// (scope number, author, sequence) → position and envelope id.
+pub const CHAIN: Table = Table::named("chain");
+/// (scope number, author) → the last sequence held without a gap, and its envelope id.
+pub const VECTOR: Table = Table::named("vector");
+/// (scope number, record key, version) → where the version stands.
+pub const RECORD: Table = Table::named("record");
+/// (scope number, document) → the merged document.
+pub const DOCUMENT: Table = Table::named("document");
+/// Position → nothing: our envelopes that the relay has not acknowledged.
+pub const OUTBOX: Table = Table::named("outbox");
+/// Position → why the envelope there is not applied yet.
+pub const WAITING: Table = Table::named("waiting");
+/// Position → why the envelope there is kept apart for a person to review.
+pub const QUARANTINE: Table = Table::named("quarantine");
+/// Publisher device → its newest head statement and the time to which we are complete.
+pub const STATEMENT: Table = Table::named("statement");
+/// (recipient device, scope number) → the newest epoch that was given to it.
+pub const GIVEN: Table = Table::named("given");
+/// Local patient id → the network's patients and our own scopes.
+pub const LOCAL: Table = Table::named("local");
+/// Sequence → access-log entry.
+pub const LEDGER: Table = Table::named("ledger");
+
+/// All tables of the core.
+pub const CORE: [Table; 16] = [
+    META, CERTIFICATE, SCOPE, KEY, LOG, CHAIN, VECTOR, RECORD, DOCUMENT, OUTBOX, WAITING, QUARANTINE,
+    STATEMENT, GIVEN, LOCAL, LEDGER,
+];

@@ -1,0 +1,404 @@
+//! The messages of a session, one per frame; the layout is in `docs/WIRE.md`.
+//!
+//! A session between a node and its relay: the node says `Hello` with its cursor, the relay answers
+//! `Welcome`, then both sides send: the node `Push` and `Seen`, the relay `Taken` and `Feed`. Every
+//! acknowledgement is sent after the disk has what it acknowledges.
+
+use crate::id::{DeviceId, EnvelopeId, NetworkId, RelayEpoch, Timestamp};
+use crate::identity::{Certificate, PublicKey};
+use crate::wire::{Limit, Reader, Wire, WireError, Writer, limits};
+
+use super::heads::HeadStatement;
+
+/// The session format that this program speaks.
+pub const VERSION: u8 = 1;
+
+/// A place in a recipient's feed, bound to one life of the relay's store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The relay's epoch in which the position counts.
+    pub epoch: RelayEpoch,
+    /// The last position that is durably held.
+    pub position: u64,
+}
+
+/// One message; a frame holds exactly one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// Node → relay, first.
+    Hello(Hello),
+    /// Relay → node, the answer to `Hello`.
+    Welcome(Welcome),
+    /// Node → relay: envelopes to keep and forward, in the order of each author's chain.
+    Push(Vec<Bytes>),
+    /// Relay → node: what became of pushed envelopes; sent after the relay's disk has those stored.
+    Taken {
+        /// Stored, or known already.
+        stored: Vec<EnvelopeId>,
+        /// Not stored, each with its cause.
+        refused: Vec<Refusal>,
+    },
+    /// Relay → node: the next items of the recipient's feed, ascending.
+    Feed {
+        /// The items.
+        items: Vec<FeedItem>,
+        /// The feed's newest position when this was sent; the node has caught up once it holds that.
+        end: u64,
+    },
+    /// Node → relay: everything up to here is durably held.
+    Seen {
+        /// The position.
+        position: u64,
+    },
+    /// Node → relay: a statement of ours; relay → node: the newest statement of a publisher for us.
+    Head(HeadStatement),
+    /// Joining node → relay: asks for admission with a one-time code.
+    Enrol(Enrol),
+    /// Relay → joining node: a nonce sealed to the new device; whoever opens it holds the agreement key.
+    Challenge {
+        /// The HPKE encapsulation.
+        enc: Vec<u8>,
+        /// The nonce, sealed under the encapsulated key.
+        sealed: Vec<u8>,
+    },
+    /// Joining node → relay: the opened nonce.
+    Prove {
+        /// The nonce.
+        nonce: [u8; 32],
+    },
+    /// Relay → joining node: admitted; the certificates that the new device starts from, root first.
+    Enrolled {
+        /// Root, registrars, policy, the facility's and the device's own.
+        certificates: Vec<Certificate>,
+    },
+    /// Either way, last: why the session ends.
+    Goodbye(Goodbye),
+}
+
+/// An envelope's bytes inside a message, not verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bytes({})", self.0.len())
+    }
+}
+
+/// How a node begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// The node's network.
+    pub network: NetworkId,
+    /// The node's device; its key is the one that the connection was authenticated with.
+    pub device: DeviceId,
+    /// How far it holds its feed; `None` for a store that starts anew.
+    pub cursor: Option<Cursor>,
+    /// Whether its own envelopes are wanted too: a store that is rebuilt learns from them what it wrote.
+    pub want_own: bool,
+    /// The node's clock, so that both sides can warn of a wrong one.
+    pub at: Timestamp,
+}
+
+/// How a relay answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Welcome {
+    /// This life of the relay's store.
+    pub epoch: RelayEpoch,
+    /// The position after which the feed continues: the cursor's, or 0 where the cursor is not of this epoch.
+    pub position: u64,
+    /// The feed's newest position.
+    pub end: u64,
+    /// The relay's clock.
+    pub at: Timestamp,
+}
+
+/// One item of a feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedItem {
+    /// Its position in this recipient's feed.
+    pub position: u64,
+    /// The envelope.
+    pub envelope: Bytes,
+}
+
+/// An envelope that the relay did not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which one.
+    pub id: EnvelopeId,
+    /// Why.
+    pub cause: RefusalCause,
+}
+
+/// Why an envelope was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalCause {
+    /// Not an envelope, or its signature or body hash is wrong.
+    Invalid,
+    /// The author is not a valid device of this network at this time.
+    Author,
+    /// The author may not write there.
+    Right,
+    /// Written after the author's right ended.
+    Late,
+    /// An earlier envelope of the author is missing; `expected` is the sequence number to resend from.
+    Gap {
+        /// The sequence number that the relay wants next.
+        expected: u64,
+    },
+    /// Another envelope has this place in the author's chain.
+    Fork,
+    /// The relay could not store it now (full disk, quota): keep it and try again later.
+    Busy,
+}
+
+/// What a joining device asks with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrol {
+    /// The code's secret.
+    pub secret: [u8; 16],
+    /// The new facility's key.
+    pub facility: PublicKey,
+    /// The facility's certificate for its device.
+    pub device: Certificate,
+}
+
+/// Why a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goodbye {
+    /// The other side speaks another version.
+    Version {
+        /// The version spoken here.
+        ours: u8,
+    },
+    /// The device is not of this network, expired or revoked.
+    NotAdmitted,
+    /// The code is unknown, used up or expired.
+    Code,
+    /// The new device could not open what was sealed to it.
+    Proof,
+    /// A message that does not belong here.
+    Protocol,
+    /// Too much at once, or the store has no room: come back later.
+    Busy {
+        /// Milliseconds to wait.
+        retry_after_ms: u32,
+    },
+    /// The other side is shutting down.
+    Closing,
+}
+
+/// Certificates in one `Enrolled`.
+const CERTIFICATES: Limit = Limit { name: "certificates_max", max: 4_096 };
+/// An encapsulated key or a sealed nonce, in bytes.
+const CHALLENGE: Limit = Limit { name: "challenge_bytes_max", max: 4_096 };
+
+impl Wire for Message {
+    fn write(&self, writer: &mut Writer) {
+        writer.u8(VERSION);
+        match self {
+            Self::Hello(hello) => {
+                writer.u8(0);
+                hello.network.write(writer);
+                hello.device.write(writer);
+                writer.option(&hello.cursor);
+                writer.bool(hello.want_own);
+                hello.at.write(writer);
+            }
+            Self::Welcome(welcome) => {
+                writer.u8(1);
+                welcome.epoch.write(writer);
+                writer.u64(welcome.position);
+                writer.u64(welcome.end);
+                welcome.at.write(writer);
+            }
+            Self::Push(envelopes) => {
+                writer.u8(2);
+                writer.list(envelopes);
+            }
+            Self::Taken { stored, refused } => {
+                writer.u8(3);
+                writer.list(stored);
+                writer.list(refused);
+            }
+            Self::Feed { items, end } => {
+                writer.u8(4);
+                writer.list(items);
+                writer.u64(*end);
+            }
+            Self::Seen { position } => {
+                writer.u8(5);
+                writer.u64(*position);
+            }
+            Self::Head(statement) => {
+                writer.u8(6);
+                statement.write(writer);
+            }
+            Self::Enrol(enrol) => {
+                writer.u8(7);
+                writer.raw(&enrol.secret);
+                enrol.facility.write(writer);
+                enrol.device.write(writer);
+            }
+            Self::Challenge { enc, sealed } => {
+                writer.u8(8);
+                writer.bytes(enc);
+                writer.bytes(sealed);
+            }
+            Self::Prove { nonce } => {
+                writer.u8(9);
+                writer.raw(nonce);
+            }
+            Self::Enrolled { certificates } => {
+                writer.u8(10);
+                writer.list(certificates);
+            }
+            Self::Goodbye(goodbye) => {
+                writer.u8(11);
+                goodbye.write(writer);
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let version = reader.u8("message version")?;
+        if version != VERSION {
+            return Err(WireError::Version { field: "message", found: version, known: VERSION });
+        }
+        Ok(match reader.u8("message kind")? {
+            0 => Self::Hello(Hello {
+                network: NetworkId::read(reader)?,
+                device: DeviceId::read(reader)?,
+                cursor: reader.option("cursor")?,
+                want_own: reader.bool("want own")?,
+                at: Timestamp::read(reader)?,
+            }),
+            1 => Self::Welcome(Welcome {
+                epoch: RelayEpoch::read(reader)?,
+                position: reader.u64("position")?,
+                end: reader.u64("end")?,
+                at: Timestamp::read(reader)?,
+            }),
+            2 => Self::Push(reader.list(limits::ENVELOPES)?),
+            3 => Self::Taken {
+                stored: reader.list(limits::ENVELOPES)?,
+                refused: reader.list(limits::ENVELOPES)?,
+            },
+            4 => Self::Feed { items: reader.list(limits::ENVELOPES)?, end: reader.u64("end")? },
+            5 => Self::Seen { position: reader.u64("position")? },
+            6 => Self::Head(HeadStatement::read(reader)?),
+            7 => Self::Enrol(Enrol {
+                secret: reader.array("secret")?,
+                facility: PublicKey::read(reader)?,
+                device: Certificate::read(reader)?,
+            }),
+            8 => Self::Challenge {
+                enc: reader.bytes(CHALLENGE)?.to_vec(),
+                sealed: reader.bytes(CHALLENGE)?.to_vec(),
+            },
+            9 => Self::Prove { nonce: reader.array("nonce")? },
+            10 => Self::Enrolled { certificates: reader.list(CERTIFICATES)? },
+            11 => Self::Goodbye(Goodbye::read(reader)?),
+            _ => return Err(WireError::Invalid { field: "message kind" }),
+        })
+    }
+}
+
+impl Wire for Bytes {
+    fn write(&self, writer: &mut Writer) {
+        writer.bytes(&self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self(reader.bytes(limits::ENVELOPE)?.to_vec()))
+    }
+}
+
+impl Wire for Cursor {
+    fn write(&self, writer: &mut Writer) {
+        self.epoch.write(writer);
+        writer.u64(self.position);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { epoch: RelayEpoch::read(reader)?, position: reader.u64("position")? })
+    }
+}
+
+impl Wire for FeedItem {
+    fn write(&self, writer: &mut Writer) {
+        writer.u64(self.position);
+        self.envelope.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { position: reader.u64("position")?, envelope: Bytes::read(reader)? })
+    }
+}
+
+impl Wire for Refusal {
+    fn write(&self, writer: &mut Writer) {
+        self.id.write(writer);
+        let (code, detail) = match self.cause {
+            RefusalCause::Invalid => (0, 0),
+            RefusalCause::Author => (1, 0),
+            RefusalCause::Right => (2, 0),
+            RefusalCause::Late => (3, 0),
+            RefusalCause::Gap { expected } => (4, expected),
+            RefusalCause::Fork => (5, 0),
+            RefusalCause::Busy => (6, 0),
+        };
+        writer.u8(code);
+        writer.u64(detail);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let id = EnvelopeId::read(reader)?;
+        let code = reader.u8("refusal cause")?;
+        let detail = reader.u64("refusal detail")?;
+        let cause = match (code, detail) {
+            (0, 0) => RefusalCause::Invalid,
+            (1, 0) => RefusalCause::Author,
+            (2, 0) => RefusalCause::Right,
+            (3, 0) => RefusalCause::Late,
+            (4, expected) => RefusalCause::Gap { expected },
+            (5, 0) => RefusalCause::Fork,
+            (6, 0) => RefusalCause::Busy,
+            _ => return Err(WireError::Invalid { field: "refusal cause" }),
+        };
+        Ok(Self { id, cause })
+    }
+}
+
+impl Wire for Goodbye {
+    fn write(&self, writer: &mut Writer) {
+        let (code, detail) = match self {
+            Self::Version { ours } => (0, u32::from(*ours)),
+            Self::NotAdmitted => (1, 0),
+            Self::Code => (2, 0),
+            Self::Proof => (3, 0),
+            Self::Protocol => (4, 0),
+            Self::Busy { retry_after_ms } => (5, *retry_after_ms),
+            Self::Closing => (6, 0),
+        };
+        writer.u8(code);
+        writer.u32(detail);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let invalid = WireError::Invalid { field: "goodbye" };
+        let code = reader.u8("goodbye")?;
+        let detail = reader.u32("goodbye detail")?;
+        Ok(match (code, detail) {
+            (0, ours) => Self::Version { ours: u8::try_from(ours).map_err(|_| invalid)? },
+            (1, 0) => Self::NotAdmitted,
+            (2, 0) => Self::Code,
+            (3, 0) => Self::Proof,
+            (4, 0) => Self::Protocol,
+            (5, retry_after_ms) => Self::Busy { retry_after_ms },
+            (6, 0) => Self::Closing,
+            _ => return Err(invalid),
+        })
+    }
+}
