@@ -51,6 +51,20 @@ pub const LEDGER: Table = Table::named("ledger");
 
 /// All tables of the core.
 pub const CORE: [Table; 16] = [
-    META, CERTIFICATE, SCOPE, KEY, LOG, CHAIN, VECTOR, RECORD, DOCUMENT, OUTBOX, WAITING, QUARANTINE,
-    STATEMENT, GIVEN, LOCAL, LEDGER,
+    META,
+    CERTIFICATE,
+    SCOPE,
+    KEY,
+    LOG,
+    CHAIN,
+    VECTOR,
+    RECORD,
+    DOCUMENT,
+    OUTBOX,
+    WAITING,
+    QUARANTINE,
+    STATEMENT,
+    GIVEN,
+    LOCAL,
+    LEDGER,
 ];
