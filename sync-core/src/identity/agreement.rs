@@ -1,0 +1,102 @@
+//! X-Wing keys (ML-KEM-768 with X25519): how others reach a device in secret.
+//!
+//! Hybrid and post-quantum, because a relay's disk is worth copying today to be read in twenty years. The
+//! exchange itself lives in `keys`; this file only makes, stores and prints the keys.
+
+use hpke::kem::XWing;
+use hpke::{Deserializable, Kem, Serializable};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::wire::{Reader, Wire, WireError, Writer};
+
+/// A device's secret agreement key with its public half. Wiped on drop; prints only its public half.
+#[derive(Clone)]
+pub struct AgreementKeypair {
+    secret: <XWing as Kem>::PrivateKey,
+    public: AgreementPublic,
+}
+
+impl AgreementKeypair {
+    /// Draws a new key.
+    pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(seed.as_mut());
+        Self::from_seed(*seed)
+    }
+
+    /// The key of a stored seed. An X-Wing secret key is its seed.
+    pub fn from_seed(seed: [u8; 32]) -> Self {
+        let seed = Zeroizing::new(seed);
+        let secret = <XWing as Kem>::PrivateKey::from_bytes(seed.as_ref())
+            .expect("any 32 bytes are an X-Wing secret key");
+        let mut public = Box::new([0; AgreementPublic::LEN]);
+        XWing::sk_to_pk(&secret).write_exact(public.as_mut());
+        Self { secret, public: AgreementPublic(public) }
+    }
+
+    /// The 32 secret bytes from which the key can be made again.
+    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
+        let mut seed = Zeroizing::new([0; 32]);
+        self.secret.write_exact(seed.as_mut());
+        seed
+    }
+
+    /// The public half.
+    pub fn public(&self) -> &AgreementPublic {
+        &self.public
+    }
+
+    /// The key as hpke takes it.
+    pub(crate) fn hpke(&self) -> &<XWing as Kem>::PrivateKey {
+        &self.secret
+    }
+}
+
+impl std::fmt::Debug for AgreementKeypair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AgreementKeypair({:?})", self.public)
+    }
+}
+
+/// A public X-Wing key that has been checked to be well formed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AgreementPublic(Box<[u8; AgreementPublic::LEN]>);
+
+impl AgreementPublic {
+    /// Length in bytes: 1184 for ML-KEM-768, then 32 for X25519.
+    pub const LEN: usize = 1216;
+
+    /// The key's bytes.
+    pub fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+
+    /// The key as hpke takes it.
+    pub(crate) fn hpke(&self) -> <XWing as Kem>::PublicKey {
+        <XWing as Kem>::PublicKey::from_bytes(self.0.as_ref())
+            .expect("checked when it was read, or made here from a secret key")
+    }
+}
+
+impl std::fmt::Debug for AgreementPublic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AgreementPublic:")?;
+        self.0.iter().take(4).try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Wire for AgreementPublic {
+    fn write(&self, writer: &mut Writer) {
+        writer.raw(self.0.as_ref());
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut bytes = Box::new([0; Self::LEN]);
+        bytes.copy_from_slice(reader.raw(Self::LEN, "AgreementPublic")?);
+        // ML-KEM asks that each coefficient is reduced; a key that is not would fail only when first used.
+        <XWing as Kem>::PublicKey::from_bytes(bytes.as_ref())
+            .map_err(|_| WireError::Invalid { field: "AgreementPublic" })?;
+        Ok(Self(bytes))
+    }
+}

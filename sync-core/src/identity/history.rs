@@ -1,0 +1,67 @@
+//! All certificates of one subject, so that a renewal does not undo what was written before it.
+
+use std::collections::BTreeMap;
+
+use super::certificate::Validity;
+use super::signed::{Certified, Signed};
+use crate::id::Timestamp;
+
+/// A certificate that has a beginning; of two, the one that begins later replaces the other from then on.
+pub(super) trait Renewable: Certified {
+    /// When it begins and ends.
+    fn validity(&self) -> Validity;
+}
+
+/// The certificates of one subject in the order in which they begin.
+pub(super) struct History<T> {
+    by_start: BTreeMap<Order, Signed<T>>,
+}
+
+/// Beginning, end, digest: total, so that the result does not hang on the order of arrival.
+type Order = (Timestamp, Timestamp, [u8; 32]);
+
+impl<T: Renewable> History<T> {
+    /// Starts with one certificate.
+    pub(super) fn new(first: Signed<T>) -> Self {
+        Self { by_start: BTreeMap::from([(order(&first), first)]) }
+    }
+
+    /// Whether this very certificate is held.
+    pub(super) fn contains(&self, signed: &Signed<T>) -> bool {
+        self.by_start.contains_key(&order(signed))
+    }
+
+    /// Adds a certificate. Of too many, the newest stay, whichever came first.
+    pub(super) fn insert(&mut self, signed: Signed<T>) {
+        self.by_start.insert(order(&signed), signed);
+        while self.by_start.len() > RENEWALS_MAX {
+            self.by_start.pop_first();
+        }
+    }
+
+    /// The newest certificate.
+    pub(super) fn newest(&self) -> &Signed<T> {
+        self.by_start.last_key_value().expect("a history starts with one certificate").1
+    }
+
+    /// The certificate that governs `at`: the newest that had begun, else the oldest, which had not.
+    pub(super) fn at(&self, at: Timestamp) -> &T {
+        let begun = self.by_start.values().rev().map(Signed::claims);
+        let mut begun = begun.skip_while(|claims| claims.validity().not_before > at);
+        let oldest = || self.by_start.values().next().map(Signed::claims);
+        begun.next().or_else(oldest).expect("a history starts with one certificate")
+    }
+
+    /// All, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Signed<T>> {
+        self.by_start.values()
+    }
+}
+
+fn order<T: Renewable>(signed: &Signed<T>) -> Order {
+    let validity = signed.claims().validity();
+    (validity.not_before, validity.not_after, signed.digest())
+}
+
+/// How many certificates of one subject are kept: a yearly renewal for as long as a chart must be kept, and some.
+const RENEWALS_MAX: usize = 32;

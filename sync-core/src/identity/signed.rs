@@ -1,0 +1,89 @@
+//! A value with the exact bytes that were signed and the signature over them.
+
+use super::keypair::{Domain, PublicKey, Signature, SignatureError, SigningKeypair};
+use crate::wire::{Reader, Wire, WireError, Writer, limits};
+
+/// What can be signed as a certificate. Its kind is signed with it, so that one kind never passes as another.
+pub trait Certified: Wire {
+    /// The byte that names the kind in the binary form.
+    const KIND: u8;
+}
+
+/// A value as its signer wrote it. What it claims has not been verified by reading it: `Roster::admit` does that.
+///
+/// ```text
+/// version u8 │ kind u8 │ length u32 │ body │ signature 64
+/// └──── signed ────────┘            └ signed ┘
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signed<T> {
+    /// Version, kind and body, as signed.
+    message: Vec<u8>,
+    value: T,
+    signature: Signature,
+}
+
+impl<T: Certified> Signed<T> {
+    /// Signs a value. Fails only if the value is one that no reader would take, such as a name over its limit.
+    pub fn sign(value: T, signer: &SigningKeypair) -> Result<Self, WireError> {
+        let body = value.to_bytes();
+        if body.len() > limits::CERTIFICATE.max {
+            let (limit, max) = (limits::CERTIFICATE.name, limits::CERTIFICATE.max);
+            return Err(WireError::TooLong { limit, max, claimed: body.len() });
+        }
+        let value = T::from_bytes(&body)?;
+        let message = message::<T>(&body);
+        let signature = signer.sign(Domain::Certificate, &message);
+        Ok(Self { message, value, signature })
+    }
+
+    /// Checks that the holder of `key` signed this.
+    pub fn verify(&self, key: &PublicKey) -> Result<(), SignatureError> {
+        key.verify(Domain::Certificate, &self.message, &self.signature)
+    }
+
+    /// What the bytes say, whoever signed them.
+    pub fn claims(&self) -> &T {
+        &self.value
+    }
+
+    /// Reads what follows the version and kind bytes.
+    pub(super) fn read_rest(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let body = reader.bytes(limits::CERTIFICATE)?;
+        let value = T::from_bytes(body)?;
+        Ok(Self { message: message::<T>(body), value, signature: Signature::read(reader)? })
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) {
+        let (head, body) = self.message.split_at(2);
+        writer.raw(head);
+        writer.bytes(body);
+        self.signature.write(writer);
+    }
+
+    /// Length in bytes, as it travels.
+    pub(super) fn size(&self) -> usize {
+        self.message.len() + size_of::<u32>() + Signature::LEN
+    }
+
+    /// A digest over all of it. Two signatures over one body differ in it, which keeps the order total.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("azalea certificate digest v1");
+        hasher.update(&self.message);
+        hasher.update(self.signature.as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+}
+
+fn message<T: Certified>(body: &[u8]) -> Vec<u8> {
+    [&[VERSION, T::KIND], body].concat()
+}
+
+impl<T: std::fmt::Debug> std::fmt::Debug for Signed<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Signed").field(&self.value).finish()
+    }
+}
+
+/// The version of every certificate's binary form.
+pub(super) const VERSION: u8 = 1;
