@@ -1,1 +1,14 @@
-//! What is written: records, volumes and care notes.
+//! What is written: records kept byte for byte, and what people write together.
+//!
+//! A chart is a grow-only set of record versions cut into volumes by care year; nothing in it is ever
+//! overwritten, so any order of arrival gives the same chart. Care notes and patient links are Automerge
+//! documents: two edits made apart both survive, and a disagreement stays visible until a person decides.
+//! This room never reads a clock and never draws randomness: actor, time and ids are arguments.
+
+mod name;
+mod record;
+mod volume;
+
+pub use name::DocumentId;
+pub use record::{Content, RecordHeader, RecordKey, RecordVersion, content_digest};
+pub use volume::{Current, Insertion, Volume, heads};

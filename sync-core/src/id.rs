@@ -96,7 +96,7 @@ id!(/// A grant of access: random.
     GrantId, 16);
 id!(/// A patient's consent, which grants rest on: random.
     ConsentId, 16);
-id!(/// One version of a record: the digest of its key, content and parents.
+id!(/// One version of a record: the digest of its whole binary form.
     VersionId, 16);
 id!(/// A care note: random.
     NoteId, 16);

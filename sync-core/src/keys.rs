@@ -1,1 +1,7 @@
-//! Who can read: scope keys, pair channels and key bundles.
+//! Who can read: scope keys, the channel between two devices, and the bundles that travel in it.
+//!
+//! This room makes and carries keys. Who should have one is decided in `access`.
+
+mod scope_key;
+
+pub use scope_key::ScopeKey;

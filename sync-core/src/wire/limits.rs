@@ -23,6 +23,8 @@ pub const RECORDS: Limit = Limit { name: "records_max", max: 8_192 };
 pub const TEXT: Limit = Limit { name: "text_bytes_max", max: 1_024 };
 /// A record's kind or id, in bytes.
 pub const KEY: Limit = Limit { name: "key_bytes_max", max: 512 };
+/// A `fullUrl`, in bytes.
+pub const URL: Limit = Limit { name: "url_bytes_max", max: 2_048 };
 /// Parents of one record version.
 pub const PARENTS: Limit = Limit { name: "parents_max", max: 64 };
 /// One certificate or statement of the registry, in bytes.
