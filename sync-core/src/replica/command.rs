@@ -1,0 +1,225 @@
+//! What people and importers can have done, and what comes of it.
+
+use crate::document::{NoteEdit, RecordHeader, RecordKey};
+use crate::id::{ConsentId, FacilityId, NoteId, PatientId, Timestamp};
+use crate::storage::StorageError;
+
+/// Something to do; finished by `Effect::Done`.
+#[derive(Debug)]
+pub enum Command {
+    /// Take records from files or a hospital's system.
+    Import {
+        /// In the order of the source; a later content of one key replaces an earlier one.
+        records: Vec<ImportRecord>,
+    },
+    /// A patient consents that facilities read our chart and write in the care scope with us.
+    GiveConsent {
+        /// Whose.
+        patient: Who,
+        /// The facilities that the consent names.
+        facilities: Vec<FacilityId>,
+        /// When it ends, if it does.
+        until: Option<Timestamp>,
+        /// Who recorded it.
+        by: Staff,
+    },
+    /// A patient withdraws the consent for some facilities, or for all.
+    WithdrawConsent {
+        /// Whose.
+        patient: Who,
+        /// The facilities; empty for all.
+        facilities: Vec<FacilityId>,
+        /// Who recorded it.
+        by: Staff,
+    },
+    /// One person says that a local patient id and a network patient are one person.
+    ProposeLink {
+        /// Our own patient id.
+        local: String,
+        /// The network's patient.
+        patient: PatientId,
+        /// Who says so.
+        by: Staff,
+    },
+    /// Another person confirms it; only then it counts.
+    ConfirmLink {
+        /// Our own patient id.
+        local: String,
+        /// The network's patient.
+        patient: PatientId,
+        /// Who confirms.
+        by: Staff,
+    },
+    /// Takes a link or its proposal back.
+    RemoveLink {
+        /// Our own patient id.
+        local: String,
+        /// The network's patient.
+        patient: PatientId,
+        /// Who.
+        by: Staff,
+    },
+    /// Begins a care note or edits one.
+    EditNote {
+        /// About whom.
+        patient: Who,
+        /// Which; `None` begins a new one.
+        note: Option<NoteId>,
+        /// What to write.
+        edit: NoteEdit,
+        /// Who writes.
+        by: Staff,
+    },
+    /// Writes an access to the ledger.
+    Opened {
+        /// Whose record.
+        patient: PatientId,
+        /// Who opened it.
+        by: Staff,
+        /// What was opened: `patient`, `record`, `export`.
+        what: &'static str,
+        /// Whether the relay was connected.
+        online: bool,
+    },
+}
+
+/// A record as an importer hands it over.
+#[derive(Debug)]
+pub struct ImportRecord {
+    /// Whom it is about.
+    pub subject: Subject,
+    /// Its key.
+    pub key: RecordKey,
+    /// What is said about it.
+    pub header: RecordHeader,
+    /// The canonical digest of the content: equal digests mean that nothing changed.
+    pub content: [u8; 32],
+    /// The verbatim bytes.
+    pub raw: Vec<u8>,
+}
+
+/// Whom a record is about. Debug shows no id.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A patient, by the facility's own patient id.
+    Patient(String),
+    /// No patient: the facility's directory.
+    Directory,
+}
+
+/// Names a patient in a command. Debug shows no local id.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Who {
+    /// By our own patient id.
+    Local(String),
+    /// By the network's id.
+    Network(PatientId),
+}
+
+/// A person at this facility. Debug shows nothing of them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Staff(pub String);
+
+macro_rules! quiet {
+    ($name:ident) => {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    };
+}
+quiet!(Subject);
+quiet!(Who);
+quiet!(Staff);
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Of `Import`, in the order of its records.
+    Imported(Vec<Taken>),
+    /// Of `GiveConsent`.
+    Given {
+        /// The network's patient.
+        patient: PatientId,
+        /// The consent that the grants rest on.
+        consent: ConsentId,
+    },
+    /// Of `WithdrawConsent`.
+    Withdrawn {
+        /// The facilities that lost access.
+        facilities: Vec<FacilityId>,
+    },
+    /// Of `ProposeLink`.
+    Proposed,
+    /// Of `ConfirmLink`.
+    Linked,
+    /// Of `RemoveLink`.
+    Unlinked,
+    /// Of `EditNote`.
+    Saved {
+        /// The note.
+        note: NoteId,
+    },
+    /// Of `Opened`.
+    Logged,
+}
+
+/// What became of one imported record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// A record that was not held.
+    New,
+    /// The content of the current version: no change.
+    Unchanged,
+    /// Other content: a new version.
+    Version,
+    /// The content of an older version again: a new version too, since a revert is real.
+    Revert,
+}
+
+/// Why a command was not carried out. Nothing of it was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// No such patient is held here. Usual cause: a mistyped id, or the consent has not arrived yet.
+    #[error("no such patient is held here")]
+    UnknownPatient,
+    /// A facility that the registry does not have. Usual cause: it has not joined yet.
+    #[error("facility {0} is not in the network's registry")]
+    UnknownFacility(FacilityId),
+    /// We hold no chart of this patient that could be disclosed.
+    #[error("this facility holds no chart of the patient: nothing to disclose")]
+    NoChart,
+    /// Our certificate does not give the right.
+    #[error("this facility's certificate does not give the right to {0}")]
+    NoRight(&'static str),
+    /// No care scope: nobody recorded a consent that includes us.
+    #[error("no consent of this patient includes this facility yet: a note would reach nobody")]
+    NoCareScope,
+    /// The same person proposed and confirms.
+    #[error("a link is confirmed by another person than the one who proposed it")]
+    SamePerson,
+    /// Nobody proposed this link.
+    #[error("nobody has proposed this link")]
+    NotProposed,
+    /// The note is not held here.
+    #[error("no such note is held here")]
+    UnknownNote,
+    /// A record or text above its limit.
+    #[error("{what} is above its limit of {max} bytes")]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// The limit.
+        max: usize,
+    },
+    /// The store starts anew and first learns from the relay what this device wrote before.
+    #[error("the store is being rebuilt from the relay: connect it, then try again")]
+    Rebuilding,
+    /// The store did not take it; nothing changed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A document in the store cannot be read.
+    #[error("a stored document cannot be read: {0}")]
+    Document(String),
+}
