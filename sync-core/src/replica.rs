@@ -1,5 +1,1 @@
 //! One facility device: the engine around all other rooms.
-
-pub mod command;
-pub mod effect;
-pub mod input;

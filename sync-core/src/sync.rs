@@ -1,3 +1,4 @@
 //! How envelopes travel: the messages of a session, and head statements.
 
-// heads and message are declared once identity lands.
+pub mod heads;
+pub mod message;

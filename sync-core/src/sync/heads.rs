@@ -97,8 +97,13 @@ impl HeadStatement {
 
     /// Checks the signature against the publisher's key.
     pub fn verify(&self, key: &PublicKey) -> Result<(), SignatureError> {
-        let bytes =
-            Self::signed_bytes(&self.network, &self.publisher, &self.recipient, self.at, &self.tally);
+        let bytes = Self::signed_bytes(
+            &self.network,
+            &self.publisher,
+            &self.recipient,
+            self.at,
+            &self.tally,
+        );
         key.verify(Domain::HeadStatement, &bytes, &self.signature)
     }
 
@@ -149,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_tally_does_not_depend_on_order_and_can_be_taken_back() {
-        let entry = |n: u8| (ScopeId([n; 16]), DeviceId([n; 16]), u64::from(n), EnvelopeId([n; 32]));
+        let entry =
+            |n: u8| (ScopeId([n; 16]), DeviceId([n; 16]), u64::from(n), EnvelopeId([n; 32]));
         let mut one = Tally::default();
         let mut other = Tally::default();
         for n in [1, 2, 3] {
