@@ -19,7 +19,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::server::AlwaysResolvesServerRawPublicKeys;
 
 use identity::Presented;
-use verify::{AnyClient, ExpectedServer};
+use verify::{AnyClient, Expected, ExpectedServer};
 
 /// The protocol that both ends must speak; a later one gets another name and may be offered beside it.
 pub const ALPN: &[u8] = b"azalea/1";
@@ -138,6 +138,16 @@ impl Endpoint {
         Ok(peer)
     }
 
+    /// Connects to a server that is known by a fingerprint only, as an invitation gives it; `fits` decides on its key.
+    pub async fn connect_fitting(
+        &self,
+        addr: SocketAddr,
+        fits: impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static,
+    ) -> Result<Peer, EndpointError> {
+        let config = client_config(&self.presented, Expected::Fitting(Box::new(fits)))?;
+        Peer::of(self.quic.connect_with(config, addr, SERVER_NAME)?.await?)
+    }
+
     /// The next caller; `None` after [`Endpoint::close`].
     pub async fn accept(&self) -> Option<Incoming> {
         self.quic.accept().await.map(Incoming)
@@ -166,7 +176,7 @@ impl Endpoint {
         if servers.len() >= SERVERS_MAX {
             servers.pop_first();
         }
-        let config = client_config(&self.presented, expected)?;
+        let config = client_config(&self.presented, Expected::Key(*expected))?;
         servers.insert(*expected, config.clone());
         Ok(config)
     }
@@ -238,14 +248,14 @@ fn server_config(presented: &Presented) -> Result<quinn::ServerConfig, EndpointE
 
 fn client_config(
     presented: &Presented,
-    expected: &[u8; 32],
+    expected: Expected,
 ) -> Result<quinn::ClientConfig, EndpointError> {
     let provider = provider();
     let mut tls = rustls::ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(setup)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(ExpectedServer::new(&provider, *expected)))
+        .with_custom_certificate_verifier(Arc::new(ExpectedServer::new(&provider, expected)))
         .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
             presented.certified.clone(),
         )));

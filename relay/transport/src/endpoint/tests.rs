@@ -47,6 +47,19 @@ async fn a_server_with_another_key_than_expected_is_refused() {
 }
 
 #[tokio::test]
+async fn a_server_known_by_its_fingerprint_only_must_fit_it() {
+    let server = Endpoint::server(loopback(), &[1; 32]).unwrap();
+    let client = Endpoint::client(&[2; 32]).unwrap();
+    let (addr, right) = (server.local_addr().unwrap(), server.key());
+    for fits in [true, false] {
+        let accepted = async { server.accept().await.unwrap().establish().await };
+        let connected = client.connect_fitting(addr, move |key| (*key == right) == fits);
+        let (there, _here) = tokio::join!(connected, accepted);
+        assert_eq!(there.is_ok(), fits);
+    }
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_named() {
     let server = Endpoint::server(loopback(), &[1; 32]).unwrap();
     let addr = server.local_addr().unwrap();

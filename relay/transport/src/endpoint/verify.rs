@@ -19,11 +19,39 @@ pub(super) struct AnyClient {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-/// A client's view: this key and no other.
+/// Whether a key fits a fingerprint.
+type Fits = Box<dyn Fn(&[u8; 32]) -> bool + Send + Sync>;
+
+/// Which key a server must hold.
+pub(super) enum Expected {
+    Key([u8; 32]),
+    /// Any key that fits a fingerprint.
+    Fitting(Fits),
+}
+
+/// A client's view: the expected key and no other.
 #[derive(Debug)]
 pub(super) struct ExpectedServer {
     algorithms: WebPkiSupportedAlgorithms,
-    expected: [u8; 32],
+    expected: Expected,
+}
+
+impl std::fmt::Debug for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "Key",
+            Self::Fitting(_) => "Fitting",
+        })
+    }
+}
+
+impl Expected {
+    fn accepts(&self, key: &[u8; 32]) -> bool {
+        match self {
+            Self::Key(expected) => key == expected,
+            Self::Fitting(fits) => fits(key),
+        }
+    }
 }
 
 impl AnyClient {
@@ -33,7 +61,7 @@ impl AnyClient {
 }
 
 impl ExpectedServer {
-    pub(super) fn new(provider: &CryptoProvider, expected: [u8; 32]) -> Self {
+    pub(super) fn new(provider: &CryptoProvider, expected: Expected) -> Self {
         Self { algorithms: provider.signature_verification_algorithms, expected }
     }
 }
@@ -72,7 +100,7 @@ impl ServerCertVerifier for ExpectedServer {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if shown_key(end_entity, intermediates)? != self.expected {
+        if !self.expected.accepts(&shown_key(end_entity, intermediates)?) {
             return Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
         }
         Ok(ServerCertVerified::assertion())
