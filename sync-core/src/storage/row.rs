@@ -105,23 +105,64 @@ impl Wire for ChainRow {
     }
 }
 
-/// How far an author's chain in a scope is held without a gap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far an author's chain in a scope is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VectorRow {
-    /// The last sequence number; 0 for none.
+    /// The last sequence number that is held without a gap; 0 for none.
     pub seq: u64,
     /// The envelope there; zero for none.
     pub id: EnvelopeId,
+    /// What is held beyond the gap, ascending.
+    pub ahead: Vec<AheadRow>,
+}
+
+/// An envelope that arrived before an earlier one of its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AheadRow {
+    /// Its sequence number.
+    pub seq: u64,
+    /// Its id.
+    pub id: EnvelopeId,
+    /// The id that it names as its predecessor.
+    pub previous: EnvelopeId,
+}
+
+impl VectorRow {
+    /// Nothing is held.
+    pub fn empty() -> Self {
+        Self { seq: 0, id: EnvelopeId::ZERO, ahead: Vec::new() }
+    }
+}
+
+impl Wire for AheadRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.u64(self.seq);
+        self.id.write(writer);
+        self.previous.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            seq: reader.u64("seq")?,
+            id: EnvelopeId::read(reader)?,
+            previous: EnvelopeId::read(reader)?,
+        })
+    }
 }
 
 impl Wire for VectorRow {
     fn write(&self, writer: &mut Writer) {
         writer.u64(self.seq);
         self.id.write(writer);
+        writer.list(&self.ahead);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(Self { seq: reader.u64("seq")?, id: EnvelopeId::read(reader)? })
+        Ok(Self {
+            seq: reader.u64("seq")?,
+            id: EnvelopeId::read(reader)?,
+            ahead: reader.list(limits::AHEAD)?,
+        })
     }
 }
 

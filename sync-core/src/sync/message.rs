@@ -3,6 +3,14 @@
 //! A session between a node and its relay: the node says `Hello` with its cursor, the relay answers
 //! `Welcome`, then both sides send: the node `Push` and `Seen`, the relay `Taken` and `Feed`. Every
 //! acknowledgement is sent after the disk has what it acknowledges.
+//!
+//! Order of a feed: per author and scope ascending by sequence. Where a statement admits a new reader, that
+//! reader's feed gets the scope's earlier envelopes first, in log order, then the statement, then what follows:
+//! a replica that applies items as they come rarely has to hold one back.
+//!
+//! A write after its author's right to the scope ended (the author being a member of the network still) is
+//! stored and forwarded like any other: the recipients keep it apart for a person to review. A relay that
+//! refused it would tear the author's chain, and the work of a nurse who was offline would be lost.
 
 use crate::id::{DeviceId, EnvelopeId, NetworkId, RelayEpoch, Timestamp};
 use crate::identity::{Certificate, PublicKey};
@@ -140,7 +148,7 @@ pub enum RefusalCause {
     Author,
     /// The author may not write there.
     Right,
-    /// Written after the author's right ended.
+    /// Written by a device after it was revoked. (After a scope's right ended: stored, see above.)
     Late,
     /// An earlier envelope of the author is missing; `expected` is the sequence number to resend from.
     Gap {

@@ -37,3 +37,5 @@ pub const KEYS: Limit = Limit { name: "keys_max", max: 8_192 };
 pub const FRAME: Limit = Limit { name: "frame_bytes_max", max: 8 << 20 };
 /// Envelopes in one frame.
 pub const ENVELOPES: Limit = Limit { name: "envelopes_max", max: 4_096 };
+/// Envelopes of one author and scope that are held beyond a gap.
+pub const AHEAD: Limit = Limit { name: "ahead_max", max: 4_096 };
