@@ -1,4 +1,10 @@
 //! Where a node keeps what it holds: one `redb` file, sealed page by page under the store key.
+//!
+//! [`backend`] speaks the core's storage trait, [`encrypt`] seals what reaches the file, [`disk`] is the file itself.
 
+pub mod backend;
 pub mod disk;
 pub mod encrypt;
+
+pub use backend::{RedbStore, Snapshot, StoreOpenError};
+pub use encrypt::{OpenError, StoreKey};
