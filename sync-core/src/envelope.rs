@@ -1,1 +1,19 @@
-//! How a change is sealed and proven.
+//! How a change is sealed and proven: compress, pad, encrypt, sign; verify, admit, open.
+//!
+//! ```text
+//! bytes ──► SignedEnvelope ──verify──► VerifiedEnvelope ──admit──► AdmittedEnvelope ──open──► Plaintext<Body>
+//!           well formed                signed by a known           allowed by the one          sealed with this
+//!                                      device, body whole          decision                    scope's key
+//! ```
+//!
+//! Each type is made in one place, where its claim is checked. An envelope is a header, the author's signature
+//! over it, and the body, which the header names by length and hash.
+
+mod chain;
+mod cipher;
+mod header;
+mod padding;
+
+pub use chain::{Chain, Link, Tip};
+pub use header::Header;
+pub use padding::padded;

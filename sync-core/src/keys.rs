@@ -2,6 +2,8 @@
 //!
 //! This room makes and carries keys. Who should have one is decided in `access`.
 
+mod pair;
 mod scope_key;
 
+pub use pair::{PAIR_ENC_LEN, PairError, pair_accept, pair_info, pair_offer};
 pub use scope_key::ScopeKey;

@@ -70,7 +70,7 @@ impl Wire for DocumentId {
 }
 
 const FIELD: &str = "document kind";
-const TAG_CONTEXT: &str = "azalea 1 document tag";
+const TAG_CONTEXT: &str = "azalea document tag v1";
 
 #[cfg(test)]
 mod tests {

@@ -195,8 +195,8 @@ impl std::fmt::Debug for RecordVersion {
 }
 
 const VERSION: u8 = 1;
-const ID_CONTEXT: &str = "azalea 1 record version";
-const CONTENT_CONTEXT: &str = "azalea 1 record content";
+const ID_CONTEXT: &str = "azalea record version v1";
+const CONTENT_CONTEXT: &str = "azalea record content v1";
 /// Version, lengths, flags, digest and times of a version whose texts and bytes are empty.
 const FIXED_BYTES: usize = 96;
 

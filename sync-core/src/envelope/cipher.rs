@@ -1,0 +1,162 @@
+//! The inside of a sealed body: compress, pad, encrypt; and the way back.
+//!
+//! The salt is a keyed digest of the header fields before it and of the padded plaintext, and the message key is
+//! derived from the scope's key, the author's place in its chain and that salt. So one message key belongs to
+//! exactly one header and one plaintext, and the nonce can be the constant zero: a device restored from an
+//! old backup that writes other content under a number it had used before gets another salt, hence
+//! another key. The same content under the same header gives the same envelope, which tells nobody
+//! anything new. On opening the salt is made again and compared, which ties the ciphertext to this one key.
+
+use std::cell::RefCell;
+
+use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Nonce};
+use zeroize::Zeroizing;
+
+use super::Header;
+use super::padding::padded;
+use crate::keys::ScopeKey;
+use crate::wire::{Limit, Reader, WireError, Writer, limits};
+
+/// Length that the authenticator adds.
+const AUTHENTICATOR: usize = 16;
+/// No dictionary: plain zstd.
+const NO_DICTIONARY: u8 = 0;
+const LEVEL: i32 = 3;
+const SALT_CONTEXT: &str = "azalea envelope salt v1";
+const KEY_CONTEXT: &str = "azalea envelope key v1";
+
+/// Compresses and pads: `dictionary u8 │ length u32 │ zstd │ zeros`.
+pub(super) fn pack(plain: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.u8(NO_DICTIONARY);
+    writer.bytes(&compress(plain));
+    let mut frame = writer.into_bytes();
+    frame.resize(padded(frame.len()), 0);
+    frame
+}
+
+/// Undoes [`pack`].
+pub(super) fn unpack(frame: &[u8]) -> Result<Vec<u8>, UnpackError> {
+    let mut reader = Reader::new(frame);
+    match reader.u8("dictionary")? {
+        NO_DICTIONARY => {}
+        found => {
+            let field = "compression dictionary";
+            return Err(WireError::Version { field, found, known: NO_DICTIONARY }.into());
+        }
+    }
+    let compressed = reader.bytes(Limit { name: "compressed_bytes_max", max: limits::BODY.max })?;
+    let zeros = reader.raw(reader.left(), "padding")?;
+    if zeros.iter().any(|byte| *byte != 0) || padded(frame.len() - zeros.len()) != frame.len() {
+        return Err(WireError::Invalid { field: "padding" }.into());
+    }
+    decompress(compressed).ok_or(UnpackError::Compression)
+}
+
+/// Seals a frame for `header`, whose salt, length and hash this fills in. Returns the body.
+pub(super) fn encrypt(header: &mut Header, frame: Vec<u8>, key: &ScopeKey) -> Vec<u8> {
+    use crate::wire::Wire;
+    header.salt = salt(header, &frame, key);
+    header.body_len = u32::try_from(frame.len() + AUTHENTICATOR)
+        .expect("a body that is too long is refused before it is sealed");
+    let mut body = frame;
+    cipher(header, key)
+        .encrypt_in_place(&Nonce::default(), &header.to_bytes()[..Header::HASH_AT], &mut body)
+        .expect("a body is far below the cipher's limit of 256 GiB");
+    header.body_hash = *blake3::hash(&body).as_bytes();
+    body
+}
+
+/// Undoes [`encrypt`]: the frame, if the key is the right one and nothing was altered.
+pub(super) fn decrypt(header: &Header, body: &[u8], key: &ScopeKey) -> Option<Vec<u8>> {
+    use crate::wire::Wire;
+    let mut frame = body.to_vec();
+    cipher(header, key)
+        .decrypt_in_place(&Nonce::default(), &header.to_bytes()[..Header::HASH_AT], &mut frame)
+        .ok()?;
+    (salt(header, &frame, key) == header.salt).then_some(frame)
+}
+
+/// The length of a body whose frame has `len` bytes.
+pub(super) fn sealed_len(len: usize) -> usize {
+    len + AUTHENTICATOR
+}
+
+fn salt(header: &Header, frame: &[u8], key: &ScopeKey) -> [u8; 16] {
+    use crate::wire::Wire;
+    let mut hasher = blake3::Hasher::new_keyed(&key.derive(SALT_CONTEXT));
+    hasher.update(&header.to_bytes()[..Header::SALT_AT]);
+    hasher.update(frame);
+    let mut salt = [0; 16];
+    hasher.finalize_xof().fill(&mut salt);
+    salt
+}
+
+fn cipher(header: &Header, key: &ScopeKey) -> ChaCha20Poly1305 {
+    let mut hasher = blake3::Hasher::new_derive_key(KEY_CONTEXT);
+    hasher.update(key.expose());
+    hasher.update(header.scope.as_bytes());
+    hasher.update(&header.epoch.to_be_bytes());
+    hasher.update(header.author.as_bytes());
+    hasher.update(&header.seq.to_be_bytes());
+    hasher.update(&header.salt);
+    let message_key = Zeroizing::new(*hasher.finalize().as_bytes());
+    ChaCha20Poly1305::new((&*message_key).into())
+}
+
+thread_local! {
+    // A context costs more to set up than a small body costs to compress; it holds no state between bodies.
+    static COMPRESSOR: RefCell<zstd::bulk::Compressor<'static>> = RefCell::new(
+        zstd::bulk::Compressor::new(LEVEL).expect("zstd knows its level 3"),
+    );
+    static DECOMPRESSOR: RefCell<zstd::bulk::Decompressor<'static>> = RefCell::default();
+}
+
+fn compress(plain: &[u8]) -> Vec<u8> {
+    COMPRESSOR.with_borrow_mut(|zstd| {
+        zstd.compress(plain).expect("the buffer has zstd's own bound for its output")
+    })
+}
+
+fn decompress(compressed: &[u8]) -> Option<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|zstd| zstd.decompress(compressed, limits::PLAINTEXT.max).ok())
+}
+
+/// Why a frame does not unpack; the author signed it so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum UnpackError {
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("the body does not decompress within {} bytes", limits::PLAINTEXT.max)]
+    Compression,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_comes_back_and_a_changed_one_is_refused() {
+        let plain = b"the same words, the same words, the same words".to_vec();
+        let frame = pack(&plain);
+        assert_eq!(unpack(&frame), Ok(plain));
+        let mut dictionary = frame.clone();
+        dictionary[0] = 1;
+        let error = unpack(&dictionary).expect_err("dictionary 1 is not known");
+        assert!(error.to_string().ends_with("update this program"), "{error}");
+        let mut padding = pack(&[7; 60]);
+        *padding.last_mut().expect("not empty") ^= 1;
+        assert!(unpack(&padding).is_err());
+        let mut longer = frame;
+        longer.push(0);
+        assert!(unpack(&longer).is_err(), "padding has one length");
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_fills_the_memory() {
+        let bomb = compress(&vec![0; limits::PLAINTEXT.max + 1]);
+        assert!(bomb.len() < 8_192);
+        assert_eq!(decompress(&bomb), None);
+        assert!(decompress(&compress(&vec![0; limits::PLAINTEXT.max])).is_some());
+    }
+}
