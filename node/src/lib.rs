@@ -6,4 +6,6 @@
 pub mod clock;
 pub mod config;
 pub mod entropy;
+pub mod index;
 pub mod store;
+pub mod web;

@@ -1,0 +1,201 @@
+//! Facilities, how fresh their parts are, and the state of sync.
+
+use azalea_core::id::{DeviceId, FacilityId, PatientId, Timestamp};
+
+/// What a facility is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FacilityKind {
+    /// 病院
+    Hospital,
+    /// 診療所
+    Clinic,
+    /// 調剤薬局
+    Pharmacy,
+    /// 訪問看護ステーション
+    VisitingNurse,
+}
+
+/// A facility as pages name it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FacilityRef {
+    /// Its id.
+    pub id: FacilityId,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: FacilityKind,
+}
+
+/// The facility and device that serve these pages.
+#[derive(Clone)]
+pub struct FacilityCard {
+    /// The facility.
+    pub facility: FacilityRef,
+    /// The device.
+    pub device: DeviceId,
+    /// What staff call the device.
+    pub device_label: String,
+    /// The network's name.
+    pub network: String,
+    /// Whether this facility may disclose charts.
+    pub discloses: bool,
+}
+
+/// How much of a publisher's part is here, and how surely.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// This facility's own records.
+    Own,
+    /// Everything that the publisher had at that moment is here.
+    CompleteAsOf(Timestamp),
+    /// Some of what the publisher announced is not here.
+    Missing {
+        /// How many entries.
+        count: u64,
+        /// When the publisher announced them.
+        announced: Timestamp,
+    },
+    /// Nothing heard from the publisher since then; `None` where nothing was ever heard.
+    NotHeardSince(Option<Timestamp>),
+}
+
+/// The line to the relay.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// 連携中
+    Connected {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A connection is being made.
+    Connecting,
+    /// オフライン
+    Offline {
+        /// Since when; `None` where there was no connection since the start.
+        since: Option<Timestamp>,
+    },
+}
+
+/// Something that a person at this facility should deal with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The disk is full: reading goes on, writing does not.
+    DiskFull,
+    /// The store could not be written for another reason.
+    DiskFault,
+    /// The clock differs so much from the relay's that times cannot be trusted.
+    ClockWrong,
+    /// This device or facility is revoked.
+    Revoked,
+    /// The relay refuses this device.
+    Refused,
+}
+
+/// The state in the bar of every page. Cheap to make: it is asked for every few seconds by every open page.
+#[derive(Clone)]
+pub struct SyncState {
+    /// The line.
+    pub link: Link,
+    /// 未送信: envelopes that the relay has not acknowledged.
+    pub unsent: u64,
+    /// 最終同期: when everything was last exchanged.
+    pub last_sync: Option<Timestamp>,
+    /// 要確認: conflicts that wait for a person.
+    pub needs_review: u64,
+    /// 取込保留
+    pub quarantined: u64,
+    /// What is wrong here, if anything.
+    pub trouble: Option<Trouble>,
+}
+
+/// One publisher in the list of the sync page.
+#[derive(Clone)]
+pub struct PublisherStatus {
+    /// Who.
+    pub facility: FacilityRef,
+    /// How fresh, over all of its scopes.
+    pub freshness: Freshness,
+    /// Patients whose part from this publisher is here.
+    pub patients: u64,
+    /// Envelopes held.
+    pub held: u64,
+    /// Envelopes announced and not here.
+    pub missing: u64,
+    /// Envelopes stored whose key has not arrived.
+    pub waiting_for_key: u64,
+    /// Envelopes refused.
+    pub refused: u64,
+    /// When anything last came from it.
+    pub last_heard: Option<Timestamp>,
+}
+
+/// A change of this facility that has not arrived everywhere.
+#[derive(Clone)]
+pub struct OutgoingItem {
+    /// When it was saved.
+    pub saved: Timestamp,
+    /// The patient that it is about, where it is about one.
+    pub patient: Option<PatientId>,
+    /// What it is, in a few words.
+    pub what: String,
+    /// How far it is.
+    pub delivery: super::Delivery,
+}
+
+/// Envelopes refused for one cause.
+#[derive(Clone)]
+pub struct Refusal {
+    /// When the last of them came.
+    pub at: Timestamp,
+    /// Whose they claimed to be.
+    pub from: String,
+    /// Why they were refused.
+    pub cause: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// The sync page.
+#[derive(Clone)]
+pub struct SyncStatus {
+    /// The state in the bar.
+    pub state: SyncState,
+    /// The relay, as this device knows it.
+    pub relay: String,
+    /// The last word from the relay.
+    pub relay_heard: Option<Timestamp>,
+    /// Everyone whose records this device reads.
+    pub publishers: Vec<PublisherStatus>,
+    /// What has not gone out or not arrived; the newest first.
+    pub outgoing: Vec<OutgoingItem>,
+    /// What was refused.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Why something is in 取込保留.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuarantineKind {
+    /// A file or record that the importer could not take.
+    Import,
+    /// Written by an author after its access had ended.
+    LateWrite,
+    /// Two envelopes with one number from one device.
+    Fork,
+    /// Content of a newer version than this program knows.
+    TooNew,
+}
+
+/// One entry of 取込保留.
+#[derive(Clone)]
+pub struct QuarantineItem {
+    /// When it was put aside.
+    pub at: Timestamp,
+    /// Why.
+    pub kind: QuarantineKind,
+    /// Where it came from: a file and a place in it, or a facility.
+    pub source: String,
+    /// The cause, so that a person can act on it.
+    pub cause: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
