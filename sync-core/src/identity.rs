@@ -22,6 +22,7 @@ pub use certificate::{
 };
 pub use keypair::{Domain, PublicKey, Signature, SignatureError, SigningKeypair};
 pub use revocation::{Cutoff, Revocation, Subject};
+pub(crate) use revocation::{accepted, read_cutoffs};
 pub use roster::{Admission, Roster, RosterError};
 pub use secret::Identity;
 pub use signed::{Certified, Signed};

@@ -1,0 +1,576 @@
+//! What all the statements of one scope amount to, in whatever order they came.
+//!
+//! The statements form a set; everything is computed from the set. They are counted in the order of their
+//! ticks, at one tick grants before revocations, so that a revocation wins. A statement counts if its author is
+//! the owner, a member whom statements of lower ticks let admit others, or a facility that puts itself out.
+//!
+//! Of one facility's rulings a revocation ends all that stand before it; of the grants after the last
+//! revocation, the last one that has begun governs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::scope::{ScopeKind, created_scope, pair_scope};
+use super::statement::{Access, Statement};
+use crate::id::{ConsentId, DeviceId, FacilityId, GrantId, NetworkId, ScopeId, Timestamp};
+use crate::identity::{Cutoff, accepted};
+use crate::wire::{Limit, Reader, Wire, WireError, Writer};
+
+/// Who may do what in one scope.
+#[derive(Clone)]
+pub struct ScopeAccess {
+    scope: ScopeId,
+    beginning: Beginning,
+    statements: BTreeMap<Place, Entry>,
+    counted: Counted,
+}
+
+impl ScopeAccess {
+    /// Begins a scope with its first statement, `Create` or `PairOffer`; any other is refused as `NotCreated`.
+    pub fn begin(
+        network: &NetworkId,
+        scope: ScopeId,
+        author: DeviceId,
+        author_facility: FacilityId,
+        first: &Statement,
+    ) -> Result<Self, AccessError> {
+        let (beginning, expected) = match *first {
+            Statement::Create { kind, owner, nonce } => {
+                (Beginning::Created { kind, owner, nonce }, created_scope(kind, &owner, &nonce))
+            }
+            Statement::PairOffer { to, .. } => {
+                let owner = author_facility;
+                let from = author;
+                (Beginning::Pair { owner, from, to }, pair_scope(network, &from, &to))
+            }
+            _ => return Err(AccessError::NotCreated),
+        };
+        if beginning.owner() != author_facility || expected != scope {
+            return Err(AccessError::NotItsOwner);
+        }
+        let statements = BTreeMap::new();
+        Ok(Self { scope, beginning, statements, counted: Counted::default() })
+    }
+
+    /// Takes a statement into what is held of its scope, which may be nothing yet.
+    pub fn take(
+        held: &mut Option<Self>,
+        network: &NetworkId,
+        scope: ScopeId,
+        author: DeviceId,
+        author_facility: FacilityId,
+        statement: &Statement,
+    ) -> Result<Change, AccessError> {
+        match held {
+            Some(access) => access.apply(author, author_facility, statement),
+            None => {
+                *held = Some(Self::begin(network, scope, author, author_facility, statement)?);
+                Ok(Change::Created)
+            }
+        }
+    }
+
+    /// Takes one more statement. Its author's signature and place in its chain have been checked before.
+    pub fn apply(
+        &mut self,
+        author: DeviceId,
+        author_facility: FacilityId,
+        statement: &Statement,
+    ) -> Result<Change, AccessError> {
+        match (statement, self.beginning) {
+            (Statement::Create { kind, owner, nonce }, beginning) => {
+                let again = Beginning::Created { kind: *kind, owner: *owner, nonce: *nonce };
+                return known_if(again == beginning);
+            }
+            (Statement::PairOffer { to, .. }, beginning) => {
+                let again = Beginning::Pair { owner: beginning.owner(), from: author, to: *to };
+                return known_if(again == beginning);
+            }
+            (Statement::Certificate(_), _) | (_, Beginning::Pair { .. }) => {
+                return Err(AccessError::OutOfPlace);
+            }
+            (Statement::Grant { .. }, Beginning::Created { kind: ScopeKind::Office, .. }) => {
+                return Err(AccessError::OutOfPlace);
+            }
+            (Statement::Grant { .. } | Statement::Revoke { .. } | Statement::Rotate { .. }, _) => {}
+        }
+        let place = place(author, statement);
+        if !self.statements.contains_key(&place) {
+            self.check_room(&author_facility)?;
+            let entry = Entry { author_facility, statement: statement.clone() };
+            self.statements.insert(place, entry);
+            self.counted = count(self.beginning.owner(), &self.statements);
+            return Ok(self.effect(&place, Change::Applied));
+        }
+        Ok(self.effect(&place, Change::Known))
+    }
+
+    /// The scope.
+    pub fn scope(&self) -> ScopeId {
+        self.scope
+    }
+
+    /// What the scope is for.
+    pub fn kind(&self) -> ScopeKind {
+        match self.beginning {
+            Beginning::Created { kind, .. } => kind,
+            Beginning::Pair { .. } => ScopeKind::Pair,
+        }
+    }
+
+    /// The facility that created the scope. It may do everything in it, always.
+    pub fn owner(&self) -> FacilityId {
+        self.beginning.owner()
+    }
+
+    /// Of a pair scope: the device that writes and the one that reads.
+    pub fn parties(&self) -> Option<(DeviceId, DeviceId)> {
+        match self.beginning {
+            Beginning::Pair { from, to, .. } => Some((from, to)),
+            Beginning::Created { .. } => None,
+        }
+    }
+
+    /// What a facility may do at `at`, if anything.
+    pub fn access_of(&self, facility: &FacilityId, at: Timestamp) -> Option<Access> {
+        if *facility == self.owner() {
+            return Some(Access::ALL);
+        }
+        let grant = self.grant_of(facility, at)?;
+        (grant.access != Access::default()).then_some(grant.access)
+    }
+
+    /// All who may do anything at `at`, the owner among them, in the order of their ids.
+    pub fn members(&self, at: Timestamp) -> impl Iterator<Item = (FacilityId, Access)> {
+        let facilities: BTreeSet<FacilityId> =
+            self.counted.rulings.keys().copied().chain([self.owner()]).collect();
+        let access = move |facility| Some((facility, self.access_of(&facility, at)?));
+        facilities.into_iter().filter_map(access)
+    }
+
+    /// The grant that governs a facility's access at `at`, unless it has ended or been revoked.
+    pub fn grant_of(&self, facility: &FacilityId, at: Timestamp) -> Option<&Grant> {
+        self.last_begun(facility, at).filter(|grant| !grant.has_ended(at))
+    }
+
+    /// The grants that govern at `at`, in the order of the facilities' ids.
+    pub fn grants(&self, at: Timestamp) -> impl Iterator<Item = &Grant> {
+        self.counted.rulings.keys().filter_map(move |facility| self.grant_of(facility, at))
+    }
+
+    /// Like `grants`, with those that have yet to begin.
+    pub fn grants_from(&self, at: Timestamp) -> impl Iterator<Item = &Grant> {
+        let to_come = move |facility| {
+            self.current(facility).filter(move |grant| grant.from > at && !grant.has_ended(at))
+        };
+        self.grants(at).chain(self.counted.rulings.keys().flat_map(to_come))
+    }
+
+    /// Whether a facility was ever granted access on a consent, whatever became of it.
+    pub fn was_granted_on(&self, facility: &FacilityId, consent: &ConsentId) -> bool {
+        self.rulings(facility).iter().any(|ruling| match ruling {
+            Ruling::Grant(grant) => grant.consent.as_ref() == Some(consent),
+            Ruling::Revoke(_) => false,
+        })
+    }
+
+    /// The tick for the next statement. At the end of all ticks a revocation still wins over any grant.
+    pub fn next_tick(&self) -> u64 {
+        self.counted.highest_tick.saturating_add(1)
+    }
+
+    /// The epoch under whose key content is sealed now; 1 until the first rotation.
+    pub fn epoch(&self) -> u32 {
+        self.counted.epoch
+    }
+
+    /// What one facility's rulings say about an envelope that it wrote as number `seq` at `at`.
+    pub(super) fn grant_for_write(
+        &self,
+        author: &DeviceId,
+        facility: &FacilityId,
+        seq: u64,
+        at: Timestamp,
+    ) -> WriteGrant<'_> {
+        let rulings = self.rulings(facility);
+        let begun = |ruling: &Ruling| matches!(ruling, Ruling::Grant(grant) if grant.from <= at);
+        let Some(position) = rulings.iter().rposition(begun) else {
+            return WriteGrant::None;
+        };
+        let later = rulings[position..].iter().filter_map(|ruling| match ruling {
+            Ruling::Revoke(cutoffs) => Some(accepted(cutoffs, author, &self.scope)),
+            Ruling::Grant(_) => None,
+        });
+        match (later.min(), &rulings[position]) {
+            (Some(accepted), _) if seq > accepted => WriteGrant::Late { accepted },
+            (_, Ruling::Grant(grant)) => WriteGrant::Under(grant),
+            (_, Ruling::Revoke(_)) => WriteGrant::None,
+        }
+    }
+
+    /// Of the grants after the last revocation the last that had begun by `at`, even if it has ended.
+    pub(super) fn last_begun(&self, facility: &FacilityId, at: Timestamp) -> Option<&Grant> {
+        self.current(facility).rfind(|grant| grant.from <= at)
+    }
+
+    /// The grants after the last revocation.
+    fn current(&self, facility: &FacilityId) -> impl DoubleEndedIterator<Item = &Grant> {
+        let rulings = self.rulings(facility);
+        let revoked = rulings.iter().rposition(|ruling| matches!(ruling, Ruling::Revoke(_)));
+        rulings[revoked.map_or(0, |position| position + 1)..].iter().filter_map(|ruling| {
+            match ruling {
+                Ruling::Grant(grant) => Some(grant),
+                Ruling::Revoke(_) => None,
+            }
+        })
+    }
+
+    fn rulings(&self, facility: &FacilityId) -> &[Ruling] {
+        self.counted.rulings.get(facility).map_or(&[], Vec::as_slice)
+    }
+
+    fn effect(&self, place: &Place, counted: Change) -> Change {
+        if self.counted.ignored.contains(place) { Change::Unentitled } else { counted }
+    }
+
+    /// Each facility has its own room, so that no member can use up the owner's.
+    fn check_room(&self, author_facility: &FacilityId) -> Result<(), AccessError> {
+        let limit =
+            if *author_facility == self.owner() { OWN_STATEMENTS } else { MEMBER_STATEMENTS };
+        let by_it = |entry: &&Entry| entry.author_facility == *author_facility;
+        if self.statements.values().filter(by_it).count() >= limit.max {
+            return Err(AccessError::Full { limit: limit.name, max: limit.max });
+        }
+        Ok(())
+    }
+}
+
+impl PartialEq for ScopeAccess {
+    fn eq(&self, other: &Self) -> bool {
+        // What is counted follows from the rest.
+        self.scope == other.scope
+            && self.beginning == other.beginning
+            && self.statements == other.statements
+    }
+}
+
+impl Eq for ScopeAccess {}
+
+impl std::fmt::Debug for ScopeAccess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScopeAccess")
+            .field("scope", &self.scope)
+            .field("kind", &self.kind())
+            .field("owner", &self.owner())
+            .field("statements", &self.statements.len())
+            .field("epoch", &self.epoch())
+            .finish()
+    }
+}
+
+/// The row in which a replica or relay keeps it.
+impl Wire for ScopeAccess {
+    fn write(&self, writer: &mut Writer) {
+        writer.u8(VERSION);
+        self.scope.write(writer);
+        self.beginning.write(writer);
+        writer.count(self.statements.len());
+        for ((_, _, author, _), entry) in &self.statements {
+            author.write(writer);
+            entry.author_facility.write(writer);
+            entry.statement.write(writer);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        match reader.u8("scope access version")? {
+            VERSION => {}
+            found => {
+                return Err(WireError::Version { field: "scope access", found, known: VERSION });
+            }
+        }
+        let scope = ScopeId::read(reader)?;
+        let beginning = Beginning::read(reader)?;
+        let mut statements = BTreeMap::new();
+        for _ in 0..reader.count(ALL_STATEMENTS)? {
+            let author = DeviceId::read(reader)?;
+            let author_facility = FacilityId::read(reader)?;
+            let statement = Statement::read(reader)?;
+            if !statement.is_ruling() {
+                return Err(WireError::Invalid { field: "scope access" });
+            }
+            let place = place(author, &statement);
+            // In order and each once, so that one state has one binary form.
+            if statements.last_key_value().is_some_and(|(last, _)| *last >= place) {
+                return Err(WireError::Invalid { field: "scope access" });
+            }
+            statements.insert(place, Entry { author_facility, statement });
+        }
+        let counted = count(beginning.owner(), &statements);
+        Ok(Self { scope, beginning, statements, counted })
+    }
+}
+
+/// What became of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It began the scope.
+    Created,
+    /// It is new and counts.
+    Applied,
+    /// It was held already.
+    Known,
+    /// It is held, but its author was not entitled by what is known now. A relay refuses its envelope; a replica
+    /// keeps it, since the grant to its author may still be on its way.
+    Unentitled,
+}
+
+/// Why a statement has no place in a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// The scope's first statement has not been seen; usual cause: envelopes out of order. Try again after it.
+    #[error("the scope's first statement is not known yet")]
+    NotCreated,
+    /// Its id does not follow from the author, kind and nonce: somebody claims a scope that is not theirs.
+    #[error("the scope does not belong to the author of its first statement")]
+    NotItsOwner,
+    /// A statement that does not belong in a scope of this kind, such as a certificate in a chart.
+    #[error("this statement has no place in a scope of this kind")]
+    OutOfPlace,
+    /// One facility made more statements in one scope than are kept.
+    #[error("{limit} is {max}: too many statements of one facility in one scope")]
+    Full {
+        /// The limit's name.
+        limit: &'static str,
+        /// The limit's value.
+        max: usize,
+    },
+}
+
+/// A grant as it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The grant's id.
+    pub id: GrantId,
+    /// Who is let in.
+    pub facility: FacilityId,
+    /// What it may do.
+    pub access: Access,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when, excluded.
+    pub until: Option<Timestamp>,
+    /// The consent it rests on.
+    pub consent: Option<ConsentId>,
+    /// The device that granted it.
+    pub by: DeviceId,
+}
+
+impl Grant {
+    /// Whether its end has come by `at`.
+    pub fn has_ended(&self, at: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= at)
+    }
+}
+
+/// What a facility's rulings say about one of its envelopes.
+pub(super) enum WriteGrant<'a> {
+    /// It had no grant by then.
+    None,
+    /// It was put out, and this envelope is beyond the last that is accepted.
+    Late { accepted: u64 },
+    /// This grant governed.
+    Under(&'a Grant),
+}
+
+/// How a scope began.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    Created { kind: ScopeKind, owner: FacilityId, nonce: [u8; 16] },
+    Pair { owner: FacilityId, from: DeviceId, to: DeviceId },
+}
+
+impl Beginning {
+    fn owner(&self) -> FacilityId {
+        match self {
+            Self::Created { owner, .. } | Self::Pair { owner, .. } => *owner,
+        }
+    }
+}
+
+impl Wire for Beginning {
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Self::Created { kind, owner, nonce } => {
+                kind.write(writer);
+                owner.write(writer);
+                writer.raw(nonce);
+            }
+            Self::Pair { owner, from, to } => {
+                ScopeKind::Pair.write(writer);
+                owner.write(writer);
+                from.write(writer);
+                to.write(writer);
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let kind = ScopeKind::read(reader)?;
+        let owner = FacilityId::read(reader)?;
+        Ok(match kind {
+            ScopeKind::Registry => return Err(WireError::Invalid { field: "scope kind" }),
+            ScopeKind::Pair => {
+                Self::Pair { owner, from: DeviceId::read(reader)?, to: DeviceId::read(reader)? }
+            }
+            kind => Self::Created { kind, owner, nonce: reader.array("scope nonce")? },
+        })
+    }
+}
+
+/// A statement's place in the order of counting: tick, revocation after grant, author, digest.
+type Place = (u64, bool, DeviceId, [u8; 32]);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Entry {
+    author_facility: FacilityId,
+    statement: Statement,
+}
+
+/// What the set of statements amounts to.
+#[derive(Clone)]
+struct Counted {
+    /// Each facility's grants and revocations in order.
+    rulings: BTreeMap<FacilityId, Vec<Ruling>>,
+    ignored: BTreeSet<Place>,
+    highest_tick: u64,
+    epoch: u32,
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Self { rulings: BTreeMap::new(), ignored: BTreeSet::new(), highest_tick: 0, epoch: 1 }
+    }
+}
+
+#[derive(Clone)]
+enum Ruling {
+    Grant(Grant),
+    Revoke(Vec<Cutoff>),
+}
+
+fn count(owner: FacilityId, statements: &BTreeMap<Place, Entry>) -> Counted {
+    let mut counted = Counted::default();
+    // Who may admit by the statements of lower ticks, and what this tick will change about it.
+    let mut admitting = BTreeSet::from([owner]);
+    let mut ever_admitting = admitting.clone();
+    let mut changes: Vec<(FacilityId, bool)> = Vec::new();
+    let mut current_tick = 0;
+    let mut leaving_tick = 0;
+    for (place @ (tick, _, author, _), entry) in statements {
+        if *tick > current_tick {
+            current_tick = *tick;
+            for (facility, admits) in changes.drain(..) {
+                set(&mut admitting, facility, admits || facility == owner);
+            }
+        }
+        let Some((facility, admits, ruling)) = ruling(*author, &entry.statement) else {
+            continue;
+        };
+        let governs = admitting.contains(&entry.author_facility);
+        let leaves = facility == entry.author_facility && matches!(ruling, Ruling::Revoke(_));
+        if governs {
+            counted.highest_tick = *tick;
+        } else if leaves {
+            leaving_tick = *tick;
+        } else {
+            counted.ignored.insert(*place);
+            continue;
+        }
+        if admits {
+            ever_admitting.insert(facility);
+        }
+        changes.push((facility, admits));
+        counted.rulings.entry(facility).or_default().push(ruling);
+    }
+    // Who only leaves must not use up the ticks of those who stay.
+    if leaving_tick.saturating_sub(counted.highest_tick) <= LEAVING_LEAP_MAX {
+        counted.highest_tick = counted.highest_tick.max(leaving_tick);
+    }
+    count_rotations(&mut counted, &ever_admitting, statements);
+    counted
+}
+
+/// The end of the unbroken run of epochs: a leap far ahead has no effect, so nobody can use up the numbers.
+fn count_rotations(
+    counted: &mut Counted,
+    entitled: &BTreeSet<FacilityId>,
+    statements: &BTreeMap<Place, Entry>,
+) {
+    let mut epochs = BTreeSet::new();
+    for (place, entry) in statements {
+        if let Statement::Rotate { epoch } = entry.statement {
+            if entitled.contains(&entry.author_facility) {
+                epochs.insert(epoch);
+            } else {
+                counted.ignored.insert(*place);
+            }
+        }
+    }
+    for epoch in epochs {
+        if epoch == counted.epoch.saturating_add(1) {
+            counted.epoch = epoch;
+        }
+    }
+}
+
+/// Whom a grant or revocation is about, whether it lets them admit others, and what is counted of it.
+fn ruling(by: DeviceId, statement: &Statement) -> Option<(FacilityId, bool, Ruling)> {
+    match *statement {
+        Statement::Grant { grant, facility, access, from, until, consent, tick: _ } => {
+            let grant = Grant { id: grant, facility, access, from, until, consent, by };
+            Some((facility, access.admit, Ruling::Grant(grant)))
+        }
+        Statement::Revoke { facility, ref accepted, .. } => {
+            Some((facility, false, Ruling::Revoke(accepted.clone())))
+        }
+        _ => None,
+    }
+}
+
+fn place(author: DeviceId, statement: &Statement) -> Place {
+    let (tick, revokes) = match statement {
+        Statement::Grant { tick, .. } => (*tick, false),
+        Statement::Revoke { tick, .. } => (*tick, true),
+        _ => (0, false),
+    };
+    (tick, revokes, author, *blake3::hash(&statement.to_bytes()).as_bytes())
+}
+
+fn set(members: &mut BTreeSet<FacilityId>, facility: FacilityId, is_member: bool) {
+    if is_member {
+        members.insert(facility);
+    } else {
+        members.remove(&facility);
+    }
+}
+
+fn known_if(same: bool) -> Result<Change, AccessError> {
+    if same { Ok(Change::Known) } else { Err(AccessError::NotItsOwner) }
+}
+
+impl Statement {
+    /// Whether it is one of those that `ScopeAccess` collects.
+    fn is_ruling(&self) -> bool {
+        matches!(self, Self::Grant { .. } | Self::Revoke { .. } | Self::Rotate { .. })
+    }
+}
+
+const VERSION: u8 = 1;
+/// Statements of an owner in one of its scopes: a few hundred members, changed monthly for years.
+const OWN_STATEMENTS: Limit = Limit { name: "own_statements_max", max: 16_384 };
+/// Statements of any other facility in one scope.
+const MEMBER_STATEMENTS: Limit = Limit { name: "member_statements_max", max: 512 };
+/// Statements in one scope, as a row.
+const ALL_STATEMENTS: Limit = Limit { name: "statements_max", max: 262_144 };
+/// How far above all others' ticks a facility's own leaving may lie and still be followed by the next.
+const LEAVING_LEAP_MAX: u64 = 1_024;
