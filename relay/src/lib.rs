@@ -1,1 +1,5 @@
-//! Stub.
+//! The relay: keeps and forwards sealed envelopes that it cannot read.
+
+pub mod fair;
+pub mod quota;
+pub mod store;
