@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_bucket_empties_and_fills_with_time() {
         let mut quota = Quota::new(RATE);
-        let at = |ms| Timestamp(1_000_000 + ms);
+        let at = |ms: u64| Timestamp(1_000_000 + ms);
         assert_eq!(quota.take(at(0), &"a", 20), Ok(()));
         assert_eq!(quota.take(at(0), &"a", 5), Err(OverQuota { retry_after_ms: 500 }));
         assert_eq!(quota.take(at(0), &"b", 5), Ok(()), "others do not notice");

@@ -2,8 +2,10 @@
 //!
 //! This room makes and carries keys. Who should have one is decided in `access`.
 
+mod challenge;
 mod pair;
 mod scope_key;
 
+pub use challenge::{Challenge, answer, challenge};
 pub use pair::{PAIR_ENC_LEN, PairError, pair_accept, pair_info, pair_offer};
 pub use scope_key::ScopeKey;
