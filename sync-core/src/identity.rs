@@ -14,6 +14,8 @@ mod roster;
 mod secret;
 mod signed;
 mod standing;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use agreement::{AgreementKeypair, AgreementPublic};
 pub use certificate::{

@@ -100,3 +100,23 @@ impl Wire for AgreementPublic {
         Ok(Self(bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_survives_as_its_seed_and_its_public_half_as_bytes() {
+        let key = AgreementKeypair::from_seed([7; 32]);
+        let again = AgreementKeypair::from_seed(*key.seed());
+        assert_eq!(again.public(), key.public());
+        assert_eq!(AgreementPublic::from_bytes(&key.public().to_bytes()), Ok(key.public().clone()));
+        assert!(!format!("{key:?}").contains("0707"));
+    }
+
+    #[test]
+    fn a_malformed_public_key_is_refused_where_it_is_read() {
+        let refused = Err(WireError::Invalid { field: "AgreementPublic" });
+        assert_eq!(AgreementPublic::from_bytes(&[0xff; AgreementPublic::LEN]), refused);
+    }
+}

@@ -224,3 +224,71 @@ pub enum SignatureError {
     #[error("the signature does not match the message and key")]
     Mismatch,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::keypair;
+    use super::*;
+
+    #[test]
+    fn a_signature_holds_for_its_message_key_and_purpose_only() {
+        let (key, other) = (keypair(1), keypair(2));
+        let signature = key.sign(Domain::Envelope, b"header");
+        let check = |public: PublicKey, domain, message: &[u8], expected| {
+            assert_eq!(public.verify(domain, message, &signature), expected);
+        };
+        check(key.public(), Domain::Envelope, b"header", Ok(()));
+        check(key.public(), Domain::Envelope, b"Header", Err(SignatureError::Mismatch));
+        check(key.public(), Domain::Ledger, b"header", Err(SignatureError::Mismatch));
+        check(other.public(), Domain::Envelope, b"header", Err(SignatureError::Mismatch));
+    }
+
+    #[test]
+    fn no_domain_label_begins_another() {
+        let all = [
+            Domain::Certificate,
+            Domain::Envelope,
+            Domain::HeadStatement,
+            Domain::Ledger,
+            Domain::Enrolment,
+        ];
+        for a in all {
+            for b in all {
+                assert!(a == b || !b.label().starts_with(a.label()), "{a:?} begins {b:?}");
+            }
+        }
+    }
+
+    /// Under the neutral point as key, the signature of zeroes fits every message by the lax rule.
+    #[test]
+    fn a_weak_key_is_refused_before_its_signature_is_looked_at() {
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let mut forged = [0; 64];
+        forged[..32].copy_from_slice(&neutral);
+        let lax = VerifyingKey::from_bytes(&neutral).expect("a point");
+        let labelled = Domain::Certificate.labelled(b"anything");
+        let signature = ed25519_dalek::Signature::from_bytes(&forged);
+        assert!(ed25519_dalek::Verifier::verify(&lax, &labelled, &signature).is_ok());
+
+        let verify =
+            |key| PublicKey(key).verify(Domain::Certificate, b"anything", &Signature(forged));
+        assert_eq!(verify(neutral), Err(SignatureError::WeakKey));
+        // The same point, written with a coordinate that is not reduced: 2^255 - 18.
+        let mut unreduced = [0xff; 32];
+        (unreduced[0], unreduced[31]) = (0xee, 0x7f);
+        assert_eq!(verify(unreduced), Err(SignatureError::WeakKey));
+        let mut off_curve = [0; 32];
+        off_curve[0] = 2;
+        assert_eq!(verify(off_curve), Err(SignatureError::NoKey));
+    }
+
+    #[test]
+    fn secrets_do_not_print_and_survive_as_seeds() {
+        let key = keypair(7);
+        let printed = format!("{key:?}");
+        assert!(!printed.contains("0707"), "{printed}");
+        assert_eq!(SigningKeypair::from_seed(*key.seed()).public(), key.public());
+        assert_eq!(key.public().to_string().parse(), Ok(key.public()));
+    }
+}

@@ -158,3 +158,39 @@ pub(crate) fn accepted(cutoffs: &[Cutoff], author: &DeviceId, scope: &ScopeId) -
 fn key(cutoff: &Cutoff) -> (ScopeId, DeviceId) {
     (cutoff.scope, cutoff.author)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{keypair, network};
+    use super::*;
+
+    fn cutoff(scope: u8, author: u8, seq: u64) -> Cutoff {
+        Cutoff { scope: ScopeId([scope; 16]), author: DeviceId([author; 16]), seq }
+    }
+
+    #[test]
+    fn cutoffs_have_one_order_and_answer_for_every_author() {
+        let ordered = Cutoff::in_order([cutoff(2, 1, 5), cutoff(1, 9, 3), cutoff(2, 1, 7)]);
+        assert_eq!(ordered, [cutoff(1, 9, 3), cutoff(2, 1, 7)]);
+        let of = |scope, author| accepted(&ordered, &DeviceId([author; 16]), &ScopeId([scope; 16]));
+        assert_eq!([of(2, 1), of(1, 9), of(1, 1), of(3, 1)], [7, 3, 0, 0]);
+    }
+
+    #[test]
+    fn a_revocation_whose_cutoffs_are_out_of_order_is_refused() {
+        for accepted in
+            [vec![cutoff(2, 1, 5), cutoff(1, 1, 5)], vec![cutoff(1, 1, 4), cutoff(1, 1, 5)]]
+        {
+            let revocation = Revocation {
+                network: network(),
+                subject: Subject::Device(DeviceId([1; 16])),
+                at: Timestamp(1),
+                reason: String::new(),
+                accepted,
+                by: keypair(1).public(),
+            };
+            let refused = WireError::Invalid { field: "cutoffs_max" };
+            assert_eq!(Revocation::from_bytes(&revocation.to_bytes()), Err(refused));
+        }
+    }
+}

@@ -79,3 +79,55 @@ impl Identity {
 
 const VERSION: u8 = 1;
 const LEN_MAX: usize = 1 + NetworkId::LEN + FacilityId::LEN + 1 + 3 * 32;
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{member, network};
+    use super::*;
+
+    fn identity(has_facility_key: bool) -> Identity {
+        let member = member(10);
+        Identity {
+            network: network(),
+            facility: member.facility(),
+            facility_key: has_facility_key.then(|| member.key.clone()),
+            device: member.device,
+            agreement: member.agreement,
+        }
+    }
+
+    #[test]
+    fn stations_and_tablets_survive_as_secret_bytes() {
+        for has_facility_key in [true, false] {
+            let written = identity(has_facility_key).to_secret_bytes();
+            let read = Identity::from_secret_bytes(&written).expect("what was just written");
+            assert_eq!(read.to_secret_bytes(), written);
+            assert_eq!(read.facility_key.is_some(), has_facility_key);
+            assert_eq!(read.device_id(), identity(false).device_id());
+        }
+    }
+
+    #[test]
+    fn damaged_secret_bytes_are_refused_by_name() {
+        let good = identity(true).to_secret_bytes();
+        let check = |change: fn(&mut Vec<u8>), expected| {
+            let mut bytes = good.to_vec();
+            change(&mut bytes);
+            assert_eq!(Identity::from_secret_bytes(&bytes).map(|_| ()), Err(expected));
+        };
+        let newer = WireError::Version { field: "identity", found: 2, known: 1 };
+        check(|bytes| bytes[0] = 2, newer);
+        check(|bytes| bytes.truncate(60), WireError::Short { field: "facility seed" });
+        check(|bytes| bytes.push(0), WireError::LeftOver { count: 1 });
+        // A facility key that is not this facility's.
+        check(|bytes| bytes[50] ^= 1, WireError::Invalid { field: "facility seed" });
+    }
+
+    #[test]
+    fn an_identity_prints_no_secret() {
+        let printed = format!("{:?}", identity(true));
+        for seed in ["0a0a0a", "6e6e6e", "10, 10"] {
+            assert!(!printed.contains(seed), "{printed}");
+        }
+    }
+}

@@ -87,3 +87,47 @@ impl<T: std::fmt::Debug> std::fmt::Debug for Signed<T> {
 
 /// The version of every certificate's binary form.
 pub(super) const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::super::certificate::{Certificate, Registrar, Root};
+    use super::super::testing::{network, registrar_key, root, root_key, valid};
+    use super::*;
+    use crate::id::Timestamp;
+
+    #[test]
+    fn a_value_that_no_reader_would_take_is_not_signed() {
+        let name = "協".repeat(400);
+        let claims = Root { key: root_key().public(), name, created: Timestamp(0) };
+        let refused = Signed::sign(claims, &root_key()).map(|_| ());
+        let (limit, max) = (limits::TEXT.name, limits::TEXT.max);
+        assert_eq!(refused, Err(WireError::TooLong { limit, max, claimed: 1_200 }));
+    }
+
+    #[test]
+    fn the_kind_is_signed_with_the_body() {
+        let claims = Registrar {
+            network: network(),
+            key: registrar_key().public(),
+            name: "医師会".to_owned(),
+            validity: valid(0, 1),
+        };
+        let signed = Signed::sign(claims, &root_key()).expect("a short name");
+        let root = root_key().public();
+        assert_eq!(signed.verify(&root), Ok(()));
+        let mut other = signed.clone();
+        other.message[1] = Root::KIND;
+        assert_eq!(other.verify(&root), Err(SignatureError::Mismatch));
+    }
+
+    #[test]
+    fn a_newer_version_and_an_unknown_kind_are_refused_by_name() {
+        let check = |at: usize, value: u8, expected| {
+            let mut bytes = root().to_bytes();
+            bytes[at] = value;
+            assert_eq!(Certificate::from_bytes(&bytes), Err(expected));
+        };
+        check(0, 2, WireError::Version { field: "certificate", found: 2, known: 1 });
+        check(1, 9, WireError::Invalid { field: "certificate kind" });
+    }
+}
