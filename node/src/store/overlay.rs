@@ -30,6 +30,11 @@ impl Pending {
         }
     }
 
+    /// Sets or hides one row.
+    pub fn set(&mut self, table: Table, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.tables.entry(table).or_default().insert(key, value);
+    }
+
     /// Forgets everything: it was committed, or has failed.
     pub fn clear(&mut self) {
         self.tables.clear();

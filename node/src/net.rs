@@ -1,0 +1,78 @@
+//! The node's way to the relay: one QUIC session, kept up and given up; what is said on it is the core's business.
+
+pub mod enrol;
+pub mod relay_link;
+
+use azalea_core::sync::message::Message;
+use azalea_core::wire::{Wire, WireError};
+use azalea_transport::endpoint::{EndpointError, Peer};
+use azalea_transport::frames::{self, FrameError};
+use std::io;
+use std::net::SocketAddr;
+
+/// Why there is no session, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// The relay's name has no address. Usual cause: no line, so no name service either.
+    #[error("no address for {address}: {source}")]
+    Resolve {
+        /// `HOST:PORT`.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No connection. Usual causes: no line, a relay that is down, a firewall that drops UDP.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The connection ended.
+    #[error("the connection ended: {0}")]
+    Connection(#[from] quinn::ConnectionError),
+    /// A frame was cut or too long.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A frame that is no message. Usual cause: a relay of another version.
+    #[error("the relay sent what is no message: {0}")]
+    Message(#[from] WireError),
+    /// Nothing came for too long.
+    #[error("the relay has not answered for {seconds} s")]
+    Stalled {
+        /// How long.
+        seconds: u64,
+    },
+}
+
+/// The addresses of `HOST:PORT`, as the system's resolver has them now.
+async fn resolve(address: &str) -> Result<Vec<SocketAddr>, NetError> {
+    let failed = |source| NetError::Resolve { address: address.to_owned(), source };
+    let found: Vec<_> = tokio::net::lookup_host(address).await.map_err(failed)?.collect();
+    match found.is_empty() {
+        true => Err(failed(io::ErrorKind::NotFound.into())),
+        false => Ok(found),
+    }
+}
+
+/// One session's stream: whole messages each way.
+struct Stream {
+    send: quinn::SendStream,
+    receive: quinn::RecvStream,
+}
+
+impl Stream {
+    /// The node opens the session's one stream; the relay answers on it.
+    async fn open(peer: &Peer) -> Result<Self, NetError> {
+        let (send, receive) = peer.connection.open_bi().await?;
+        Ok(Self { send, receive })
+    }
+}
+
+async fn write_message(send: &mut quinn::SendStream, message: &Message) -> Result<(), NetError> {
+    Ok(frames::write_frame(send, &message.to_bytes()).await?)
+}
+
+/// The next message; `None` where the other end finished.
+async fn read_message(receive: &mut quinn::RecvStream) -> Result<Option<Message>, NetError> {
+    match frames::read_frame(receive).await? {
+        Some(frame) => Ok(Some(Message::from_bytes(&frame)?)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,156 @@
+//! The node's own tables, beside the core's: what pages read, accounts, the access log. All of it can be derived
+//! again or belongs to this device alone. `docs/STORAGE.md` lists them.
+
+use azalea_core::access::ScopeKind;
+use azalea_core::id::{FacilityId, PatientId, ScopeId, Timestamp, VersionId};
+use azalea_core::replica::ScopeView;
+use azalea_core::storage::Table;
+use azalea_core::storage::row::ScopeNumber;
+use azalea_core::wire::{Reader, Wire, WireError, Writer};
+
+use crate::index::{CareTime, PatientRow, TimelineRow};
+
+/// Scope number → what pages know of the scope.
+pub const SCOPES: Table = Table::named("node.scope");
+/// (scope number, version) → the patient as that version states them.
+pub const PERSON: Table = Table::named("node.person");
+/// (scope number, version, place) → one line of a timeline; current versions only.
+pub const TIMELINE: Table = Table::named("node.timeline");
+/// (scope number, record) → nothing: its current versions disagree.
+pub const REVIEW: Table = Table::named("node.review");
+/// Scope number → the newest care in it.
+pub const CARE: Table = Table::named("node.care");
+/// Login → staff account.
+pub const STAFF: Table = Table::named("node.staff");
+/// Sequence → line of the access log.
+pub const ACCESS: Table = Table::named("node.access");
+/// Consent → how it was recorded here.
+pub const CONSENT: Table = Table::named("node.consent");
+/// Digest of the content → a file or record that the importer could not take.
+pub const IMPORT: Table = Table::named("node.import");
+
+/// A timeline row's key.
+pub fn timeline_key(scope: ScopeNumber, version: &VersionId, place: u16) -> Vec<u8> {
+    [&scope.to_be_bytes()[..], version.as_bytes(), &place.to_be_bytes()].concat()
+}
+
+/// The front of all timeline keys of one version; also the key of its person row.
+pub fn version_key(scope: ScopeNumber, version: &VersionId) -> Vec<u8> {
+    [&scope.to_be_bytes()[..], version.as_bytes()].concat()
+}
+
+/// The version in a timeline or person key.
+pub fn version_of(key: &[u8]) -> Option<VersionId> {
+    key.get(4..20)?.try_into().ok().map(VersionId)
+}
+
+/// A line of a timeline with what a page needs beside it.
+pub struct EntryRow {
+    /// How many versions the record has.
+    pub versions: u32,
+    /// Whether its current versions disagree.
+    pub conflict: bool,
+    /// When its publisher took it in.
+    pub received: Timestamp,
+    /// The line.
+    pub row: TimelineRow,
+}
+
+/// Length of what comes before the line in an [`EntryRow`]'s binary form.
+const ENTRY_HEAD: usize = 13;
+
+impl EntryRow {
+    /// Puts another count and conflict into a row's binary form; the line itself is left as it is.
+    pub fn patch(bytes: &[u8], versions: u32, conflict: bool) -> Option<Vec<u8>> {
+        let received = bytes.get(5..ENTRY_HEAD)?;
+        let mut writer = Writer::new();
+        writer.u32(versions);
+        writer.bool(conflict);
+        writer.raw(received);
+        writer.raw(&bytes[ENTRY_HEAD..]);
+        Some(writer.into_bytes())
+    }
+}
+
+impl Wire for EntryRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.u32(self.versions);
+        writer.bool(self.conflict);
+        self.received.write(writer);
+        self.row.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            versions: reader.u32("versions")?,
+            conflict: reader.bool("conflict")?,
+            received: Timestamp::read(reader)?,
+            row: TimelineRow::read(reader)?,
+        })
+    }
+}
+
+/// A patient as one record states them.
+pub struct PersonRow {
+    /// Whether it is a Patient resource, which counts before a document's mention.
+    pub own: bool,
+    /// What it states.
+    pub row: PatientRow,
+}
+
+impl Wire for PersonRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.bool(self.own);
+        self.row.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { own: reader.bool("own")?, row: PatientRow::read(reader)? })
+    }
+}
+
+/// A scope as [`SCOPES`] keeps it.
+pub struct ScopeRow(pub ScopeView);
+
+impl Wire for ScopeRow {
+    fn write(&self, writer: &mut Writer) {
+        self.0.id.write(writer);
+        writer.u32(self.0.number);
+        self.0.kind.write(writer);
+        self.0.owner.write(writer);
+        writer.option(&self.0.patient);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self(ScopeView {
+            id: ScopeId::read(reader)?,
+            number: reader.u32("scope number")?,
+            kind: ScopeKind::read(reader)?,
+            owner: FacilityId::read(reader)?,
+            patient: reader.option("patient")?,
+        }))
+    }
+}
+
+/// Under which id pages know the patient of a scope. A chart that no consent has linked to the network yet goes by
+/// its scope's id: both are 16 random bytes, and the driver knows the difference.
+pub fn page_patient(scope: &ScopeView) -> Option<PatientId> {
+    match scope.kind {
+        ScopeKind::Chart => Some(scope.patient.unwrap_or(PatientId(scope.id.0))),
+        ScopeKind::Care => scope.patient,
+        _ => None,
+    }
+}
+
+/// The newest care in a scope.
+pub struct CareRow(pub CareTime);
+
+impl Wire for CareRow {
+    fn write(&self, writer: &mut Writer) {
+        self.0.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        CareTime::read(reader).map(Self)
+    }
+}
