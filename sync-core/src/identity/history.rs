@@ -13,6 +13,7 @@ pub(super) trait Renewable: Certified {
 }
 
 /// The certificates of one subject in the order in which they begin.
+#[derive(Clone)]
 pub(super) struct History<T> {
     by_start: BTreeMap<Order, Signed<T>>,
 }

@@ -14,6 +14,7 @@ use crate::id::{DeviceId, FacilityId, NetworkId, Timestamp};
 use crate::wire::Limit;
 
 /// Everybody known in one network.
+#[derive(Clone)]
 pub struct Roster {
     network: NetworkId,
     root: Option<History<Root>>,
@@ -337,7 +338,7 @@ enum Issuer {
 }
 
 /// Certificates that cannot be verified yet. Bounded, because nobody has vouched for them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Waiting {
     by_issuer: BTreeMap<Issuer, Vec<Certificate>>,
     count: usize,
