@@ -7,5 +7,6 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod index;
+pub mod net;
 pub mod store;
 pub mod web;

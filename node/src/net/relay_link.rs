@@ -10,7 +10,6 @@ use super::{NetError, Stream, read_message, resolve, write_message};
 use azalea_core::id::DeviceId;
 use azalea_core::identity::PublicKey;
 use azalea_core::sync::message::Message;
-use azalea_core::wire::Wire;
 use azalea_transport::endpoint::{Endpoint, Peer};
 use rand::RngExt;
 use std::time::Duration;
@@ -80,7 +79,9 @@ pub async fn keep(
     while !driver.is_closed() {
         state.send_replace(LinkState::Connecting);
         let mut stood = false;
-        let ended = match timeout(Duration::from_secs(CONNECT_SECONDS), connect(&endpoint, &target)).await {
+        let ended = match timeout(Duration::from_secs(CONNECT_SECONDS), connect(&endpoint, &target))
+            .await
+        {
             Err(_) => Err(NetError::Stalled { seconds: CONNECT_SECONDS }),
             Ok(Err(error)) => Err(error),
             Ok(Ok((peer, stream))) => {
@@ -125,9 +126,7 @@ pub(super) async fn connect_to(
     address: std::net::SocketAddr,
     relay: DeviceId,
 ) -> Result<(Peer, Stream), NetError> {
-    let fits = move |key: &[u8; 32]| {
-        PublicKey::from_bytes(key).is_ok_and(|key| key.device_id() == relay)
-    };
+    let fits = move |key: &[u8; 32]| PublicKey::from_bytes(*key).device_id() == relay;
     let peer = endpoint.connect_fitting(address, fits).await?;
     let stream = Stream::open(&peer).await?;
     Ok((peer, stream))
