@@ -9,11 +9,26 @@
 //! Each type is made in one place, where its claim is checked. An envelope is a header, the author's signature
 //! over it, and the body, which the header names by length and hash.
 
+mod admitted;
+mod body;
 mod chain;
 mod cipher;
 mod header;
 mod padding;
+mod plaintext;
+mod seal;
+mod signed;
+mod verified;
 
+#[cfg(test)]
+mod tests;
+
+pub use admitted::{AdmittedEnvelope, OpenError};
+pub use body::Body;
 pub use chain::{Chain, Link, Tip};
 pub use header::Header;
 pub use padding::padded;
+pub use plaintext::Plaintext;
+pub use seal::{Draft, SealError, seal};
+pub use signed::{SignedEnvelope, VerifyError};
+pub use verified::VerifiedEnvelope;

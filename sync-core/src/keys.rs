@@ -2,10 +2,13 @@
 //!
 //! This room makes and carries keys. Who should have one is decided in `access`.
 
+mod bundle;
 mod challenge;
 mod pair;
 mod scope_key;
 
+pub use crate::access::PAIR_ENC_LEN;
+pub use bundle::{Descriptor, KeyGrant};
 pub use challenge::{Challenge, answer, challenge};
-pub use pair::{PAIR_ENC_LEN, PairError, pair_accept, pair_info, pair_offer};
+pub use pair::{PairError, pair_accept, pair_info, pair_offer};
 pub use scope_key::ScopeKey;

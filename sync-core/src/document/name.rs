@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_care_date_names_its_volume() {
-        assert_eq!(DocumentId::volume_of(Some(2026_11_22)), DocumentId::Volume { year: 2026 });
+        assert_eq!(DocumentId::volume_of(Some(20261122)), DocumentId::Volume { year: 2026 });
         assert_eq!(DocumentId::volume_of(None), DocumentId::Volume { year: 0 });
     }
 }

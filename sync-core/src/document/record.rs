@@ -210,7 +210,7 @@ mod tests {
             parents: vec![VersionId([1; 16]), VersionId([2; 16])],
             content: [9; 32],
             header: RecordHeader {
-                care_date: Some(2026_11_22),
+                care_date: Some(20261122),
                 source: "fhir".into(),
                 full_url: Some("urn:uuid:1".into()),
                 received: Timestamp(5),

@@ -12,15 +12,13 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::ScopeKey;
+use crate::access::PAIR_ENC_LEN;
 use crate::id::{DeviceId, NetworkId};
 use crate::identity::{AgreementKeypair, AgreementPublic};
 
 /// Only the exporter is used; hpke 0.15.1 panics when its export-only suite meets a one-stage KDF, so the
 /// suite names a cipher.
 type Aead = ChaCha20Poly1305;
-
-/// Length of what the recipient needs to make the same key.
-pub const PAIR_ENC_LEN: usize = 1_120;
 
 /// What ties an exchange to its network and its two devices; both sides must say the same.
 pub fn pair_info(network: &NetworkId, from: &DeviceId, to: &DeviceId) -> Vec<u8> {
