@@ -1,5 +1,7 @@
 //! What stands beside the product: a population to fill it with, and the region to try it in.
 //!
 //! - [`population`] makes invented people of a Japanese region and their charts as FHIR R4.
+//! - [`line`] is a line between a facility and the relay that can be cut, slow or lossy.
 
+pub mod line;
 pub mod population;

@@ -35,7 +35,7 @@ pub use hospitals::{HOSPITALS_MAX, Hospital};
 pub use names::Name;
 pub use people::{People, Person, Registration};
 
-use dice::Dice;
+pub(crate) use dice::Dice;
 use fhir::Moment;
 
 /// What population to make.

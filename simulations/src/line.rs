@@ -1,0 +1,287 @@
+//! A line between a facility and the relay that can be cut: a small forwarder of UDP datagrams.
+//!
+//! The node speaks to the line's address as if it were the relay. A cut line takes datagrams and drops
+//! them, as a dead router does: nobody is told, so both ends find out by their own timers. The line can
+//! also be slow, uneven and lossy. It reads nothing of what passes.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
+
+use crate::population::Dice;
+
+/// How good a line is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quality {
+    /// How long each datagram travels at least, one way.
+    pub delay: Duration,
+    /// How much longer it travels at most; datagrams may overtake each other.
+    pub jitter: Duration,
+    /// The share of datagrams that are lost, between 0 and 1.
+    pub loss: f64,
+}
+
+/// What went over a line so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes from the facility to the relay.
+    pub up_bytes: u64,
+    /// Bytes from the relay to the facility.
+    pub down_bytes: u64,
+    /// Datagrams that were not passed on, either way.
+    pub dropped: u64,
+}
+
+/// A line that is open until it is dropped.
+#[derive(Debug)]
+pub struct Line {
+    address: SocketAddr,
+    state: Arc<State>,
+    _forwarder: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    relay: SocketAddr,
+    cut: AtomicBool,
+    quality: Mutex<(Quality, Dice)>,
+    up_bytes: AtomicU64,
+    down_bytes: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Line {
+    /// Opens a line to `relay` on a free port of the loopback. `seed` decides what a lossy line loses.
+    pub async fn open(relay: SocketAddr, quality: Quality, seed: u64) -> io::Result<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = socket.local_addr()?;
+        let state = Arc::new(State {
+            relay,
+            cut: AtomicBool::new(false),
+            quality: Mutex::new((quality, Dice::new(seed))),
+            up_bytes: AtomicU64::new(0),
+            down_bytes: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        });
+        let mut forwarder = JoinSet::new();
+        forwarder.spawn(forward(Arc::new(socket), state.clone()));
+        Ok(Self { address, state, _forwarder: forwarder })
+    }
+
+    /// Where the facility finds the relay over this line.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Cuts the line: datagrams vanish until it is restored, those on the way as well.
+    pub fn cut(&self) {
+        self.state.cut.store(true, Ordering::Release);
+    }
+
+    /// Restores the line.
+    pub fn restore(&self) {
+        self.state.cut.store(false, Ordering::Release);
+    }
+
+    /// Whether the line is cut.
+    pub fn is_cut(&self) -> bool {
+        self.state.cut.load(Ordering::Acquire)
+    }
+
+    /// Makes the line better or worse from now on.
+    pub fn set_quality(&self, quality: Quality) {
+        self.state.quality.lock().unwrap_or_else(PoisonError::into_inner).0 = quality;
+    }
+
+    /// What went over the line so far.
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            up_bytes: self.state.up_bytes.load(Ordering::Relaxed),
+            down_bytes: self.state.down_bytes.load(Ordering::Relaxed),
+            dropped: self.state.dropped.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl State {
+    /// How long the next datagram travels; `None` if it is lost.
+    fn fate(&self) -> Option<Duration> {
+        if self.cut.load(Ordering::Acquire) {
+            return None;
+        }
+        let (quality, dice) = &mut *self.quality.lock().unwrap_or_else(PoisonError::into_inner);
+        if quality.loss > 0.0 && dice.chance(quality.loss) {
+            return None;
+        }
+        Some(quality.delay + quality.jitter.mul_f64(dice.fraction()))
+    }
+
+    fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Takes what facilities send; each sender gets a socket of its own towards the relay, so that the relay's
+/// answers find their way back.
+async fn forward(socket: Arc<UdpSocket>, state: Arc<State>) {
+    let mut senders: BTreeMap<SocketAddr, (u64, Arc<UdpSocket>, JoinSet<()>)> = BTreeMap::new();
+    let mut turn = 0;
+    let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+    loop {
+        // An error here is an echo of an earlier datagram that found nobody; the next one may.
+        let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
+        turn += 1;
+        if !senders.contains_key(&from) {
+            if senders.len() == SENDERS_MAX {
+                let oldest = senders.iter().min_by_key(|(_, (used, ..))| *used);
+                if let Some(oldest) = oldest.map(|(address, _)| *address) {
+                    senders.remove(&oldest);
+                }
+            }
+            let Ok(upstream) = upstream(state.relay).await else {
+                state.drop_one();
+                continue;
+            };
+            let upstream = Arc::new(upstream);
+            let mut answers = JoinSet::new();
+            answers.spawn(answer(upstream.clone(), socket.clone(), from, state.clone()));
+            senders.insert(from, (turn, upstream, answers));
+        }
+        let Some((used, upstream, _)) = senders.get_mut(&from) else { continue };
+        *used = turn;
+        let (upstream, counted) = (upstream.clone(), state.clone());
+        pass(&state, buffer[..length].to_vec(), move |datagram| async move {
+            counted.up_bytes.fetch_add(datagram.len() as u64, Ordering::Relaxed);
+            upstream.send(&datagram).await.map(|_| ())
+        })
+        .await;
+    }
+}
+
+async fn answer(
+    upstream: Arc<UdpSocket>,
+    socket: Arc<UdpSocket>,
+    to: SocketAddr,
+    state: Arc<State>,
+) {
+    let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+    loop {
+        let Ok(length) = upstream.recv(&mut buffer).await else {
+            // The relay is not there (yet): its port answers with an error, at once and every time.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            continue;
+        };
+        let (socket, counted) = (socket.clone(), state.clone());
+        pass(&state, buffer[..length].to_vec(), move |datagram| async move {
+            counted.down_bytes.fetch_add(datagram.len() as u64, Ordering::Relaxed);
+            socket.send_to(&datagram, to).await.map(|_| ())
+        })
+        .await;
+    }
+}
+
+/// Sends a datagram at once, later, or never.
+async fn pass<F, Sent>(state: &Arc<State>, datagram: Vec<u8>, send: F)
+where
+    F: FnOnce(Vec<u8>) -> Sent + Send + 'static,
+    Sent: Future<Output = io::Result<()>> + Send,
+{
+    match state.fate() {
+        None => state.drop_one(),
+        Some(Duration::ZERO) => {
+            if send(datagram).await.is_err() {
+                state.drop_one();
+            }
+        }
+        Some(delay) => {
+            let state = state.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                let lost = state.cut.load(Ordering::Acquire) || send(datagram).await.is_err();
+                if lost {
+                    state.drop_one();
+                }
+            });
+        }
+    }
+}
+
+async fn upstream(relay: SocketAddr) -> io::Result<UdpSocket> {
+    let local = if relay.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+    let socket = UdpSocket::bind(local).await?;
+    socket.connect(relay).await?;
+    Ok(socket)
+}
+
+/// The largest datagram that UDP can carry.
+const DATAGRAM_BYTES_MAX: usize = 65_536;
+
+/// Senders remembered at a time; a node has one, or two while it changes its address.
+const SENDERS_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Ends {
+        line: Line,
+        facility: UdpSocket,
+        relay: UdpSocket,
+    }
+
+    async fn ends(quality: Quality) -> Ends {
+        let relay = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let line = Line::open(relay.local_addr().unwrap(), quality, 1).await.unwrap();
+        let facility = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        facility.connect(line.address()).await.unwrap();
+        Ends { line, facility, relay }
+    }
+
+    #[tokio::test]
+    async fn datagrams_pass_both_ways() {
+        let ends = ends(Quality::default()).await;
+        ends.facility.send(b"hello").await.unwrap();
+        let mut buffer = [0; 16];
+        let (length, from) = ends.relay.recv_from(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..length], b"hello");
+        ends.relay.send_to(b"good day", from).await.unwrap();
+        let length = ends.facility.recv(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..length], b"good day");
+        assert_eq!(ends.line.traffic(), Traffic { up_bytes: 5, down_bytes: 8, dropped: 0 });
+    }
+
+    #[tokio::test]
+    async fn a_cut_line_swallows_and_a_restored_one_passes_again() {
+        let ends = ends(Quality::default()).await;
+        ends.line.cut();
+        ends.facility.send(b"lost").await.unwrap();
+        while ends.line.traffic().dropped == 0 {
+            tokio::task::yield_now().await;
+        }
+        ends.line.restore();
+        ends.facility.send(b"found").await.unwrap();
+        let mut buffer = [0; 16];
+        let (length, _) = ends.relay.recv_from(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..length], b"found");
+    }
+
+    #[tokio::test]
+    async fn a_bad_line_loses_its_share_and_passes_the_rest() {
+        let quality = Quality { loss: 0.5, jitter: Duration::from_millis(1), ..Quality::default() };
+        let ends = ends(quality).await;
+        for number in 0..100u8 {
+            ends.facility.send(&[number]).await.unwrap();
+            while ends.line.traffic().dropped + ends.line.traffic().up_bytes <= u64::from(number) {
+                tokio::task::yield_now().await;
+            }
+        }
+        let lost = ends.line.traffic().dropped;
+        assert!((30..70).contains(&lost), "{lost}");
+    }
+}
