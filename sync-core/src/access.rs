@@ -9,6 +9,8 @@ mod decide;
 mod grant;
 mod scope;
 mod statement;
+#[cfg(test)]
+mod testing;
 
 pub use consent::{ConsentDuties, ConsentGrant, ConsentRevoke, consent_duties};
 pub use decide::{Action, Denial, Question, Right, decide};

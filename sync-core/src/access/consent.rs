@@ -82,3 +82,6 @@ pub fn consent_duties(care: &ScopeAccess, chart: &ScopeAccess, at: Timestamp) ->
     }
     duties
 }
+
+#[cfg(test)]
+mod tests;

@@ -236,3 +236,6 @@ fn in_force(grant: &Grant, at: Timestamp) -> Result<Access, Denial> {
         _ => Ok(grant.access),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -574,3 +574,6 @@ const MEMBER_STATEMENTS: Limit = Limit { name: "member_statements_max", max: 512
 const ALL_STATEMENTS: Limit = Limit { name: "statements_max", max: 262_144 };
 /// How far above all others' ticks a facility's own leaving may lie and still be followed by the next.
 const LEAVING_LEAP_MAX: u64 = 1_024;
+
+#[cfg(test)]
+mod tests;

@@ -442,3 +442,6 @@ impl Renewable for Policy {
 const PENDING: Limit = Limit { name: "pending_certificates_max", max: 4_096 };
 /// Bytes of certificates that wait for their issuer.
 const PENDING_BYTES: Limit = Limit { name: "pending_certificate_bytes_max", max: 16 << 20 };
+
+#[cfg(test)]
+mod tests;
