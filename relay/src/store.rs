@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use azalea_core::storage::{Batch, Order, Range, Read, StorageError, Store, Table};
-use redb::{
-    Database, Error, ReadTransaction, ReadableDatabase, TableDefinition, TableError,
-};
+use redb::{Database, Error, ReadTransaction, ReadableDatabase, TableDefinition, TableError};
 
 /// Memory for pages of the file, in bytes.
 const CACHE_BYTES_MAX: usize = 128 << 20;

@@ -1,1 +1,412 @@
 //! One facility device: the engine around all other rooms.
+//!
+//! ```text
+//! replica.handle(now, rng, input);
+//! while let Some(effect) = replica.poll() { … }
+//! let wake = replica.wake_at();
+//! ```
+//!
+//! Work is done in steps, one at a time: a step reads what it needs (`Load`), changes the state in memory and
+//! emits its rows (`Store`); only when those are durable is anyone told. If the store fails, the state in
+//! memory is loaded anew from what the disk has, so that the two never part.
+
+pub mod command;
+pub mod effect;
+pub mod input;
+
+mod author;
+mod consent;
+mod freshness;
+mod hold;
+mod import;
+mod ledger;
+mod link;
+mod note;
+mod pending;
+mod receive;
+mod registry;
+mod session;
+mod share;
+mod state;
+mod status;
+mod step;
+mod tx;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand_core::CryptoRng;
+
+pub use freshness::PublisherRow;
+pub use hold::{Cause, QuarantineRow, Wait};
+pub use ledger::LedgerEntry;
+pub use state::OpenError;
+pub use status::{PublisherStatus, RelayStatus, Status};
+
+use command::{CommandError, Outcome};
+use effect::{Effect, EffectId, Notice, Query};
+use input::{Answer, CommandId, Input};
+use session::{Next, Phase, Session};
+use state::State;
+use step::{After, Step, Work};
+use tx::Tx;
+
+use crate::id::Timestamp;
+use crate::identity::Identity;
+use crate::storage::StorageError;
+use crate::sync::message::{Goodbye, Message};
+
+/// One device's replica: every record that it may see, and its part in the network.
+pub struct Replica {
+    state: State,
+    session: Session,
+    /// Work that has not begun, in order.
+    queue: VecDeque<Work>,
+    /// The one step under way.
+    step: Option<Step>,
+    /// Loads of outbox envelopes under way, beside the step.
+    push_loads: BTreeMap<EffectId, Vec<u64>>,
+    effects: VecDeque<Effect>,
+    next_effect: u64,
+    /// Until when nothing is written after the store failed.
+    store_pause: Option<Timestamp>,
+}
+
+/// How long a failed store is left alone, in milliseconds.
+const STORE_PAUSE_MS: u64 = 1_000;
+
+impl Replica {
+    /// What a driver reads before it opens a replica.
+    pub fn queries() -> Vec<Query> {
+        State::queries()
+    }
+
+    /// Opens a replica on the answers to [`Replica::queries`]; an empty store gives a new device's replica.
+    pub fn open(
+        identity: Identity,
+        answers: Vec<Answer>,
+        now: Timestamp,
+    ) -> Result<Self, OpenError> {
+        Ok(Self {
+            state: State::load(identity, answers, now)?,
+            session: Session::new(),
+            queue: VecDeque::new(),
+            step: None,
+            push_loads: BTreeMap::new(),
+            effects: VecDeque::new(),
+            next_effect: 1,
+            store_pause: None,
+        })
+    }
+
+    /// Takes in one thing that happened.
+    pub fn handle(&mut self, now: Timestamp, rng: &mut dyn CryptoRng, input: Input) {
+        match input {
+            Input::Loaded { id, result } => self.loaded(now, rng, id, result),
+            Input::Stored { id, result } => self.stored(now, id, result),
+            Input::Connected => {
+                self.session.reset(Phase::Greeting);
+                self.effects.push_back(Effect::Send(self.state.hello(now)));
+                self.changed();
+            }
+            Input::Disconnected => {
+                self.session.reset(Phase::Offline);
+                self.queue.retain(|work| !work.is_of_session());
+                self.changed();
+            }
+            Input::Received(message) => {
+                self.session.heard = Some(now);
+                self.received(now, message);
+            }
+            Input::Command { id, command } => self.queue.push_back(Work::Command(id, command)),
+            Input::Tick => {}
+        }
+        self.advance(now, rng);
+        self.push_outbox(now);
+        self.tell_heads(now);
+    }
+
+    /// The next effect to carry out.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When `Input::Tick` is wanted at the latest.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        let statements = self.session.is_open().then(|| self.statements_due());
+        [self.store_pause, self.session.paused, statements].into_iter().flatten().min()
+    }
+
+    fn received(&mut self, now: Timestamp, message: Message) {
+        match (message, self.session.phase) {
+            (Message::Welcome(welcome), Phase::Greeting) => {
+                if self.state.welcome(&mut self.session, &welcome, now) {
+                    self.queue.push_back(Work::OfferAgain);
+                }
+                self.note_caught_up(now);
+                self.changed();
+            }
+            (Message::Feed { items, end }, Phase::Open { epoch, held, .. }) => {
+                self.session.phase = Phase::Open { epoch, end, held };
+                self.queue.push_back(Work::Feed { epoch, items, claims: Vec::new() });
+            }
+            (Message::Taken { stored, refused }, Phase::Open { .. }) => {
+                let session = &self.session;
+                let stored =
+                    stored.into_iter().filter_map(|id| Some((id, session.flight(&id)?))).collect();
+                let refused = refused
+                    .into_iter()
+                    .filter_map(|refusal| {
+                        session.flight(&refusal.id).map(|flight| (refusal, flight))
+                    })
+                    .collect();
+                self.queue.push_back(Work::Taken { stored, refused });
+            }
+            (Message::Head(statement), Phase::Open { .. }) => {
+                self.queue.push_back(Work::Head(statement));
+            }
+            (Message::Goodbye(goodbye), _) => self.goodbye(now, goodbye),
+            _ => {
+                self.effects.push_back(Effect::Send(Message::Goodbye(Goodbye::Protocol)));
+                self.effects.push_back(Effect::Hangup);
+            }
+        }
+    }
+
+    fn goodbye(&mut self, now: Timestamp, goodbye: Goodbye) {
+        self.effects.push_back(Effect::Notify(Notice::Goodbye(goodbye)));
+        self.effects.push_back(Effect::Hangup);
+        self.session.reset(Phase::Offline);
+        self.session.paused = session::pause_ms(goodbye).map(|pause| now.plus_ms(pause));
+    }
+
+    /// Begins steps until one has to wait for the store.
+    fn advance(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        while self.step.is_none() && self.store_pause.is_none_or(|until| until <= now) {
+            self.store_pause = None;
+            let Some(work) = self.next_work() else { return };
+            let (queries, work) = work.prepare(&self.state, now);
+            if queries.is_empty() {
+                self.run(now, rng, work, Vec::new());
+            } else {
+                let id = self.load(queries);
+                self.step = Some(Step::Loading { id, work });
+            }
+        }
+    }
+
+    /// The next work; consecutive parts of a feed become one step, so that they share one commit.
+    fn next_work(&mut self) -> Option<Work> {
+        let mut work = self.queue.pop_front()?;
+        while let Some(next) = self.queue.front()
+            && work.takes(next)
+        {
+            let next = self.queue.pop_front().expect("looked at above");
+            work.absorb(next);
+        }
+        Some(work)
+    }
+
+    fn load(&mut self, queries: Vec<Query>) -> EffectId {
+        let id = EffectId(self.next_effect);
+        self.next_effect += 1;
+        self.effects.push_back(Effect::Load { id, queries });
+        id
+    }
+
+    fn run(&mut self, now: Timestamp, rng: &mut dyn CryptoRng, work: Work, answers: Vec<Answer>) {
+        let mut tx = Tx::new(now, rng);
+        let after = work.run(&mut self.state, &mut tx, answers);
+        self.state.settle(&mut tx);
+        let follow_up = self.state.follow_up(&tx);
+        let Tx { batch, applied, notices, sealed, .. } = tx;
+        self.effects.extend(notices.into_iter().map(Effect::Notify));
+        if batch.is_empty() {
+            self.finish(now, after, sealed);
+        } else {
+            let id = EffectId(self.next_effect);
+            self.next_effect += 1;
+            self.effects.push_back(Effect::Store { id, batch, applied });
+            self.step = Some(Step::Storing { id, after, sealed });
+        }
+        for work in follow_up.into_iter().rev() {
+            self.queue.push_front(work);
+        }
+    }
+
+    fn loaded(
+        &mut self,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+        id: EffectId,
+        result: Result<Vec<Answer>, StorageError>,
+    ) {
+        if let Some(positions) = self.push_loads.remove(&id) {
+            self.session.loading = false;
+            match result {
+                Ok(answers) => self.push_loaded(positions, answers),
+                Err(error) => self.store_failed(now, error),
+            }
+            return;
+        }
+        match (self.step.take(), result) {
+            (Some(Step::Loading { id: awaited, work }), Ok(answers)) if awaited == id => {
+                self.run(now, rng, work, answers);
+            }
+            (Some(Step::Loading { id: awaited, work }), Err(error)) if awaited == id => {
+                self.fail(work.into_command(), &error);
+                self.store_failed(now, error);
+            }
+            (Some(Step::Reloading { id: awaited }), Ok(answers)) if awaited == id => {
+                match State::load(self.state.identity.clone(), answers, now) {
+                    Ok(state) => self.state = state,
+                    Err(error) => {
+                        let place = error.to_string();
+                        self.store_failed(now, StorageError::Damaged { place });
+                    }
+                }
+            }
+            (Some(Step::Reloading { id: awaited }), Err(error)) if awaited == id => {
+                self.store_failed(now, error);
+            }
+            (step, _) => self.step = step,
+        }
+    }
+
+    fn stored(&mut self, now: Timestamp, id: EffectId, result: Result<(), StorageError>) {
+        match (self.step.take(), result) {
+            (Some(Step::Storing { id: awaited, after, sealed }), Ok(())) if awaited == id => {
+                self.finish(now, after, sealed);
+            }
+            (Some(Step::Storing { id: awaited, after, .. }), Err(error)) if awaited == id => {
+                let commands = after.into_iter().filter_map(After::into_command);
+                for command in commands.collect::<Vec<_>>() {
+                    self.fail(Some(command), &error);
+                }
+                self.store_failed(now, error);
+            }
+            (step, _) => self.step = step,
+        }
+    }
+
+    /// The disk has it: say so.
+    fn finish(&mut self, now: Timestamp, after: Vec<After>, sealed: Vec<(u64, Vec<u8>)>) {
+        self.session.keep_fresh(sealed);
+        for after in after {
+            match after {
+                After::Done(command, outcome) => self.done(command, Ok(outcome)),
+                After::Failed(command, error) => self.done(command, Err(error)),
+                After::Seen(position) => self.seen(now, position),
+                After::Delivered(ids) => {
+                    ids.iter().for_each(|id| self.session.land(id));
+                    self.effects.push_back(Effect::Notify(Notice::Delivered { count: ids.len() }));
+                }
+                After::Dropped(ids) => ids.iter().for_each(|id| self.session.land(id)),
+                After::Again(from, ids) => {
+                    ids.iter().for_each(|id| self.session.land(id));
+                    if let Some(position) = from {
+                        self.session.rewind(position);
+                    }
+                }
+                After::Pause => self.session.paused = Some(session::busy_until(now)),
+            }
+        }
+        self.changed();
+    }
+
+    fn done(&mut self, command: CommandId, result: Result<Outcome, CommandError>) {
+        self.effects.push_back(Effect::Done { command, result });
+    }
+
+    fn fail(&mut self, command: Option<CommandId>, error: &StorageError) {
+        if let Some(command) = command {
+            self.done(command, Err(CommandError::Storage(error.clone())));
+        }
+    }
+
+    /// Goes back to what the disk has. The session begins anew: the relay sends again what was not
+    /// acknowledged.
+    fn store_failed(&mut self, now: Timestamp, error: StorageError) {
+        self.effects.push_back(Effect::Notify(Notice::StoreFailed(error.clone())));
+        let waiting: Vec<Work> = self.queue.drain(..).collect();
+        for work in waiting {
+            self.fail(work.into_command(), &error);
+        }
+        if self.session.phase != Phase::Offline {
+            self.session.reset(Phase::Offline);
+            self.effects.push_back(Effect::Hangup);
+        }
+        self.store_pause = Some(now.plus_ms(STORE_PAUSE_MS));
+        let id = self.load(State::queries());
+        self.step = Some(Step::Reloading { id });
+    }
+
+    fn seen(&mut self, now: Timestamp, position: u64) {
+        let Phase::Open { epoch, end, .. } = self.session.phase else { return };
+        self.session.phase = Phase::Open { epoch, end, held: position };
+        self.effects.push_back(Effect::Send(Message::Seen { position }));
+        self.note_caught_up(now);
+    }
+
+    fn note_caught_up(&mut self, now: Timestamp) {
+        let Phase::Open { end, held, .. } = self.session.phase else { return };
+        if held < end {
+            return;
+        }
+        self.session.caught_up = Some(now);
+        if self.state.rebuilding {
+            self.queue.push_back(Work::Rebuilt);
+        }
+        self.effects.push_back(Effect::Notify(Notice::CaughtUp));
+    }
+
+    fn push_outbox(&mut self, now: Timestamp) {
+        loop {
+            match self.state.next_push(&mut self.session, now) {
+                Next::Nothing => return,
+                Next::Push(message) => self.effects.push_back(Effect::Send(message)),
+                Next::Load(positions) => {
+                    let id = self.load(State::push_queries(&positions));
+                    self.session.loading = true;
+                    self.push_loads.insert(id, positions);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn push_loaded(&mut self, positions: Vec<u64>, answers: Vec<Answer>) {
+        if !self.session.is_open() {
+            return;
+        }
+        let envelopes = self.state.loaded(positions, answers);
+        if !envelopes.is_empty() {
+            let message = self.state.push(&mut self.session, envelopes);
+            self.effects.push_back(Effect::Send(message));
+        }
+    }
+
+    fn statements_due(&self) -> Timestamp {
+        let interval = self.state.statement_interval_ms();
+        self.state.freshness.told_all.map_or(Timestamp(0), |told| told.plus_ms(interval))
+    }
+
+    /// Tells recipients how much there is for them, once the relay has all of it: a word that runs ahead of
+    /// what it counts would look like a loss.
+    fn tell_heads(&mut self, now: Timestamp) {
+        let idle = self.step.is_none() && self.queue.is_empty();
+        if !self.session.is_open() || !idle || !self.state.outbox.is_empty() {
+            return;
+        }
+        let all = self.statements_due() <= now;
+        if !all && self.state.freshness.untold.is_empty() {
+            return;
+        }
+        for statement in self.state.statements(now, all) {
+            self.effects.push_back(Effect::Send(Message::Head(statement)));
+        }
+    }
+
+    fn changed(&mut self) {
+        self.effects.push_back(Effect::Notify(Notice::StatusChanged));
+    }
+}

@@ -1,12 +1,22 @@
 //! What people and importers can have done, and what comes of it.
 
-use crate::document::{NoteEdit, RecordHeader, RecordKey};
+use super::pending::NoteEdit;
+use crate::document::{RecordHeader, RecordKey};
 use crate::id::{ConsentId, FacilityId, NoteId, PatientId, Timestamp};
+use crate::identity::Certificate;
 use crate::storage::StorageError;
 
 /// Something to do; finished by `Effect::Done`.
 #[derive(Debug)]
 pub enum Command {
+    /// Begins a store with the certificates that enrolment gave: root, registrars, policy, our own.
+    Begin {
+        /// The certificates; those of others follow with the feed.
+        certificates: Vec<Certificate>,
+        /// Whether this device had a store before, which is lost: then it first learns from the relay what it
+        /// wrote, so that it never gives one number to two envelopes.
+        rebuild: bool,
+    },
     /// Take records from files or a hospital's system.
     Import {
         /// In the order of the source; a later content of one key replaces an earlier one.
@@ -136,6 +146,8 @@ quiet!(Staff);
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
+    /// Of `Begin`.
+    Begun,
     /// Of `Import`, in the order of its records.
     Imported(Vec<Taken>),
     /// Of `GiveConsent`.

@@ -1,11 +1,11 @@
 //! What a replica wants done. Effects are carried out in their order; `Load` and `Store` are answered by inputs.
 
-use crate::document::RecordVersion;
-use crate::id::{FacilityId, NoteId, PatientId, ScopeId, VersionId};
 use crate::access::ScopeKind;
+use crate::document::{DocumentId, RecordVersion};
+use crate::id::{FacilityId, PatientId, ScopeId, VersionId};
 use crate::storage::row::{LocalRow, RecordRow, ScopeNumber};
 use crate::storage::{Batch, Order, Range, Table};
-use crate::sync::message::Message;
+use crate::sync::message::{Goodbye, Message};
 
 use super::command::{CommandError, Outcome};
 use super::input::CommandId;
@@ -85,14 +85,12 @@ pub enum Applied {
         /// Its row.
         row: RecordRow,
     },
-    /// A care note, merged.
-    Note {
+    /// New changes of a document that people write together.
+    Document {
         /// The scope's number in this store.
         scope: ScopeNumber,
-        /// Which note.
-        note: NoteId,
-        /// The merged document, as `CareNote::load` takes it.
-        saved: Vec<u8>,
+        /// Which document.
+        document: DocumentId,
     },
     /// A scope became known or readable, or its patient or members changed.
     Scope(ScopeView),
@@ -135,6 +133,8 @@ pub enum Notice {
         /// Why, without content.
         cause: &'static str,
     },
+    /// The relay ended the session.
+    Goodbye(Goodbye),
     /// Freshness, counts or access changed: pages that show the status should look again.
     StatusChanged,
     /// The store failed; the old state stands and writing is tried again later.

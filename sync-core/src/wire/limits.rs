@@ -10,13 +10,13 @@ pub struct Limit {
 }
 
 /// An envelope's sealed body, in bytes.
-pub const BODY: Limit = Limit { name: "body_bytes_max", max: 4 << 20 };
+pub const BODY: Limit = Limit { name: "body_bytes_max", max: 7 << 20 };
 /// An envelope with its header and signature, in bytes.
-pub const ENVELOPE: Limit = Limit { name: "envelope_bytes_max", max: (4 << 20) + 512 };
+pub const ENVELOPE: Limit = Limit { name: "envelope_bytes_max", max: (7 << 20) + 512 };
 /// An envelope's body once it is decompressed, in bytes.
 pub const PLAINTEXT: Limit = Limit { name: "plaintext_bytes_max", max: 16 << 20 };
 /// One record's verbatim bytes.
-pub const RECORD: Limit = Limit { name: "record_bytes_max", max: 8 << 20 };
+pub const RECORD: Limit = Limit { name: "record_bytes_max", max: 6 << 20 };
 /// Records in one change.
 pub const RECORDS: Limit = Limit { name: "records_max", max: 8_192 };
 /// A name, label or code, in bytes of UTF-8.

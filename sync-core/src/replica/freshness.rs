@@ -1,0 +1,231 @@
+//! How complete and how fresh what we hold is, per publisher; and what we owe others to say of ourselves.
+//!
+//! Tallies are kept as chains grow, so that neither a statement nor its check walks through all scopes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::access::ScopeKind;
+use crate::id::{DeviceId, EnvelopeId, FacilityId, Timestamp};
+use crate::storage::row::{ScopeNumber, VectorRow};
+use crate::storage::table;
+use crate::sync::heads::{HeadStatement, Tally};
+use crate::wire::{Reader, Wire, WireError, Writer};
+
+use super::Tx;
+use super::state::{Scope, State};
+
+/// The newest word of a publisher and how far it was found true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublisherRow {
+    /// Its newest statement.
+    pub statement: HeadStatement,
+    /// When that arrived, by our clock.
+    pub heard: Timestamp,
+    /// The time of the newest statement that matched what we hold.
+    pub complete: Option<Timestamp>,
+}
+
+impl Wire for PublisherRow {
+    fn write(&self, writer: &mut Writer) {
+        self.statement.write(writer);
+        self.heard.write(writer);
+        writer.option(&self.complete);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            statement: HeadStatement::read(reader)?,
+            heard: Timestamp::read(reader)?,
+            complete: reader.option("complete")?,
+        })
+    }
+}
+
+/// What is counted, for whom.
+#[derive(Default)]
+pub(super) struct Freshness {
+    /// Newest statements of others, by device.
+    pub(super) publishers: BTreeMap<DeviceId, PublisherRow>,
+    /// What we hold of each publisher.
+    held: Count<DeviceId>,
+    /// What each facility may hold of us.
+    owed: Count<FacilityId>,
+    /// Facilities whose tally changed since they were last told.
+    pub(super) untold: BTreeSet<FacilityId>,
+    /// When all facilities were last told.
+    pub(super) told_all: Option<Timestamp>,
+}
+
+/// A tally per party, and which chain end of each scope went into it.
+struct Count<P> {
+    tallies: BTreeMap<P, Tally>,
+    counted: BTreeMap<(ScopeNumber, P), (u64, EnvelopeId)>,
+}
+
+impl<P> Default for Count<P> {
+    fn default() -> Self {
+        Self { tallies: BTreeMap::new(), counted: BTreeMap::new() }
+    }
+}
+
+impl<P: Ord + Copy> Count<P> {
+    /// Counts a scope's chain end for a party; `None` takes it out. Says whether anything changed.
+    fn set(
+        &mut self,
+        party: P,
+        scope: &Scope,
+        author: &DeviceId,
+        end: Option<(u64, EnvelopeId)>,
+    ) -> bool {
+        let key = (scope.number, party);
+        if self.counted.get(&key).copied() == end {
+            return false;
+        }
+        let tally = self.tallies.entry(party).or_default();
+        if let Some((seq, id)) = self.counted.remove(&key) {
+            tally.remove(&scope.id, author, seq, &id);
+        }
+        if let Some((seq, id)) = end {
+            tally.add(&scope.id, author, seq, &id);
+            self.counted.insert(key, (seq, id));
+        }
+        true
+    }
+
+    fn parties(&self, scope: ScopeNumber) -> Vec<P>
+    where
+        P: Bounds,
+    {
+        self.counted
+            .range((scope, P::LEAST)..=(scope, P::MOST))
+            .map(|((_, party), _)| *party)
+            .collect()
+    }
+}
+
+/// The ends of a party's order, for range scans.
+trait Bounds {
+    const LEAST: Self;
+    const MOST: Self;
+}
+
+impl Bounds for DeviceId {
+    const LEAST: Self = Self([0; 16]);
+    const MOST: Self = Self([u8::MAX; 16]);
+}
+
+impl Bounds for FacilityId {
+    const LEAST: Self = Self([0; 16]);
+    const MOST: Self = Self([u8::MAX; 16]);
+}
+
+/// Kinds whose envelopes a head statement counts: what people read.
+fn counts(kind: ScopeKind) -> bool {
+    matches!(kind, ScopeKind::Chart | ScopeKind::Care | ScopeKind::Directory | ScopeKind::Letter)
+}
+
+impl State {
+    /// Counts a scope anew, after a chain in it grew or its members changed.
+    pub(super) fn tally(&mut self, number: ScopeNumber, now: Timestamp) {
+        let mut freshness = std::mem::take(&mut self.freshness);
+        let scope = self.scope(number);
+        if scope.kind().is_some_and(counts) {
+            self.tally_held(&mut freshness, scope, now);
+            self.tally_owed(&mut freshness, scope, now);
+        }
+        self.freshness = freshness;
+    }
+
+    fn tally_held(&self, freshness: &mut Freshness, scope: &Scope, now: Timestamp) {
+        let readable = scope.is_reader(&self.home, now);
+        let end =
+            |vector: &VectorRow| (readable && vector.seq > 0).then_some((vector.seq, vector.id));
+        for (author, vector) in &scope.vectors {
+            if *author != self.me {
+                freshness.held.set(*author, scope, author, end(vector));
+            }
+        }
+    }
+
+    fn tally_owed(&self, freshness: &mut Freshness, scope: &Scope, now: Timestamp) {
+        let (seq, id) = self.vector(scope.number, &self.me);
+        let mut parties = freshness.owed.parties(scope.number);
+        parties.extend(scope.access.iter().flat_map(|a| a.members(now).map(|(member, _)| member)));
+        for facility in parties {
+            if facility == self.home {
+                continue;
+            }
+            let end = (seq > 0 && scope.is_reader(&facility, now)).then_some((seq, id));
+            if freshness.owed.set(facility, scope, &self.me, end) {
+                freshness.untold.insert(facility);
+            }
+        }
+    }
+
+    /// What we hold of a publisher, to hold against its statement.
+    pub(super) fn held_of(&self, publisher: &DeviceId) -> Tally {
+        self.freshness.held.tallies.get(publisher).copied().unwrap_or_default()
+    }
+
+    /// Takes a statement that arrived, if it is for us, newer and well signed. Says why not.
+    pub(super) fn take_statement(
+        &mut self,
+        tx: &mut Tx<'_>,
+        statement: HeadStatement,
+    ) -> Result<(), &'static str> {
+        let publisher = statement.publisher;
+        if statement.network != self.identity.network || statement.recipient != self.home {
+            return Err("statement for another recipient");
+        }
+        let standing =
+            self.roster.standing(&publisher, statement.at).map_err(|_| "statement's author")?;
+        statement.verify(&standing.device.key).map_err(|_| "statement's signature")?;
+        let known = self.freshness.publishers.get(&publisher);
+        if known.is_some_and(|known| known.statement.at >= statement.at) {
+            return Ok(());
+        }
+        let complete = known.and_then(|known| known.complete);
+        self.freshness
+            .publishers
+            .insert(publisher, PublisherRow { statement, heard: tx.now, complete });
+        self.judge(tx, &publisher);
+        Ok(())
+    }
+
+    /// Compares what we hold with a publisher's newest word; only equality moves *complete as of* forward.
+    pub(super) fn judge(&mut self, tx: &mut Tx<'_>, publisher: &DeviceId) {
+        let held = self.held_of(publisher);
+        let waits = self.waits_for(publisher);
+        let Some(row) = self.freshness.publishers.get_mut(publisher) else { return };
+        if held == row.statement.tally && !waits {
+            row.complete = Some(row.statement.at);
+        }
+        tx.batch.put(table::STATEMENT, publisher.as_bytes(), row.to_bytes());
+    }
+
+    /// Whether something of a publisher's facility is held back here.
+    fn waits_for(&self, publisher: &DeviceId) -> bool {
+        let Some(device) = self.roster.device(publisher) else { return true };
+        self.waiting.iter().any(|(number, count)| {
+            let Some(id) = self.numbers.get(number) else { return *count > 0 };
+            let access = self.scopes[id].access.as_ref();
+            *count > 0 && access.is_none_or(|access| access.owner() == device.facility)
+        })
+    }
+
+    /// The statements that are due: to those whose tally changed, or to all once per interval.
+    pub(super) fn statements(&mut self, now: Timestamp, all: bool) -> Vec<HeadStatement> {
+        let untold = std::mem::take(&mut self.freshness.untold);
+        if all {
+            self.freshness.told_all = Some(now);
+        }
+        let owed = &self.freshness.owed.tallies;
+        owed.iter()
+            .filter(|(facility, _)| all || untold.contains(facility))
+            .map(|(facility, tally)| {
+                let network = self.identity.network;
+                HeadStatement::sign(network, *facility, now, *tally, &self.identity.device)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,168 @@
+//! Envelopes that are kept but not applied: waiting for something that may still come, or set apart for a person.
+
+use crate::id::{DeviceId, EnvelopeId, Timestamp};
+use crate::storage::row::{ScopeNumber, key};
+use crate::storage::table;
+use crate::wire::{Reader, Wire, WireError, Writer, limits};
+
+use super::Tx;
+use super::state::State;
+
+/// What an envelope waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Its author's certificate, its scope or its author's grant: a statement that may be on its way.
+    Statement,
+    /// The key of its epoch. Its signature and right are proven, and it stands in the log.
+    Key,
+}
+
+/// A row of the waiting table: the envelope itself, so that trying again needs one read.
+pub(super) struct WaitingRow {
+    pub(super) wait: Wait,
+    /// The position in the log; 0 where it is not there yet.
+    pub(super) position: u64,
+    pub(super) envelope: Vec<u8>,
+}
+
+impl Wire for WaitingRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.u8(match self.wait {
+            Wait::Statement => 0,
+            Wait::Key => 1,
+        });
+        writer.u64(self.position);
+        writer.bytes(&self.envelope);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let wait = match reader.u8("wait")? {
+            0 => Wait::Statement,
+            1 => Wait::Key,
+            _ => return Err(WireError::Invalid { field: "wait" }),
+        };
+        let position = reader.u64("position")?;
+        Ok(Self { wait, position, envelope: reader.bytes(limits::ENVELOPE)?.to_vec() })
+    }
+}
+
+/// Why an envelope is set apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Written after its author's right ended.
+    Late,
+    /// Another envelope has its place in the author's chain: one device said two things.
+    Fork,
+    /// Its body does not open or read, though its author's signature is right.
+    Body,
+    /// The relay refused an envelope of ours for good.
+    Refused,
+}
+
+impl Cause {
+    /// The cause in words for people who look after the node.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Late => "written after its author's right had ended",
+            Self::Fork => "its author signed two different envelopes with one number",
+            Self::Body => "its body does not open or read",
+            Self::Refused => "refused by the relay",
+        }
+    }
+}
+
+/// A row of the quarantine table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineRow {
+    /// Why.
+    pub cause: Cause,
+    /// The scope's number.
+    pub scope: ScopeNumber,
+    /// The author.
+    pub author: DeviceId,
+    /// Its number in the author's chain.
+    pub seq: u64,
+    /// The envelope.
+    pub id: EnvelopeId,
+    /// When it was set apart.
+    pub at: Timestamp,
+    /// Its bytes.
+    pub envelope: Vec<u8>,
+}
+
+impl Wire for QuarantineRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.u8(match self.cause {
+            Cause::Late => 0,
+            Cause::Fork => 1,
+            Cause::Body => 2,
+            Cause::Refused => 3,
+        });
+        writer.u32(self.scope);
+        self.author.write(writer);
+        writer.u64(self.seq);
+        self.id.write(writer);
+        self.at.write(writer);
+        writer.bytes(&self.envelope);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            cause: match reader.u8("cause")? {
+                0 => Cause::Late,
+                1 => Cause::Fork,
+                2 => Cause::Body,
+                3 => Cause::Refused,
+                _ => return Err(WireError::Invalid { field: "cause" }),
+            },
+            scope: reader.u32("scope number")?,
+            author: DeviceId::read(reader)?,
+            seq: reader.u64("seq")?,
+            id: EnvelopeId::read(reader)?,
+            at: Timestamp::read(reader)?,
+            envelope: reader.bytes(limits::ENVELOPE)?.to_vec(),
+        })
+    }
+}
+
+/// Envelopes that may wait for a statement at once; beyond that a hostile relay could fill the disk.
+pub(super) const WAITING_MAX: usize = 100_000;
+
+impl State {
+    /// Keeps an envelope until what it waits for has come. Says whether there was room.
+    pub(super) fn hold(&mut self, tx: &mut Tx<'_>, scope: ScopeNumber, row: &WaitingRow) -> bool {
+        if row.wait == Wait::Statement && self.waiting.values().sum::<usize>() >= WAITING_MAX {
+            return false;
+        }
+        let count = self.next_waiting;
+        self.next_waiting += 1;
+        *self.waiting.entry(scope).or_default() += 1;
+        tx.batch.put(table::WAITING, waiting_key(scope, count), row.to_bytes());
+        true
+    }
+
+    /// Takes a row out that was held.
+    pub(super) fn release(&mut self, tx: &mut Tx<'_>, scope: ScopeNumber, key: Vec<u8>) {
+        if let Some(count) = self.waiting.get_mut(&scope) {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting.remove(&scope);
+            }
+        }
+        tx.batch.remove(table::WAITING, key);
+    }
+
+    /// Sets an envelope apart for a person to review.
+    pub(super) fn quarantine(&mut self, tx: &mut Tx<'_>, row: &QuarantineRow) {
+        if row.author == self.me {
+            self.refused.insert((row.scope, row.seq));
+        }
+        self.quarantined += 1;
+        tx.batch.put(table::QUARANTINE, row.id.as_bytes(), row.to_bytes());
+        tx.refuse(row.cause.words());
+    }
+}
+
+fn waiting_key(scope: ScopeNumber, count: u64) -> Vec<u8> {
+    key(&[&scope.to_be_bytes(), &count.to_be_bytes()])
+}

@@ -1,0 +1,174 @@
+//! Linking: our own patient id and a network patient are one person, when two people say so.
+
+use super::pending::{DocumentError, LinkEdit, Links};
+use crate::access::ScopeKind;
+use crate::document::DocumentId;
+use crate::envelope::Body;
+use crate::id::PatientId;
+use crate::storage::row::{LocalRow, ScopeNumber, key};
+use crate::storage::{Order, Range, table};
+use crate::wire::Wire;
+
+use super::Tx;
+use super::command::{CommandError, Outcome, Staff};
+use super::effect::{Applied, Query};
+use super::input::Answer;
+use super::state::State;
+
+/// What is done about a link.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Propose,
+    Confirm,
+    Remove,
+}
+
+impl State {
+    /// The changes of a document of one scope, in log order.
+    pub(super) fn document_queries(
+        number: Option<ScopeNumber>,
+        document: &DocumentId,
+    ) -> Vec<Query> {
+        let Some(number) = number else { return Vec::new() };
+        let prefix = key(&[&number.to_be_bytes(), &document.to_bytes()]);
+        let (order, limit) = (Order::Ascending, usize::MAX);
+        vec![Query::Scan { table: table::DOCUMENT, range: Range::prefix(&prefix), order, limit }]
+    }
+
+    /// One step towards a link, or back.
+    pub(super) fn link(
+        &mut self,
+        tx: &mut Tx<'_>,
+        local: &str,
+        patient: PatientId,
+        by: &Staff,
+        step: Step,
+        answers: Vec<Answer>,
+    ) -> Result<Outcome, CommandError> {
+        if !self.patients.contains_key(&patient) {
+            return Err(CommandError::UnknownPatient);
+        }
+        let office = match self.own_scope(ScopeKind::Office) {
+            Some(number) => number,
+            None => self.create_scope(tx, ScopeKind::Office, None),
+        };
+        let mut links = Links::from_changes(&changes(answers)).map_err(document_error)?;
+        let edit = match step {
+            Step::Propose => LinkEdit::Propose,
+            Step::Confirm => LinkEdit::Confirm,
+            Step::Remove => LinkEdit::Remove,
+        };
+        if step == Step::Confirm {
+            let proposer = links.proposer(local, &patient).ok_or(CommandError::NotProposed)?;
+            if proposer == by.0 {
+                return Err(CommandError::SamePerson);
+            }
+        }
+        let made = links
+            .edit(&self.home, local, &patient, edit, &by.0, tx.now, &self.me)
+            .map_err(document_error)?;
+        self.write_document(tx, office, DocumentId::Links, made);
+        Ok(match step {
+            Step::Propose => Outcome::Proposed,
+            Step::Confirm => {
+                self.join(tx, local, patient);
+                Outcome::Linked
+            }
+            Step::Remove => {
+                self.part(tx, local, patient);
+                Outcome::Unlinked
+            }
+        })
+    }
+
+    /// Seals changes of a document and keeps them.
+    pub(super) fn write_document(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        document: DocumentId,
+        changes: Vec<u8>,
+    ) {
+        let body = match document {
+            DocumentId::Note(note) => Body::Note { note, changes: changes.clone() },
+            document => Body::Document { document, changes: changes.clone() },
+        };
+        let position = self.author(tx, number, &body);
+        let row = super::receive::document_key(number, &document, position);
+        tx.batch.put(table::DOCUMENT, row, changes);
+        tx.applied.push(Applied::Document { scope: number, document });
+    }
+
+    /// Our id now stands for the network's patient. A chart of ours that nobody linked before moves to that patient.
+    fn join(&mut self, tx: &mut Tx<'_>, local: &str, patient: PatientId) {
+        let mut row = self.locals.get(local).cloned().unwrap_or_default();
+        if row.patients.contains(&patient) {
+            return;
+        }
+        let own = row.patients.first().copied().filter(|_| row.chart.is_some());
+        match own {
+            // The id that we drew for ourselves gives way to the one that the network knows.
+            Some(own) => {
+                row.patients[0] = patient;
+                self.move_patient(tx, own, patient);
+            }
+            None => row.patients.push(patient),
+        }
+        self.set_local(tx, local.to_owned(), row);
+    }
+
+    fn part(&mut self, tx: &mut Tx<'_>, local: &str, patient: PatientId) {
+        let Some(mut row) = self.locals.get(local).cloned() else { return };
+        let Some(at) = row.patients.iter().position(|it| *it == patient) else { return };
+        if at == 0 && row.chart.is_some() {
+            // Our chart goes back to being of a patient whom only we know.
+            let own = PatientId::random(tx.rng);
+            let chart = row.chart.expect("checked above");
+            row.patients[0] = own;
+            self.describe(tx, self.scopes[&chart].number, own);
+        } else {
+            row.patients.remove(at);
+        }
+        self.set_local(tx, local.to_owned(), LocalRow { ..row });
+    }
+
+    /// Our own scopes of one patient become those of another.
+    fn move_patient(&mut self, tx: &mut Tx<'_>, from: PatientId, to: PatientId) {
+        let ours: Vec<ScopeNumber> = [ScopeKind::Chart, ScopeKind::Care]
+            .into_iter()
+            .flat_map(|kind| self.scopes_of(&from, kind))
+            .filter(|scope| scope.access.as_ref().is_some_and(|it| it.owner() == self.home))
+            .map(|scope| scope.number)
+            .collect();
+        for number in ours {
+            self.describe(tx, number, to);
+        }
+        let theirs: Vec<ScopeNumber> =
+            self.scopes_of(&to, ScopeKind::Care).map(|scope| scope.number).collect();
+        tx.governed.extend(theirs);
+    }
+
+    /// Says of a scope of ours whose it is; its readers are told with the keys.
+    fn describe(&mut self, tx: &mut Tx<'_>, number: ScopeNumber, patient: PatientId) {
+        let before = self.scope(number).patient();
+        if let Some(descriptor) = &mut self.scope_mut(number).descriptor {
+            descriptor.patient = Some(patient);
+        }
+        self.index_patient(number, before);
+        tx.touched.insert(number);
+        tx.unshared.insert(number);
+    }
+}
+
+/// The changes in the answer to [`State::document_queries`].
+pub(super) fn changes(answers: Vec<Answer>) -> Vec<Vec<u8>> {
+    match answers.into_iter().next() {
+        Some(Answer::Rows(rows)) => rows.into_iter().map(|(_, changes)| changes).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A stored document that does not read, as a command's error.
+pub(super) fn document_error(error: DocumentError) -> CommandError {
+    CommandError::Document(error.to_string())
+}

@@ -1,0 +1,442 @@
+//! Taking an envelope in: verify, check its place in its author's chain, admit, store, open, apply.
+//!
+//! What may still become right (an author, a grant or a key that is on its way) is held and tried again when
+//! that has come. What can never be right is refused and counted. What is right but may not be merged by
+//! itself is set apart for a person.
+
+use std::collections::BTreeMap;
+
+use crate::access::{Change, Denial, ScopeAccess, ScopeKind, Statement, registry_scope};
+use crate::document::DocumentId;
+use crate::envelope::{
+    AdmittedEnvelope, Body, Header, SignedEnvelope, VerifiedEnvelope, VerifyError,
+};
+use crate::id::{DeviceId, EnvelopeId, ScopeId};
+use crate::identity::{Admission, StandingError};
+use crate::keys::{KeyGrant, pair_accept, pair_info};
+use crate::storage::row::ChainRow;
+use crate::storage::row::{AheadRow, ScopeNumber, VectorRow, chain_key, key};
+use crate::storage::{Order, Range, table};
+use crate::wire::{Reader, Wire, limits};
+
+use super::Tx;
+use super::effect::{Applied, Query};
+use super::hold::{Cause, QuarantineRow, Wait, WaitingRow};
+use super::input::Answer;
+use super::state::{Given, State};
+
+/// Held envelopes that are tried again in one step.
+const RETRIES_PER_STEP: usize = 512;
+/// Where envelopes wait whose author is not known: no scope can be believed of them.
+pub(super) const NOWHERE: ScopeNumber = ScopeNumber::MAX;
+
+/// The ids that are held at places in chains which arriving envelopes claim.
+pub(super) type Places = BTreeMap<(ScopeId, DeviceId, u64), EnvelopeId>;
+
+/// What is to become of an envelope that is not applied.
+enum Stop {
+    /// It can never be right.
+    Refuse(&'static str),
+    /// Held already.
+    Known,
+    /// Something may still come.
+    Wait(ScopeNumber, Wait, u64),
+    /// Set apart.
+    Apart(Cause, ScopeNumber),
+}
+
+impl State {
+    /// Looks up what is held at places that arriving envelopes claim and that we have passed already.
+    pub(super) fn place_queries<'a>(
+        &self,
+        envelopes: impl Iterator<Item = &'a [u8]>,
+    ) -> (Vec<Query>, Vec<Place>) {
+        let claims = envelopes.filter_map(|bytes| {
+            let header = Header::read(&mut Reader::new(bytes)).ok()?;
+            let scope = self.scopes.get(&header.scope)?;
+            let held = scope.vectors.get(&header.author)?.seq;
+            let place = (header.scope, header.author, header.seq);
+            (header.seq <= held).then(|| (scope.number, place))
+        });
+        claims
+            .map(|(number, place)| {
+                let key = chain_key(number, &place.1, place.2);
+                (Query::Get { table: table::CHAIN, key }, place)
+            })
+            .unzip()
+    }
+
+    /// Takes an envelope that arrived.
+    pub(super) fn receive(&mut self, tx: &mut Tx<'_>, bytes: Vec<u8>, places: &Places) {
+        let stop = self.try_receive(tx, &bytes, places);
+        self.stop(tx, bytes, stop);
+    }
+
+    fn stop(&mut self, tx: &mut Tx<'_>, bytes: Vec<u8>, stop: Result<(), Stop>) {
+        match stop {
+            Ok(()) | Err(Stop::Known) => {}
+            Err(Stop::Refuse(cause)) => tx.refuse(cause),
+            Err(Stop::Wait(number, wait, position)) => {
+                if !self.hold(tx, number, &WaitingRow { wait, position, envelope: bytes }) {
+                    tx.refuse("too many envelopes wait for statements that do not come");
+                }
+            }
+            Err(Stop::Apart(cause, scope)) => {
+                let Ok(envelope) = SignedEnvelope::from_bytes(bytes.clone()) else { return };
+                let header = envelope.claimed_header();
+                let (author, seq, id, at) = (header.author, header.seq, header.id(), tx.now);
+                let row = QuarantineRow { cause, scope, author, seq, id, at, envelope: bytes };
+                self.quarantine(tx, &row);
+            }
+        }
+    }
+
+    fn try_receive(&mut self, tx: &mut Tx<'_>, bytes: &[u8], places: &Places) -> Result<(), Stop> {
+        let verified = self.verify(bytes)?;
+        let header = verified.header().clone();
+        let number = self.number(header.scope);
+        self.check_place(number, &header, places)?;
+        match self.admit(number, verified) {
+            Ok(admitted) => {
+                let position = self.place_received(tx, number, &header, bytes);
+                self.apply(tx, number, position, admitted)
+            }
+            Err(Stop::Apart(Cause::Late, number)) => {
+                // In its author's chain all the same, so that what follows has its place.
+                self.place_received(tx, number, &header, bytes);
+                Err(Stop::Apart(Cause::Late, number))
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+
+    fn verify(&self, bytes: &[u8]) -> Result<VerifiedEnvelope, Stop> {
+        let signed = SignedEnvelope::from_bytes(bytes.to_vec())
+            .map_err(|_| Stop::Refuse("not an envelope"))?;
+        signed.verify(&self.roster, &self.identity.network).map_err(|error| match error {
+            VerifyError::UnknownAuthor(_) => Stop::Wait(NOWHERE, Wait::Statement, 0),
+            _ => Stop::Refuse("envelope's signature, network or body hash"),
+        })
+    }
+
+    fn check_place(
+        &self,
+        number: ScopeNumber,
+        header: &Header,
+        places: &Places,
+    ) -> Result<(), Stop> {
+        let id = header.id();
+        let Some(vector) = self.scope(number).vectors.get(&header.author) else { return Ok(()) };
+        let ahead = vector.ahead.iter().find(|ahead| ahead.seq == header.seq).map(|it| it.id);
+        let at_end = (header.seq == vector.seq).then_some(vector.id);
+        let place = (header.scope, header.author, header.seq);
+        let held = ahead.or(at_end).or_else(|| places.get(&place).copied());
+        match held {
+            Some(held) if held == id => Err(Stop::Known),
+            Some(_) => Err(Stop::Apart(Cause::Fork, number)),
+            // Stored earlier in this very step, so its place was not looked up: the same chain, the same id.
+            None if header.seq <= vector.seq => Err(Stop::Known),
+            None if header.seq == vector.seq + 1 && header.previous != vector.id => {
+                Err(Stop::Apart(Cause::Fork, number))
+            }
+            None if vector.ahead.len() >= limits::AHEAD.max => {
+                Err(Stop::Refuse("too far ahead of what is held of its author"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn admit(
+        &self,
+        number: ScopeNumber,
+        verified: VerifiedEnvelope,
+    ) -> Result<AdmittedEnvelope, Stop> {
+        let access = self.scope(number).access.as_ref();
+        verified.admit(&self.roster, access).map_err(|denial| match denial {
+            Denial::LateWrite { .. } => Stop::Apart(Cause::Late, number),
+            Denial::NotCreated
+            | Denial::NotMember
+            | Denial::NotGranted
+            | Denial::Standing(StandingError::Unknown) => Stop::Wait(number, Wait::Statement, 0),
+            _ => Stop::Refuse("its author may not write there"),
+        })
+    }
+
+    /// Stores an admitted envelope and moves its author's chain, past what had arrived early as well.
+    fn place_received(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        header: &Header,
+        bytes: &[u8],
+    ) -> u64 {
+        let id = header.id();
+        let position = self.place(tx, number, header.author, header.seq, id, bytes);
+        let held = self.scope(number).vectors.get(&header.author);
+        let mut vector = held.cloned().unwrap_or_else(VectorRow::empty);
+        let arrived = AheadRow { seq: header.seq, id, previous: header.previous };
+        let at = vector.ahead.partition_point(|ahead| ahead.seq < header.seq);
+        vector.ahead.insert(at, arrived);
+        while vector.ahead.first().is_some_and(|first| first.seq == vector.seq + 1) {
+            let first = vector.ahead.remove(0);
+            (vector.seq, vector.id) = (first.seq, first.id);
+        }
+        self.set_vector(tx, number, header.author, vector);
+        position
+    }
+
+    fn apply(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        position: u64,
+        admitted: AdmittedEnvelope,
+    ) -> Result<(), Stop> {
+        let header = admitted.header().clone();
+        let body = if header.is_clear() {
+            let statement = admitted.statement().ok().flatten();
+            Body::Statement(statement.ok_or(Stop::Apart(Cause::Body, number))?)
+        } else {
+            let scope = self.scope(number);
+            let Some(key) = scope.keys.get(&header.epoch) else {
+                return match scope.access.as_ref().and_then(ScopeAccess::parties) {
+                    // Sealed for somebody else's eyes; ours only if we still had the key.
+                    Some((_, to)) if to != self.me => Ok(()),
+                    _ => Err(Stop::Wait(number, Wait::Key, position)),
+                };
+            };
+            let opened = admitted.open(key).map_err(|_| Stop::Apart(Cause::Body, number))?;
+            opened.into_inner()
+        };
+        match body {
+            Body::Statement(statement) => {
+                self.apply_statement(tx, number, position, &header, &statement)
+            }
+            Body::Records { document: DocumentId::Volume { year }, versions } => {
+                let versions = versions.into_iter().map(|version| (version.version_id(), version));
+                self.index_records(tx, number, year, position, versions);
+                Ok(())
+            }
+            Body::Note { note, changes } => {
+                self.keep_changes(tx, number, DocumentId::Note(note), position, changes);
+                Ok(())
+            }
+            Body::Document { document, changes } => {
+                self.keep_changes(tx, number, document, position, changes);
+                Ok(())
+            }
+            Body::Keys(grants) => {
+                self.take_keys(tx, number, &header.author, grants);
+                Ok(())
+            }
+            Body::Records { .. } => Err(Stop::Apart(Cause::Body, number)),
+        }
+    }
+
+    fn apply_statement(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        position: u64,
+        header: &Header,
+        statement: &Statement,
+    ) -> Result<(), Stop> {
+        if let Statement::Certificate(certificate) = statement {
+            if header.scope != registry_scope(&self.identity.network) {
+                return Err(Stop::Apart(Cause::Body, number));
+            }
+            return self.take_certificate(tx, certificate.clone());
+        }
+        let network = self.identity.network;
+        let Some(device) = self.roster.device(&header.author) else {
+            return Err(Stop::Wait(number, Wait::Statement, position));
+        };
+        let facility = device.facility;
+        let scope = self.scope_mut(number);
+        let id = scope.id;
+        let author = header.author;
+        match ScopeAccess::take(&mut scope.access, &network, id, author, facility, statement) {
+            Ok(Change::Unentitled) => tx.refuse("a statement that its author may not make"),
+            Ok(_) => {}
+            Err(crate::access::AccessError::NotCreated) => {
+                return Err(Stop::Wait(number, Wait::Statement, position));
+            }
+            Err(_) => return Err(Stop::Apart(Cause::Body, number)),
+        }
+        self.check_descriptor(tx, number);
+        tx.touched.insert(number);
+        tx.arrived.insert(number);
+        tx.governed.insert(number);
+        tx.unshared.insert(number);
+        if let Statement::PairOffer { to, enc } = statement
+            && *to == self.me
+            && !self.scope(number).keys.contains_key(&1)
+        {
+            let info = pair_info(&network, &author, to);
+            match pair_accept(&self.identity.agreement, enc, &info) {
+                Ok(key) => self.keep_key(tx, number, 1, key),
+                Err(_) => return Err(Stop::Apart(Cause::Body, number)),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_certificate(
+        &mut self,
+        tx: &mut Tx<'_>,
+        certificate: crate::identity::Certificate,
+    ) -> Result<(), Stop> {
+        let bytes = certificate.to_bytes();
+        match self.roster.admit(certificate) {
+            Ok(Admission::Known) => Ok(()),
+            Ok(_) => {
+                tx.batch.put(table::CERTIFICATE, certificate_key(&bytes), bytes);
+                tx.registry = true;
+                Ok(())
+            }
+            Err(_) => Err(Stop::Refuse("a certificate that nobody entitled signed")),
+        }
+    }
+
+    /// A key is only its owner's to give: what somebody else gave before the scope's owner was known goes.
+    fn check_descriptor(&mut self, tx: &mut Tx<'_>, number: ScopeNumber) {
+        let scope = self.scope_mut(number);
+        let owner = scope.access.as_ref().map(ScopeAccess::owner);
+        let told = scope.descriptor.as_ref().map(|descriptor| descriptor.owner);
+        if owner.is_some() && told.is_some() && owner != told {
+            let before = scope.patient();
+            scope.descriptor = None;
+            scope.keys.clear();
+            self.index_patient(number, before);
+            tx.refuse("keys from somebody who does not own the scope");
+        }
+    }
+
+    fn keep_changes(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        document: DocumentId,
+        position: u64,
+        changes: Vec<u8>,
+    ) {
+        let row = document_key(number, &document, position);
+        tx.batch.put(table::DOCUMENT, row, changes);
+        tx.applied.push(Applied::Document { scope: number, document });
+    }
+
+    fn take_keys(
+        &mut self,
+        tx: &mut Tx<'_>,
+        pair: ScopeNumber,
+        author: &DeviceId,
+        grants: Vec<KeyGrant>,
+    ) {
+        let Some((_, to)) = self.scope(pair).access.as_ref().and_then(ScopeAccess::parties) else {
+            return;
+        };
+        let Some(facility) = self.roster.device(author).map(|device| device.facility) else {
+            return;
+        };
+        for grant in grants {
+            let number = self.number(grant.scope);
+            if *author == self.me {
+                let given = Given { epoch: grant.epoch, patient: grant.descriptor.patient };
+                let row = key(&[to.as_bytes(), &number.to_be_bytes()]);
+                tx.batch.put(table::GIVEN, row, given.to_bytes());
+                self.given.insert((to, number), given);
+            }
+            if to == self.me {
+                self.take_key(tx, number, facility, grant);
+            }
+        }
+    }
+
+    fn take_key(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        from: crate::id::FacilityId,
+        grant: KeyGrant,
+    ) {
+        let scope = self.scope_mut(number);
+        let owner = scope.access.as_ref().map_or(grant.descriptor.owner, ScopeAccess::owner);
+        if owner != from || grant.descriptor.owner != from {
+            tx.refuse("keys from somebody who does not own the scope");
+            return;
+        }
+        let before = scope.patient();
+        if grant.descriptor.kind != ScopeKind::Pair {
+            scope.descriptor = Some(grant.descriptor);
+        }
+        if !scope.keys.contains_key(&grant.epoch) {
+            self.keep_key(tx, number, grant.epoch, grant.key);
+        }
+        self.index_patient(number, before);
+        tx.touched.insert(number);
+        tx.governed.extend(
+            self.scope(number)
+                .patient()
+                .into_iter()
+                .flat_map(|patient| self.patients[&patient].iter().copied().collect::<Vec<_>>()),
+        );
+    }
+
+    /// The held envelopes of a scope.
+    pub(super) fn retry_queries(number: ScopeNumber) -> Vec<Query> {
+        vec![Query::Scan {
+            table: table::WAITING,
+            range: Range::prefix(&number.to_be_bytes()),
+            order: Order::Ascending,
+            limit: RETRIES_PER_STEP,
+        }]
+    }
+
+    /// Tries held envelopes again. Says whether any came further, so that another try may be worth it.
+    pub(super) fn retry(&mut self, tx: &mut Tx<'_>, number: ScopeNumber, answer: Answer) -> bool {
+        let Answer::Rows(rows) = answer else { return false };
+        let mut progress = false;
+        for (key, value) in rows {
+            let Ok(row) = WaitingRow::from_bytes(&value) else { continue };
+            let result = if row.position == 0 {
+                self.try_receive(tx, &row.envelope, &Places::new())
+            } else {
+                self.verify(&row.envelope).and_then(|verified| {
+                    let admitted = self.admit(number, verified)?;
+                    self.apply(tx, number, row.position, admitted)
+                })
+            };
+            if let Err(Stop::Wait(at, wait, position)) = &result
+                && (*at, *wait, *position) == (number, row.wait, row.position)
+            {
+                continue;
+            }
+            progress = true;
+            self.release(tx, number, key);
+            self.stop(tx, row.envelope, result);
+        }
+        progress
+    }
+}
+
+/// A place in a chain that an arriving envelope claims.
+pub(super) type Place = (ScopeId, DeviceId, u64);
+
+/// The key of a document's changes in an envelope.
+pub(super) fn document_key(number: ScopeNumber, document: &DocumentId, position: u64) -> Vec<u8> {
+    key(&[&number.to_be_bytes(), &document.to_bytes(), &position.to_be_bytes()])
+}
+
+/// The places that were found, by the answers to [`State::place_queries`].
+pub(super) fn places(claims: Vec<Place>, answers: Vec<Answer>) -> Places {
+    let held = answers.into_iter().map(|answer| match answer {
+        Answer::Value(Some(row)) => ChainRow::from_bytes(&row).ok().map(|row| row.id),
+        _ => None,
+    });
+    claims.into_iter().zip(held).filter_map(|(claim, id)| Some((claim, id?))).collect()
+}
+
+/// The key of a certificate's row: its digest.
+pub(super) fn certificate_key(bytes: &[u8]) -> Vec<u8> {
+    blake3::hash(bytes).as_bytes().to_vec()
+}

@@ -1,0 +1,99 @@
+//! The end of every step: what follows from statements, keys and certificates that came with it.
+
+use std::collections::BTreeSet;
+
+use crate::access::ScopeAccess;
+use crate::identity::Certificate;
+use crate::storage::row::ScopeNumber;
+use crate::storage::table;
+use crate::wire::Wire;
+
+use super::Tx;
+use super::effect::Applied;
+use super::receive::{NOWHERE, certificate_key};
+use super::state::{State, meta, scope_row};
+use super::step::Work;
+
+/// How often publishers speak where the council's policy does not say, in milliseconds.
+const STATEMENT_INTERVAL_MS: u64 = 60_000;
+
+impl State {
+    /// Draws the consequences of a step and writes the rows of every scope that it touched.
+    pub(super) fn settle(&mut self, tx: &mut Tx<'_>) {
+        while let Some(care) = tx.governed.pop_first() {
+            self.follow_consent(tx, care);
+        }
+        let unshared = std::mem::take(&mut tx.unshared);
+        self.share(tx, unshared);
+        while let Some(number) = tx.touched.pop_first() {
+            let scope = self.scope(number);
+            tx.batch.put(table::SCOPE, scope.id.as_bytes(), scope_row(scope));
+            tx.applied.extend(scope.view().map(Applied::Scope));
+            self.tally(number, tx.now);
+        }
+        while let Some(publisher) = tx.grown.pop_first() {
+            self.judge(tx, &publisher);
+        }
+    }
+
+    /// The work that a step makes necessary.
+    pub(super) fn follow_up(&self, tx: &Tx<'_>) -> Vec<Work> {
+        let mut work = Vec::new();
+        if tx.registry {
+            work.push(Work::Registry);
+        }
+        let waits = |number: &ScopeNumber| self.waiting.contains_key(number);
+        let retry: BTreeSet<ScopeNumber> = if tx.registry {
+            self.waiting.keys().copied().chain([NOWHERE]).filter(waits).collect()
+        } else {
+            tx.arrived.iter().copied().filter(waits).collect()
+        };
+        work.extend(retry.into_iter().map(Work::Retry));
+        work
+    }
+
+    /// Gives keys to devices that are new, and starts a new epoch wherever somebody who has the newest key
+    /// may no longer read.
+    pub(super) fn follow_registry(&mut self, tx: &mut Tx<'_>) {
+        let ours: Vec<ScopeNumber> = self
+            .scopes
+            .values()
+            .filter(|scope| {
+                let owner = scope.access.as_ref().map(ScopeAccess::owner);
+                owner == Some(self.home) && scope.newest_key().is_some()
+            })
+            .map(|scope| scope.number)
+            .collect();
+        let mut left = BTreeSet::new();
+        for ((device, number), given) in &self.given {
+            let Some(id) = self.numbers.get(number) else { continue };
+            let newest = self.scopes[id].newest_key().map(|(epoch, _)| epoch);
+            let gone = self.roster.standing(device, tx.now).is_err();
+            if gone && newest == Some(given.epoch) && ours.contains(number) {
+                left.insert(*number);
+            }
+        }
+        for number in left {
+            self.rotate(tx, number);
+        }
+        tx.unshared.extend(ours);
+    }
+
+    /// Takes certificates that enrolment gave us, before there is a feed.
+    pub(super) fn begin(&mut self, tx: &mut Tx<'_>, certificates: Vec<Certificate>, rebuild: bool) {
+        if rebuild {
+            self.rebuilding = true;
+            tx.batch.put(table::META, meta::REBUILDING, [1]);
+        }
+        for certificate in certificates {
+            let bytes = certificate.to_bytes();
+            if self.roster.admit(certificate).is_ok() {
+                tx.batch.put(table::CERTIFICATE, certificate_key(&bytes), bytes);
+            }
+        }
+    }
+
+    pub(super) fn statement_interval_ms(&self) -> u64 {
+        self.roster.policy().map_or(STATEMENT_INTERVAL_MS, |policy| policy.statement_interval_ms)
+    }
+}

@@ -1,0 +1,270 @@
+//! The session with the relay: where we stand in our feed, what of ours it has, what is under way.
+
+use std::collections::BTreeMap;
+
+use crate::id::{EnvelopeId, RelayEpoch, ScopeId, Timestamp};
+use crate::storage::table;
+use crate::sync::message::{Bytes, Cursor, FeedItem, Goodbye, Hello, Message, Welcome};
+use crate::wire::{Wire, limits};
+
+use super::Tx;
+use super::effect::Query;
+use super::input::Answer;
+use super::state::{State, meta};
+
+/// Bytes that are pushed and not acknowledged: enough for a fast line, little enough to resend on a bad one.
+const WINDOW_BYTES: usize = 2 << 20;
+/// Bytes in one push: a cut line loses at most this much of what was on its way.
+const PUSH_BYTES: usize = 256 << 10;
+/// Sealed envelopes that are kept in memory until they are pushed, so that a new one needs no read.
+const FRESH_BYTES: usize = 8 << 20;
+/// How long a relay that was busy is left alone, in milliseconds.
+const BUSY_PAUSE_MS: u64 = 5_000;
+
+/// Where the session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// No connection.
+    Offline,
+    /// Connected; our `Hello` is out.
+    Greeting,
+    /// The relay has welcomed us.
+    Open {
+        /// The relay's store.
+        epoch: RelayEpoch,
+        /// The newest position of our feed that the relay has told us of.
+        end: u64,
+        /// How far our feed is durably held here.
+        held: u64,
+    },
+}
+
+/// An envelope of ours on its way to the relay.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flight {
+    pub(super) position: u64,
+    pub(super) size: usize,
+    pub(super) scope: ScopeId,
+    pub(super) seq: u64,
+}
+
+/// What is known of the line and what is on it.
+pub(super) struct Session {
+    pub(super) phase: Phase,
+    /// When the last message came.
+    pub(super) heard: Option<Timestamp>,
+    /// When we last held everything that the relay had.
+    pub(super) caught_up: Option<Timestamp>,
+    /// The relay's clock minus ours at the welcome, in milliseconds.
+    pub(super) clock_skew_ms: i64,
+    /// Pushed and not acknowledged.
+    in_flight: BTreeMap<EnvelopeId, Flight>,
+    in_flight_bytes: usize,
+    /// The position after which nothing has been pushed in this session.
+    pushed: u64,
+    /// Sealed and not pushed yet.
+    fresh: BTreeMap<u64, Vec<u8>>,
+    fresh_bytes: usize,
+    /// A load of outbox envelopes is under way.
+    pub(super) loading: bool,
+    /// Until when the relay asked to be left alone.
+    pub(super) paused: Option<Timestamp>,
+}
+
+impl Session {
+    pub(super) fn new() -> Self {
+        Self {
+            phase: Phase::Offline,
+            heard: None,
+            caught_up: None,
+            clock_skew_ms: 0,
+            in_flight: BTreeMap::new(),
+            in_flight_bytes: 0,
+            pushed: 0,
+            fresh: BTreeMap::new(),
+            fresh_bytes: 0,
+            loading: false,
+            paused: None,
+        }
+    }
+
+    /// Begins anew; what was on its way counts as lost.
+    pub(super) fn reset(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.in_flight.clear();
+        self.in_flight_bytes = 0;
+        self.pushed = 0;
+        self.paused = None;
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open { .. })
+    }
+
+    /// Keeps durable envelopes of ours at hand for pushing, as far as there is room.
+    pub(super) fn keep_fresh(&mut self, sealed: Vec<(u64, Vec<u8>)>) {
+        for (position, bytes) in sealed {
+            if self.is_open() && self.fresh_bytes + bytes.len() <= FRESH_BYTES {
+                self.fresh_bytes += bytes.len();
+                self.fresh.insert(position, bytes);
+            }
+        }
+    }
+
+    /// What is known of an envelope that is on its way.
+    pub(super) fn flight(&self, id: &EnvelopeId) -> Option<Flight> {
+        self.in_flight.get(id).copied()
+    }
+
+    /// Notes that an envelope is no longer on its way.
+    pub(super) fn land(&mut self, id: &EnvelopeId) {
+        if let Some(flight) = self.in_flight.remove(id) {
+            self.in_flight_bytes -= flight.size;
+        }
+    }
+
+    /// Goes back so that everything from `position` on is pushed again.
+    pub(super) fn rewind(&mut self, position: u64) {
+        self.pushed = self.pushed.min(position.saturating_sub(1));
+    }
+
+    fn take_fresh(&mut self, position: u64) -> Option<Vec<u8>> {
+        let bytes = self.fresh.remove(&position)?;
+        self.fresh_bytes -= bytes.len();
+        Some(bytes)
+    }
+}
+
+/// What to do next about the outbox.
+pub(super) enum Next {
+    /// Nothing to push, or no room on the line.
+    Nothing,
+    /// Push these.
+    Push(Message),
+    /// Read these first.
+    Load(Vec<u64>),
+}
+
+impl State {
+    pub(super) fn hello(&self, now: Timestamp) -> Message {
+        Message::Hello(Hello {
+            network: self.identity.network,
+            device: self.me,
+            cursor: self.cursor,
+            want_own: self.rebuilding,
+            at: now,
+        })
+    }
+
+    /// Takes the relay's welcome. Says whether its store is another one than we knew: then all that is ours
+    /// must be offered again.
+    pub(super) fn welcome(&self, session: &mut Session, welcome: &Welcome, now: Timestamp) -> bool {
+        let known = self.cursor.filter(|cursor| cursor.epoch == welcome.epoch);
+        let held = known.map_or(0, |cursor| cursor.position.min(welcome.position));
+        session.reset(Phase::Open { epoch: welcome.epoch, end: welcome.end, held });
+        session.clock_skew_ms =
+            i64::try_from(i128::from(welcome.at.0) - i128::from(now.0)).unwrap_or(i64::MAX);
+        self.cursor.is_some_and(|cursor| cursor.epoch != welcome.epoch)
+    }
+
+    /// The next envelopes of the outbox, as far as the window has room.
+    pub(super) fn next_push(&self, session: &mut Session, now: Timestamp) -> Next {
+        if !session.is_open() || session.loading || session.paused.is_some_and(|until| now < until)
+        {
+            return Next::Nothing;
+        }
+        session.paused = None;
+        let mut bytes = 0;
+        let mut push = Vec::new();
+        let mut load = Vec::new();
+        for position in self.outbox.range(session.pushed + 1..) {
+            if session.in_flight_bytes + bytes >= WINDOW_BYTES
+                || bytes >= PUSH_BYTES
+                || push.len() + load.len() >= limits::ENVELOPES.max / 4
+            {
+                break;
+            }
+            match session.take_fresh(*position) {
+                Some(envelope) if load.is_empty() => {
+                    bytes += envelope.len();
+                    push.push((*position, envelope));
+                }
+                // One read for a run of envelopes; what is at hand goes first, in order.
+                _ if !push.is_empty() => break,
+                _ => {
+                    load.push(*position);
+                    bytes += TYPICAL_BYTES;
+                }
+            }
+        }
+        match (push.is_empty(), load.is_empty()) {
+            (false, _) => Next::Push(self.push(session, push)),
+            (true, false) => Next::Load(load),
+            (true, true) => Next::Nothing,
+        }
+    }
+
+    /// Notes envelopes as on their way and makes the message.
+    pub(super) fn push(&self, session: &mut Session, envelopes: Vec<(u64, Vec<u8>)>) -> Message {
+        let mut message = Vec::with_capacity(envelopes.len());
+        for (position, bytes) in envelopes {
+            session.pushed = session.pushed.max(position);
+            let Ok(envelope) = crate::envelope::SignedEnvelope::from_bytes(bytes.clone()) else {
+                continue;
+            };
+            let header = envelope.claimed_header();
+            let size = bytes.len();
+            let flight = Flight { position, size, scope: header.scope, seq: header.seq };
+            session.in_flight.insert(header.id(), flight);
+            session.in_flight_bytes += size;
+            message.push(Bytes(bytes));
+        }
+        Message::Push(message)
+    }
+
+    /// The reads of outbox envelopes.
+    pub(super) fn push_queries(positions: &[u64]) -> Vec<Query> {
+        let get =
+            |position: &u64| Query::Get { table: table::LOG, key: position.to_be_bytes().to_vec() };
+        positions.iter().map(get).collect()
+    }
+
+    /// The envelopes that were read; those that are gone from the outbox meanwhile are left out.
+    pub(super) fn loaded(&self, positions: Vec<u64>, answers: Vec<Answer>) -> Vec<(u64, Vec<u8>)> {
+        positions
+            .into_iter()
+            .zip(answers)
+            .filter(|(position, _)| self.outbox.contains(position))
+            .filter_map(|(position, answer)| match answer {
+                Answer::Value(Some(bytes)) => Some((position, bytes)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Moves the cursor with the batch that holds what lies before it.
+    pub(super) fn move_cursor(&mut self, tx: &mut Tx<'_>, epoch: RelayEpoch, items: &[FeedItem]) {
+        let Some(last) = items.last() else { return };
+        let cursor = Cursor { epoch, position: last.position };
+        self.cursor = Some(cursor);
+        tx.batch.put(table::META, meta::CURSOR, cursor.to_bytes());
+    }
+}
+
+/// What an outbox envelope is taken to weigh before it is read.
+const TYPICAL_BYTES: usize = 16 << 10;
+
+/// How long to leave a relay alone that said goodbye, in milliseconds; `None` where it makes no sense to
+/// come back by itself.
+pub(super) fn pause_ms(goodbye: Goodbye) -> Option<u64> {
+    match goodbye {
+        Goodbye::Busy { retry_after_ms } => Some(u64::from(retry_after_ms)),
+        Goodbye::Closing => Some(BUSY_PAUSE_MS),
+        _ => None,
+    }
+}
+
+/// Until when a relay is left alone that could not store.
+pub(super) fn busy_until(now: Timestamp) -> Timestamp {
+    now.plus_ms(BUSY_PAUSE_MS)
+}

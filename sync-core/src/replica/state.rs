@@ -1,0 +1,368 @@
+//! What a replica keeps in memory: who is who, scopes with their keys and vectors, counters. Never records.
+//!
+//! Everything here is loaded from rows at start and again after a store has failed, so that the state in
+//! memory is never ahead of what the disk has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::access::{ScopeAccess, ScopeKind};
+use crate::id::{DeviceId, EnvelopeId, FacilityId, PatientId, ScopeId, Timestamp};
+use crate::identity::{Certificate, Identity, Roster};
+use crate::keys::{Descriptor, ScopeKey};
+use crate::storage::row::{LocalRow, ScopeNumber, VectorRow};
+use crate::storage::{Order, Range, Table, table};
+use crate::sync::message::Cursor;
+use crate::wire::{Reader, Wire, WireError, Writer};
+
+use super::effect::{Query, ScopeView};
+use super::freshness::{Freshness, PublisherRow};
+use super::input::Answer;
+
+/// A scope as this device knows it.
+pub(super) struct Scope {
+    pub(super) id: ScopeId,
+    pub(super) number: ScopeNumber,
+    /// `None` until the statement that creates it is here; the registry never has one.
+    pub(super) access: Option<ScopeAccess>,
+    /// What its owner told us about it, together with a key.
+    pub(super) descriptor: Option<Descriptor>,
+    pub(super) keys: BTreeMap<u32, ScopeKey>,
+    pub(super) vectors: BTreeMap<DeviceId, VectorRow>,
+}
+
+impl Scope {
+    fn new(id: ScopeId, number: ScopeNumber) -> Self {
+        Self {
+            id,
+            number,
+            access: None,
+            descriptor: None,
+            keys: BTreeMap::new(),
+            vectors: BTreeMap::new(),
+        }
+    }
+
+    /// The newest epoch that we have the key of.
+    pub(super) fn newest_key(&self) -> Option<(u32, &ScopeKey)> {
+        self.keys.last_key_value().map(|(epoch, key)| (*epoch, key))
+    }
+
+    pub(super) fn patient(&self) -> Option<PatientId> {
+        self.descriptor.as_ref().and_then(|descriptor| descriptor.patient)
+    }
+
+    pub(super) fn kind(&self) -> Option<ScopeKind> {
+        self.access.as_ref().map(ScopeAccess::kind)
+    }
+
+    /// Whether `facility` may read here at `now`, by the statements that we hold.
+    pub(super) fn is_reader(&self, facility: &FacilityId, now: Timestamp) -> bool {
+        self.access
+            .as_ref()
+            .is_some_and(|access| access.access_of(facility, now).is_some_and(|it| it.read))
+    }
+
+    pub(super) fn view(&self) -> Option<ScopeView> {
+        let access = self.access.as_ref()?;
+        Some(ScopeView {
+            id: self.id,
+            number: self.number,
+            kind: access.kind(),
+            owner: access.owner(),
+            patient: self.patient(),
+        })
+    }
+
+    fn row(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u32(self.number);
+        writer.option(&self.access);
+        writer.option(&self.descriptor);
+        writer.into_bytes()
+    }
+}
+
+/// What was given to a device about a scope: enough to see whether it must be told anew.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Given {
+    pub(super) epoch: u32,
+    pub(super) patient: Option<PatientId>,
+}
+
+impl Wire for Given {
+    fn write(&self, writer: &mut Writer) {
+        writer.u32(self.epoch);
+        writer.option(&self.patient);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { epoch: reader.u32("epoch")?, patient: reader.option("patient")? })
+    }
+}
+
+/// Everything in memory that rows can restore.
+pub(super) struct State {
+    pub(super) identity: Identity,
+    pub(super) me: DeviceId,
+    pub(super) home: FacilityId,
+    pub(super) roster: Roster,
+    pub(super) scopes: BTreeMap<ScopeId, Scope>,
+    pub(super) numbers: BTreeMap<ScopeNumber, ScopeId>,
+    pub(super) patients: BTreeMap<PatientId, BTreeSet<ScopeNumber>>,
+    pub(super) locals: BTreeMap<String, LocalRow>,
+    pub(super) given: BTreeMap<(DeviceId, ScopeNumber), Given>,
+    /// Positions of our envelopes that the relay has not acknowledged.
+    pub(super) outbox: BTreeSet<u64>,
+    /// Our envelopes that the relay refused for good, by scope and sequence.
+    pub(super) refused: BTreeSet<(ScopeNumber, u64)>,
+    pub(super) freshness: Freshness,
+    /// Envelopes held back, by the scope that they wait for.
+    pub(super) waiting: BTreeMap<ScopeNumber, usize>,
+    pub(super) quarantined: usize,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) rebuilding: bool,
+    pub(super) next_position: u64,
+    pub(super) next_waiting: u64,
+    pub(super) ledger: (u64, [u8; 32]),
+}
+
+/// Why a store's rows are not a replica. Usual cause: damage, or a store of a newer program.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A row that does not read.
+    #[error("a row of table {table} does not read: {cause}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// What is wrong with it.
+        cause: WireError,
+    },
+    /// The answers are not those to [`super::Replica::queries`].
+    #[error("the store was not asked for the right tables")]
+    Answers,
+}
+
+/// What is read at start, each table whole.
+const TABLES: [Table; 11] = [
+    table::META,
+    table::CERTIFICATE,
+    table::SCOPE,
+    table::KEY,
+    table::VECTOR,
+    table::LOCAL,
+    table::GIVEN,
+    table::OUTBOX,
+    table::QUARANTINE,
+    table::WAITING,
+    table::STATEMENT,
+];
+
+impl State {
+    /// The queries whose answers [`State::load`] takes.
+    pub(super) fn queries() -> Vec<Query> {
+        TABLES
+            .into_iter()
+            .map(|table| Query::Scan {
+                table,
+                range: Range::all(),
+                order: Order::Ascending,
+                limit: usize::MAX,
+            })
+            .collect()
+    }
+
+    /// A state from what the store holds; from nothing, the state of a new device.
+    pub(super) fn load(
+        identity: Identity,
+        answers: Vec<Answer>,
+        now: Timestamp,
+    ) -> Result<Self, OpenError> {
+        let me = identity.device_id();
+        let mut state = Self {
+            me,
+            home: identity.facility,
+            roster: Roster::new(identity.network),
+            identity,
+            scopes: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            patients: BTreeMap::new(),
+            locals: BTreeMap::new(),
+            given: BTreeMap::new(),
+            outbox: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            freshness: Freshness::default(),
+            waiting: BTreeMap::new(),
+            quarantined: 0,
+            cursor: None,
+            rebuilding: false,
+            next_position: 1,
+            next_waiting: 1,
+            ledger: (0, [0; 32]),
+        };
+        if answers.len() != TABLES.len() {
+            return Err(OpenError::Answers);
+        }
+        for (table, answer) in TABLES.into_iter().zip(answers) {
+            let Answer::Rows(rows) = answer else { return Err(OpenError::Answers) };
+            for (key, value) in rows {
+                state
+                    .take_row(table, &key, &value)
+                    .map_err(|cause| OpenError::Row { table: table.name(), cause })?;
+            }
+        }
+        let numbers: Vec<ScopeNumber> = state.numbers.keys().copied().collect();
+        for number in numbers {
+            state.index_patient(number, None);
+            state.tally(number, now);
+        }
+        Ok(state)
+    }
+
+    fn take_row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), WireError> {
+        let mut at = Reader::new(key);
+        if table == table::META {
+            self.take_meta(key, value)?;
+        } else if table == table::CERTIFICATE {
+            // Verified before it was stored; a roster that knows its issuer takes it again in any order.
+            let _ = self.roster.admit(Certificate::from_bytes(value)?);
+        } else if table == table::SCOPE {
+            let id = ScopeId::from_bytes(key)?;
+            let mut row = Reader::new(value);
+            let mut scope = Scope::new(id, row.u32("scope number")?);
+            scope.access = row.option("access")?;
+            scope.descriptor = row.option("descriptor")?;
+            row.finish()?;
+            self.numbers.insert(scope.number, id);
+            self.scopes.insert(id, scope);
+        } else if table == table::KEY {
+            let (number, epoch) = (at.u32("scope number")?, at.u32("epoch")?);
+            let key = ScopeKey::from_bytes(value)?;
+            self.known(number)?.keys.insert(epoch, key);
+        } else if table == table::VECTOR {
+            let (number, author) = (at.u32("scope number")?, DeviceId::read(&mut at)?);
+            let vector = VectorRow::from_bytes(value)?;
+            self.known(number)?.vectors.insert(author, vector);
+        } else if table == table::LOCAL {
+            let id = String::from_utf8(key.to_vec())
+                .map_err(|_| WireError::Invalid { field: "local patient id" })?;
+            self.locals.insert(id, LocalRow::from_bytes(value)?);
+        } else if table == table::GIVEN {
+            let (device, number) = (DeviceId::read(&mut at)?, at.u32("scope number")?);
+            self.given.insert((device, number), Given::from_bytes(value)?);
+        } else if table == table::OUTBOX {
+            self.outbox.insert(at.u64("position")?);
+        } else if table == table::QUARANTINE {
+            let row = super::hold::QuarantineRow::from_bytes(value)?;
+            if row.author == self.me {
+                self.refused.insert((row.scope, row.seq));
+            }
+            self.quarantined += 1;
+        } else if table == table::WAITING {
+            let (number, count) = (at.u32("scope number")?, at.u64("count")?);
+            *self.waiting.entry(number).or_default() += 1;
+            self.next_waiting = self.next_waiting.max(count + 1);
+        } else if table == table::STATEMENT {
+            let row = PublisherRow::from_bytes(value)?;
+            self.freshness.publishers.insert(DeviceId::from_bytes(key)?, row);
+        }
+        Ok(())
+    }
+
+    fn take_meta(&mut self, key: &[u8], value: &[u8]) -> Result<(), WireError> {
+        match key {
+            meta::CURSOR => self.cursor = Some(Cursor::from_bytes(value)?),
+            meta::POSITION => self.next_position = Reader::new(value).u64("position")?,
+            meta::REBUILDING => self.rebuilding = value == [1],
+            meta::LEDGER => {
+                let mut row = Reader::new(value);
+                self.ledger = (row.u64("ledger seq")?, row.array("ledger digest")?);
+            }
+            // Written by a newer program; left as it is.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn known(&mut self, number: ScopeNumber) -> Result<&mut Scope, WireError> {
+        let missing = WireError::Invalid { field: "scope number" };
+        let id = self.numbers.get(&number).ok_or(missing.clone())?;
+        self.scopes.get_mut(id).ok_or(missing)
+    }
+
+    /// The scope with this number, which came from this state.
+    pub(super) fn scope(&self, number: ScopeNumber) -> &Scope {
+        &self.scopes[&self.numbers[&number]]
+    }
+
+    /// The scope with this number, which came from this state.
+    pub(super) fn scope_mut(&mut self, number: ScopeNumber) -> &mut Scope {
+        let id = self.numbers[&number];
+        self.scopes.get_mut(&id).expect("every number names a scope")
+    }
+
+    /// The number of a scope; a scope that is new here gets the next one.
+    pub(super) fn number(&mut self, id: ScopeId) -> ScopeNumber {
+        if let Some(scope) = self.scopes.get(&id) {
+            return scope.number;
+        }
+        let number = self.numbers.last_key_value().map_or(0, |(last, _)| last + 1);
+        self.numbers.insert(number, id);
+        self.scopes.insert(id, Scope::new(id, number));
+        number
+    }
+
+    /// Keeps the map from patients to scopes true after a scope's patient became known or changed.
+    pub(super) fn index_patient(&mut self, number: ScopeNumber, before: Option<PatientId>) {
+        let now = self.scope(number).patient();
+        if let Some(scopes) = before.and_then(|patient| self.patients.get_mut(&patient)) {
+            scopes.remove(&number);
+        }
+        if let Some(patient) = now {
+            self.patients.entry(patient).or_default().insert(number);
+        }
+    }
+
+    /// The scopes of a patient of one kind, ascending by number.
+    pub(super) fn scopes_of(
+        &self,
+        patient: &PatientId,
+        kind: ScopeKind,
+    ) -> impl Iterator<Item = &Scope> {
+        self.patients
+            .get(patient)
+            .into_iter()
+            .flatten()
+            .map(|number| self.scope(*number))
+            .filter(move |scope| scope.kind() == Some(kind))
+    }
+
+    /// Our own scope of a kind that a facility has once: directory or office.
+    pub(super) fn own_scope(&self, kind: ScopeKind) -> Option<ScopeNumber> {
+        self.scopes
+            .values()
+            .filter(|scope| {
+                scope.access.as_ref().is_some_and(|a| a.kind() == kind && a.owner() == self.home)
+            })
+            .filter(|scope| scope.newest_key().is_some())
+            .map(|scope| scope.number)
+            .min()
+    }
+
+    /// How far `author`'s chain in a scope is held.
+    pub(super) fn vector(&self, number: ScopeNumber, author: &DeviceId) -> (u64, EnvelopeId) {
+        self.scope(number).vectors.get(author).map_or((0, EnvelopeId::ZERO), |v| (v.seq, v.id))
+    }
+}
+
+/// Names in the meta table.
+pub(super) mod meta {
+    pub(in crate::replica) const CURSOR: &[u8] = b"cursor";
+    pub(in crate::replica) const POSITION: &[u8] = b"position";
+    pub(in crate::replica) const REBUILDING: &[u8] = b"rebuilding";
+    pub(in crate::replica) const LEDGER: &[u8] = b"ledger";
+}
+
+/// A scope's row in the scope table.
+pub(super) fn scope_row(scope: &Scope) -> Vec<u8> {
+    scope.row()
+}

@@ -1,0 +1,136 @@
+//! What a replica says of itself: never more than it knows.
+
+use std::collections::BTreeSet;
+
+use crate::access::ScopeKind;
+use crate::id::{DeviceId, FacilityId, Timestamp};
+use crate::identity::Roster;
+
+use super::Replica;
+use super::session::Phase;
+
+/// The state of the line to the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelayStatus {
+    /// No connection.
+    Offline,
+    /// Connected, not yet welcomed.
+    Connecting,
+    /// Connected; the relay has more for us.
+    Receiving,
+    /// Connected; everything that the relay had for us is held.
+    CaughtUp,
+}
+
+/// How a replica stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// This device.
+    pub device: DeviceId,
+    /// Its facility.
+    pub facility: FacilityId,
+    /// The line.
+    pub relay: RelayStatus,
+    /// When the relay was last heard.
+    pub heard: Option<Timestamp>,
+    /// When everything that the relay had was last held.
+    pub caught_up: Option<Timestamp>,
+    /// The relay's clock minus ours, in milliseconds, at the last welcome.
+    pub clock_skew_ms: i64,
+    /// Our envelopes that the relay does not have yet.
+    pub unsent: usize,
+    /// Envelopes that wait for a key or a statement.
+    pub waiting: usize,
+    /// Envelopes that are set apart for a person.
+    pub quarantined: usize,
+    /// Patients of whom something is held.
+    pub patients: usize,
+    /// Whether the store is being rebuilt from the relay.
+    pub rebuilding: bool,
+    /// Whether writing to the store failed just now.
+    pub store_failing: bool,
+    /// Everybody whose records we may read, by facility and device.
+    pub publishers: Vec<PublisherStatus>,
+}
+
+/// How fresh and complete what we hold of one publisher is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublisherStatus {
+    /// The facility.
+    pub facility: FacilityId,
+    /// Its device; `None` where we never heard a statement of the facility.
+    pub device: Option<DeviceId>,
+    /// When we last heard a statement, by our clock.
+    pub heard: Option<Timestamp>,
+    /// The time of that statement, by the publisher's clock.
+    pub stated: Option<Timestamp>,
+    /// Everything that the publisher had for us at this time is held and opened.
+    pub complete: Option<Timestamp>,
+    /// Envelopes that the newest statement counts and we do not hold.
+    pub missing: u64,
+}
+
+impl Replica {
+    /// How things stand now.
+    pub fn status(&self) -> Status {
+        let state = &self.state;
+        Status {
+            device: state.me,
+            facility: state.home,
+            relay: match self.session.phase {
+                Phase::Offline => RelayStatus::Offline,
+                Phase::Greeting => RelayStatus::Connecting,
+                Phase::Open { end, held, .. } if held < end => RelayStatus::Receiving,
+                Phase::Open { .. } => RelayStatus::CaughtUp,
+            },
+            heard: self.session.heard,
+            caught_up: self.session.caught_up,
+            clock_skew_ms: self.session.clock_skew_ms,
+            unsent: state.outbox.len(),
+            waiting: state.waiting.values().sum(),
+            quarantined: state.quarantined,
+            patients: state.patients.values().filter(|scopes| !scopes.is_empty()).count(),
+            rebuilding: state.rebuilding,
+            store_failing: self.store_pause.is_some(),
+            publishers: self.publishers(),
+        }
+    }
+
+    /// The network's certificates as held here.
+    pub fn roster(&self) -> &Roster {
+        &self.state.roster
+    }
+
+    fn publishers(&self) -> Vec<PublisherStatus> {
+        let state = &self.state;
+        let mut silent: BTreeSet<FacilityId> = state
+            .scopes
+            .values()
+            .filter(|scope| scope.kind() == Some(ScopeKind::Chart))
+            .filter_map(|scope| scope.access.as_ref().map(|access| access.owner()))
+            .filter(|owner| *owner != state.home)
+            .collect();
+        let mut publishers = Vec::new();
+        for (device, row) in &state.freshness.publishers {
+            let Some(certificate) = state.roster.device(device) else { continue };
+            silent.remove(&certificate.facility);
+            publishers.push(PublisherStatus {
+                facility: certificate.facility,
+                device: Some(*device),
+                heard: Some(row.heard),
+                stated: Some(row.statement.at),
+                complete: row.complete,
+                missing: row.statement.tally.count.saturating_sub(state.held_of(device).count),
+            });
+        }
+        publishers.extend(silent.into_iter().map(|facility| PublisherStatus {
+            facility,
+            device: None,
+            heard: None,
+            stated: None,
+            complete: None,
+            missing: 0,
+        }));
+        publishers
+    }
+}

@@ -1,0 +1,364 @@
+//! The kinds of work, what each reads, and what is said once it is durable.
+
+use crate::document::DocumentId;
+use crate::id::{EnvelopeId, RelayEpoch};
+use crate::storage::row::{ChainRow, ScopeNumber, chain_key, key};
+use crate::storage::{Order, Range, table};
+use crate::sync::heads::HeadStatement;
+use crate::sync::message::{FeedItem, Refusal, RefusalCause};
+use crate::wire::Wire;
+
+use super::Tx;
+use super::command::{Command, CommandError, Outcome};
+use super::effect::{EffectId, Query};
+use super::hold::{Cause, QuarantineRow};
+use super::input::{Answer, CommandId};
+use super::link;
+use super::receive::{self, Place};
+use super::session::Flight;
+use super::state::{State, meta};
+use crate::access::ScopeKind;
+
+/// Something to do in one step.
+pub(super) enum Work {
+    Command(CommandId, Command),
+    /// Part of our feed.
+    Feed {
+        epoch: RelayEpoch,
+        items: Vec<FeedItem>,
+        claims: Vec<Place>,
+    },
+    /// What became of envelopes that we pushed.
+    Taken {
+        stored: Vec<(EnvelopeId, Flight)>,
+        refused: Vec<(Refusal, Flight)>,
+    },
+    Head(HeadStatement),
+    /// Something came that held envelopes of this scope waited for.
+    Retry(ScopeNumber),
+    /// The registry changed: keys to new devices, new epochs where somebody left.
+    Registry,
+    /// The relay's store is not the one we knew: everything of ours is offered again.
+    OfferAgain,
+    /// A store that was rebuilt has learnt what this device wrote before.
+    Rebuilt,
+}
+
+/// A step under way.
+pub(super) enum Step {
+    Loading { id: EffectId, work: Work },
+    Storing { id: EffectId, after: Vec<After>, sealed: Vec<(u64, Vec<u8>)> },
+    Reloading { id: EffectId },
+}
+
+/// What happens once a step is durable.
+pub(super) enum After {
+    Done(CommandId, Outcome),
+    Failed(CommandId, CommandError),
+    /// The feed is held up to here.
+    Seen(u64),
+    /// The relay has these.
+    Delivered(Vec<EnvelopeId>),
+    /// These will not be pushed again.
+    Dropped(Vec<EnvelopeId>),
+    /// Everything from this position on is pushed again; these are no longer on their way.
+    Again(Option<u64>, Vec<EnvelopeId>),
+    /// The relay is left alone for a while.
+    Pause,
+}
+
+impl After {
+    pub(super) fn into_command(self) -> Option<CommandId> {
+        match self {
+            Self::Done(command, _) | Self::Failed(command, _) => Some(command),
+            _ => None,
+        }
+    }
+}
+
+/// Bytes of a feed that are taken in one step.
+const FEED_BYTES_PER_STEP: usize = 4 << 20;
+
+impl Work {
+    /// Work that makes no sense once the connection is gone: the relay will say it again.
+    pub(super) fn is_of_session(&self) -> bool {
+        matches!(self, Self::Feed { .. })
+    }
+
+    pub(super) fn into_command(self) -> Option<CommandId> {
+        match self {
+            Self::Command(id, _) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether `next` can be done in the same step.
+    pub(super) fn takes(&self, next: &Self) -> bool {
+        match (self, next) {
+            (Self::Feed { items, .. }, Self::Feed { .. }) => {
+                items.iter().map(|item| item.envelope.0.len()).sum::<usize>() < FEED_BYTES_PER_STEP
+            }
+            (Self::Taken { .. }, Self::Taken { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// Adds work that [`Work::takes`].
+    pub(super) fn absorb(&mut self, next: Self) {
+        match (self, next) {
+            (Self::Feed { items, .. }, Self::Feed { items: more, .. }) => items.extend(more),
+            (
+                Self::Taken { stored, refused },
+                Self::Taken { stored: more_stored, refused: more_refused },
+            ) => {
+                stored.extend(more_stored);
+                refused.extend(more_refused);
+            }
+            _ => unreachable!("only what `takes` accepted is absorbed"),
+        }
+    }
+
+    /// What must be read first.
+    pub(super) fn prepare(
+        mut self,
+        state: &State,
+        now: crate::id::Timestamp,
+    ) -> (Vec<Query>, Self) {
+        let queries = match &mut self {
+            Self::Command(_, command) => command_queries(state, command, now),
+            Self::Feed { items, claims, .. } => {
+                let envelopes = items.iter().map(|item| item.envelope.0.as_slice());
+                let (queries, found) = state.place_queries(envelopes);
+                *claims = found;
+                queries
+            }
+            Self::Taken { refused, .. } => refused
+                .iter()
+                .filter_map(|(refusal, flight)| state.gap_query(refusal, flight))
+                .collect(),
+            Self::Retry(number) => State::retry_queries(*number),
+            Self::OfferAgain => state.own_chain_queries(),
+            Self::Head(_) | Self::Registry | Self::Rebuilt => Vec::new(),
+        };
+        (queries, self)
+    }
+
+    /// Does the work; what is returned follows once its rows are durable.
+    pub(super) fn run(
+        self,
+        state: &mut State,
+        tx: &mut Tx<'_>,
+        answers: Vec<Answer>,
+    ) -> Vec<After> {
+        match self {
+            Self::Command(id, _) if state.rebuilding => {
+                vec![After::Failed(id, CommandError::Rebuilding)]
+            }
+            Self::Command(id, command) => match run_command(state, tx, command, answers) {
+                Ok(outcome) => vec![After::Done(id, outcome)],
+                Err(error) => vec![After::Failed(id, error)],
+            },
+            Self::Feed { epoch, items, claims } => {
+                let places = receive::places(claims, answers);
+                state.move_cursor(tx, epoch, &items);
+                let seen = items.last().map(|item| After::Seen(item.position));
+                for item in items {
+                    state.receive(tx, item.envelope.0, &places);
+                }
+                seen.into_iter().collect()
+            }
+            Self::Taken { stored, refused } => state.taken(tx, stored, refused, answers),
+            Self::Head(statement) => {
+                if let Err(cause) = state.take_statement(tx, statement) {
+                    tx.refuse(cause);
+                }
+                Vec::new()
+            }
+            Self::Retry(number) => {
+                let answer = answers.into_iter().next();
+                if answer.is_some_and(|answer| state.retry(tx, number, answer)) {
+                    tx.arrived.insert(number);
+                }
+                Vec::new()
+            }
+            Self::Registry => {
+                state.follow_registry(tx);
+                Vec::new()
+            }
+            Self::OfferAgain => state.offer_again(tx, answers),
+            Self::Rebuilt => {
+                state.rebuilding = false;
+                tx.batch.remove(table::META, meta::REBUILDING);
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn command_queries(state: &State, command: &Command, now: crate::id::Timestamp) -> Vec<Query> {
+    match command {
+        Command::Import { records } => state.import_queries(records),
+        Command::EditNote { patient, note, .. } => state.note_queries(patient, *note, now),
+        Command::ProposeLink { .. } | Command::ConfirmLink { .. } | Command::RemoveLink { .. } => {
+            let office = state.own_scope(ScopeKind::Office);
+            State::document_queries(office, &DocumentId::Links)
+        }
+        Command::Begin { .. }
+        | Command::GiveConsent { .. }
+        | Command::WithdrawConsent { .. }
+        | Command::Opened { .. } => Vec::new(),
+    }
+}
+
+fn run_command(
+    state: &mut State,
+    tx: &mut Tx<'_>,
+    command: Command,
+    answers: Vec<Answer>,
+) -> Result<Outcome, CommandError> {
+    match command {
+        Command::Begin { certificates, rebuild } => {
+            state.begin(tx, certificates, rebuild);
+            Ok(Outcome::Begun)
+        }
+        Command::Import { records } => state.import(tx, records, answers),
+        Command::GiveConsent { patient, facilities, until, .. } => {
+            state.give_consent(tx, &patient, &facilities, until)
+        }
+        Command::WithdrawConsent { patient, facilities, .. } => {
+            state.withdraw_consent(tx, &patient, &facilities)
+        }
+        Command::ProposeLink { local, patient, by } => {
+            state.link(tx, &local, patient, &by, link::Step::Propose, answers)
+        }
+        Command::ConfirmLink { local, patient, by } => {
+            state.link(tx, &local, patient, &by, link::Step::Confirm, answers)
+        }
+        Command::RemoveLink { local, patient, by } => {
+            state.link(tx, &local, patient, &by, link::Step::Remove, answers)
+        }
+        Command::EditNote { patient, note, edit, by } => {
+            state.edit_note(tx, &patient, note, edit, &by, answers)
+        }
+        Command::Opened { patient, by, what, online } => {
+            state.log_access(tx, patient, by, what, online);
+            Ok(Outcome::Logged)
+        }
+    }
+}
+
+impl State {
+    /// The part of our chain that the relay says it lacks.
+    fn gap_query(&self, refusal: &Refusal, flight: &Flight) -> Option<Query> {
+        let RefusalCause::Gap { expected } = refusal.cause else { return None };
+        let number = self.scopes.get(&flight.scope)?.number;
+        Some(Query::Scan {
+            table: table::CHAIN,
+            range: Range {
+                from: chain_key(number, &self.me, expected),
+                to: Some(chain_key(number, &self.me, flight.seq + 1)),
+            },
+            order: Order::Ascending,
+            limit: usize::MAX,
+        })
+    }
+
+    fn own_chain_queries(&self) -> Vec<Query> {
+        let mine = self.scopes.values().filter(|scope| scope.vectors.contains_key(&self.me));
+        mine.map(|scope| Query::Scan {
+            table: table::CHAIN,
+            range: Range::prefix(&key(&[&scope.number.to_be_bytes(), self.me.as_bytes()])),
+            order: Order::Ascending,
+            limit: usize::MAX,
+        })
+        .collect()
+    }
+
+    /// Takes envelopes out of the outbox that the relay has, or has refused for good.
+    fn taken(
+        &mut self,
+        tx: &mut Tx<'_>,
+        stored: Vec<(EnvelopeId, Flight)>,
+        refused: Vec<(Refusal, Flight)>,
+        answers: Vec<Answer>,
+    ) -> Vec<After> {
+        let mut after = Vec::new();
+        for (_, flight) in &stored {
+            self.clear_outbox(tx, flight.position);
+        }
+        let delivered: Vec<EnvelopeId> = stored.into_iter().map(|(id, _)| id).collect();
+        if !delivered.is_empty() {
+            after.push(After::Delivered(delivered));
+        }
+        let mut answers = answers.into_iter();
+        for (refusal, flight) in refused {
+            match refusal.cause {
+                RefusalCause::Busy => {
+                    after.push(After::Again(Some(flight.position), vec![refusal.id]));
+                    after.push(After::Pause);
+                }
+                RefusalCause::Gap { expected } => {
+                    let number = self.scopes.get(&flight.scope).map(|scope| scope.number);
+                    let lost = number.is_some_and(|n| self.refused.contains(&(n, expected)));
+                    let rows = answers.next();
+                    if lost {
+                        after.push(self.refuse_own(tx, &refusal, &flight));
+                    } else {
+                        let from = self.back_to_outbox(tx, rows.into_iter());
+                        after.push(After::Again(from, vec![refusal.id]));
+                    }
+                }
+                _ => after.push(self.refuse_own(tx, &refusal, &flight)),
+            }
+        }
+        after
+    }
+
+    /// Keeps apart what the relay will not take; it stays in our log and a person sees it.
+    fn refuse_own(&mut self, tx: &mut Tx<'_>, refusal: &Refusal, flight: &Flight) -> After {
+        self.clear_outbox(tx, flight.position);
+        let scope = self.number(flight.scope);
+        self.quarantine(
+            tx,
+            &QuarantineRow {
+                cause: Cause::Refused,
+                scope,
+                author: self.me,
+                seq: flight.seq,
+                id: refusal.id,
+                at: tx.now,
+                envelope: Vec::new(),
+            },
+        );
+        After::Dropped(vec![refusal.id])
+    }
+
+    fn offer_again(&mut self, tx: &mut Tx<'_>, answers: Vec<Answer>) -> Vec<After> {
+        let from = self.back_to_outbox(tx, answers.into_iter());
+        vec![After::Again(from, Vec::new())]
+    }
+
+    /// Puts envelopes of ours into the outbox anew; gives the first position.
+    fn back_to_outbox(
+        &mut self,
+        tx: &mut Tx<'_>,
+        answers: impl Iterator<Item = Answer>,
+    ) -> Option<u64> {
+        let mut first = None;
+        for answer in answers {
+            let Answer::Rows(rows) = answer else { continue };
+            for (_, value) in rows {
+                let Ok(row) = ChainRow::from_bytes(&value) else { continue };
+                tx.batch.put(table::OUTBOX, row.position.to_be_bytes(), []);
+                self.outbox.insert(row.position);
+                first = Some(first.map_or(row.position, |it: u64| it.min(row.position)));
+            }
+        }
+        first
+    }
+
+    fn clear_outbox(&mut self, tx: &mut Tx<'_>, position: u64) {
+        self.outbox.remove(&position);
+        tx.batch.remove(table::OUTBOX, position.to_be_bytes());
+    }
+}

@@ -1,0 +1,58 @@
+//! One step of work: the rows that it changes, what becomes visible, and what is to be said once it is durable.
+
+use std::collections::BTreeSet;
+
+use rand_core::CryptoRng;
+
+use crate::id::{DeviceId, Timestamp};
+use crate::storage::Batch;
+use crate::storage::row::ScopeNumber;
+
+use super::effect::{Applied, Notice};
+
+/// What a step has gathered so far.
+pub(super) struct Tx<'a> {
+    pub(super) now: Timestamp,
+    pub(super) rng: &'a mut dyn CryptoRng,
+    pub(super) batch: Batch,
+    pub(super) applied: Vec<Applied>,
+    pub(super) notices: Vec<Notice>,
+    /// Scopes whose row is to be written.
+    pub(super) touched: BTreeSet<ScopeNumber>,
+    /// Scopes whose key is to be given to whoever may read and has not got it.
+    pub(super) unshared: BTreeSet<ScopeNumber>,
+    /// Scopes for which something that was waited for has come.
+    pub(super) arrived: BTreeSet<ScopeNumber>,
+    /// Scopes of other facilities whose members changed: our charts of that patient may have to follow.
+    pub(super) governed: BTreeSet<ScopeNumber>,
+    /// Publishers whose chains grew here.
+    pub(super) grown: BTreeSet<DeviceId>,
+    /// Whether the registry changed.
+    pub(super) registry: bool,
+    /// Envelopes that we sealed, for sending once they are durable.
+    pub(super) sealed: Vec<(u64, Vec<u8>)>,
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(now: Timestamp, rng: &'a mut dyn CryptoRng) -> Self {
+        Self {
+            now,
+            rng,
+            batch: Batch::new(),
+            applied: Vec::new(),
+            notices: Vec::new(),
+            touched: BTreeSet::new(),
+            unshared: BTreeSet::new(),
+            arrived: BTreeSet::new(),
+            governed: BTreeSet::new(),
+            grown: BTreeSet::new(),
+            registry: false,
+            sealed: Vec::new(),
+        }
+    }
+
+    /// Notes that something was refused.
+    pub(super) fn refuse(&mut self, cause: &'static str) {
+        self.notices.push(Notice::Refused { cause });
+    }
+}
