@@ -30,10 +30,13 @@ fn with(statements: &[(FacilityId, Statement)]) -> ScopeAccess {
     access
 }
 
+/// A name, what was said by whom, and what facility A may then do.
+type Case = (&'static str, Vec<(FacilityId, Statement)>, Option<Access>);
+
 #[test]
 fn what_a_facility_may_do_follows_from_all_statements() {
     let during = |from, until| grant_during(A, Access::READ, (from, until), None, 1);
-    let cases: Vec<(&str, Vec<(FacilityId, Statement)>, Option<Access>)> = vec![
+    let cases: Vec<Case> = vec![
         ("nothing was said", vec![], None),
         ("granted", vec![(OWNER, grant(A, Access::READ, 1))], Some(Access::READ)),
         ("granted from now", vec![(OWNER, during(500, None))], Some(Access::READ)),

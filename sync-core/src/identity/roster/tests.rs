@@ -31,6 +31,9 @@ fn clinic_with(more: Vec<Certificate>) -> Roster {
     admit_all(base.into_iter().chain(more))
 }
 
+/// A name, what is known besides the clinic, the time asked about, and whether its device then stands.
+type Case = (&'static str, Vec<Certificate>, u64, Result<(), StandingError>);
+
 #[test]
 fn a_device_stands_only_while_every_link_above_it_holds() {
     let (clinic, other) = (member(10), member(20));
@@ -48,7 +51,7 @@ fn a_device_stands_only_while_every_link_above_it_holds() {
     let registrar_gone =
         || revocation(Subject::Registrar(registrar_key().public()), 400, &[], &root_key());
 
-    let cases: Vec<(&str, Vec<Certificate>, u64, Result<(), StandingError>)> = vec![
+    let cases: Vec<Case> = vec![
         ("within its validity", vec![], 500, Ok(())),
         ("at its first moment", vec![], 100, Ok(())),
         ("at its last moment", vec![], 900, Ok(())),
