@@ -6,7 +6,7 @@
 //! The rooms, in the order in which a record meets them: [`id`] names things, [`wire`] turns bytes into types,
 //! [`identity`] says who somebody is, [`access`] who may read and write, [`keys`] who can, [`document`] what
 //! is written, [`envelope`] how it is sealed and proven, [`storage`] where it is kept, [`sync`] how it
-//! travels, and [`replica`] puts them together for one facility's device.
+//! travels, and [`replica`] puts them together for one facility's device; [`view`] reads what it keeps.
 
 pub mod access;
 pub mod document;
@@ -17,4 +17,5 @@ pub mod keys;
 pub mod replica;
 pub mod storage;
 pub mod sync;
+pub mod view;
 pub mod wire;
