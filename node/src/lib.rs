@@ -1,11 +1,12 @@
 //! A facility's node: the daemon, the command line and the screens around the pure core.
 //!
 //! [`config`] knows the data directory, [`store`] keeps everything in it unreadable to others; [`clock`] and
-//! [`entropy`] are where time and chance come in.
+//! [`entropy`] are where time and chance come in. [`import`] turns a hospital's files into records.
 
 pub mod clock;
 pub mod config;
 pub mod entropy;
+pub mod import;
 pub mod index;
 pub mod net;
 pub mod store;
