@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod driver;
 pub mod entropy;
 pub mod import;
 pub mod index;

@@ -4,9 +4,13 @@
 //! [`overlay`] shows rows that are on their way.
 
 pub mod backend;
+pub mod derive;
+pub mod directory;
 pub mod disk;
 pub mod encrypt;
 pub mod overlay;
+pub mod records;
+pub mod tables;
 
 pub use backend::{RedbStore, Snapshot, StoreOpenError};
 pub use encrypt::{OpenError, StoreKey};

@@ -27,6 +27,10 @@ const PAUSE_MS_MAX: u64 = 15_000;
 
 /// What the link tells the driver, in the order in which it happened.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, on its way through a short queue"
+)]
 pub enum LinkEvent {
     /// A session stands; its messages go into this sender.
     Connected(mpsc::UnboundedSender<Outgoing>),
@@ -38,6 +42,7 @@ pub enum LinkEvent {
 
 /// What the driver wants done with the session.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum Outgoing {
     /// Say this.
     Message(Message),
@@ -78,17 +83,18 @@ pub async fn keep(
     let mut failures = 0;
     while !driver.is_closed() {
         state.send_replace(LinkState::Connecting);
-        let mut stood = false;
+        let mut stood = Duration::ZERO;
         let ended = match timeout(Duration::from_secs(CONNECT_SECONDS), connect(&endpoint, &target))
             .await
         {
             Err(_) => Err(NetError::Stalled { seconds: CONNECT_SECONDS }),
             Ok(Err(error)) => Err(error),
             Ok(Ok((peer, stream))) => {
-                stood = true;
                 state.send_replace(LinkState::Connected);
                 tracing::info!("connected to the relay");
+                let since = Instant::now();
                 let ended = session(&peer, stream, &driver).await;
+                stood = since.elapsed();
                 peer.connection.close(0_u32.into(), b"");
                 if driver.send(LinkEvent::Disconnected).await.is_err() {
                     return;
@@ -102,7 +108,8 @@ pub async fn keep(
         };
         tracing::info!(cause, "no connection to the relay");
         state.send_replace(LinkState::Offline { cause });
-        failures = if stood { 0 } else { failures + 1 };
+        // A session that ends as soon as it stands is one that the relay does not want.
+        failures = if stood >= Duration::from_secs(STALL_SECONDS) { 0 } else { failures + 1 };
         tokio::select! {
             () = sleep(pause(failures)) => {}
             () = driver.closed() => return,

@@ -26,6 +26,7 @@ mod tests;
 const CACHE_BYTES: usize = 64 << 20;
 
 type Rows<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
+type OpenTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 type Opener = dyn Fn() -> Result<Database, StorageError> + Send + Sync;
 
 /// A node's store; clones share it.
@@ -210,10 +211,7 @@ fn write(
 }
 
 impl Snapshot {
-    fn table(
-        &self,
-        table: Table,
-    ) -> Result<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>, StorageError> {
+    fn table(&self, table: Table) -> Result<Option<OpenTable>, StorageError> {
         match self.transaction.open_table(Rows::new(table.name())) {
             Err(TableError::TableDoesNotExist(_)) => Ok(None),
             opened => opened.map(Some).map_err(|error| self.store.failed(error)),

@@ -3,7 +3,7 @@
 
 use azalea_core::document::{RecordVersion, heads};
 use azalea_core::id::VersionId;
-use azalea_core::replica::{Applied, ScopeView};
+use azalea_core::replica::effect::{Applied, ScopeView};
 use azalea_core::storage::row::{
     LocalRow, RecordRow, ScopeNumber, parse_record_key, record_prefix,
 };
@@ -45,8 +45,8 @@ pub fn derive(read: &impl Read, applied: &[Applied]) -> Result<Derived, StorageE
             Applied::Local { id, row } => {
                 deriving.derived.locals.push((id.clone(), row.clone()));
             }
-            // Notes are read from the merged documents that the core keeps.
-            Applied::Note { .. } => {}
+            // Notes and links are read from the changes that the core keeps.
+            Applied::Document { .. } => {}
         }
     }
     Ok(deriving.derived)

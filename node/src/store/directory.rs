@@ -5,7 +5,7 @@
 
 use azalea_core::access::ScopeKind;
 use azalea_core::id::{PatientId, ScopeId};
-use azalea_core::replica::ScopeView;
+use azalea_core::replica::effect::ScopeView;
 use azalea_core::storage::row::{LocalRow, ScopeNumber};
 use azalea_core::storage::{Order, Range, Read, StorageError, Table, table};
 use azalea_core::wire::Wire;
@@ -136,20 +136,9 @@ impl Directory {
         self.locals.iter().map(|(id, row)| (id.as_str(), row))
     }
 
-    /// Under which id pages know the patient of a local id: the network's where there is one.
-    pub fn page_patient_of_local(&self, id: &str) -> Option<PatientId> {
-        let row = self.locals.get(id)?;
-        row.patients
-            .first()
-            .copied()
-            .or_else(|| tables::page_patient(self.scope_of(row.chart.as_ref()?)?))
-    }
-
-    /// The local id of a patient whom the network does not know yet: such a one goes by the chart's scope id.
-    pub fn unlinked_local(&self, patient: &PatientId) -> Option<&str> {
-        let chart = self.scope_of(&ScopeId(patient.0))?;
-        (chart.kind == ScopeKind::Chart && chart.patient.is_none())
-            .then(|| self.local_of_chart.get(&chart.id).map(String::as_str))?
+    /// The patient whom a local id stands for.
+    pub fn patient_of_local(&self, id: &str) -> Option<PatientId> {
+        self.locals.get(id)?.patients.first().copied()
     }
 
     fn set_scope(&mut self, view: ScopeView) {

@@ -3,7 +3,7 @@
 
 use azalea_core::access::ScopeKind;
 use azalea_core::id::{FacilityId, PatientId, ScopeId, Timestamp, VersionId};
-use azalea_core::replica::ScopeView;
+use azalea_core::replica::effect::ScopeView;
 use azalea_core::storage::Table;
 use azalea_core::storage::row::ScopeNumber;
 use azalea_core::wire::{Reader, Wire, WireError, Writer};
@@ -132,14 +132,9 @@ impl Wire for ScopeRow {
     }
 }
 
-/// Under which id pages know the patient of a scope. A chart that no consent has linked to the network yet goes by
-/// its scope's id: both are 16 random bytes, and the driver knows the difference.
+/// The patient whose chart or care a scope holds.
 pub fn page_patient(scope: &ScopeView) -> Option<PatientId> {
-    match scope.kind {
-        ScopeKind::Chart => Some(scope.patient.unwrap_or(PatientId(scope.id.0))),
-        ScopeKind::Care => scope.patient,
-        _ => None,
-    }
+    matches!(scope.kind, ScopeKind::Chart | ScopeKind::Care).then_some(scope.patient)?
 }
 
 /// The newest care in a scope.

@@ -1,0 +1,494 @@
+//! The only caller of the replica: feeds it inputs, carries out its effects, in one thread of its own.
+//!
+//! ```text
+//! wait ─► handle inputs ─► poll: Load answered through what is pending, Store added to the group ─► … nothing left
+//!   ▲                                                                                                    │
+//!   └── directory brought up to date ◄── Stored{…} ◄── one commit for the whole group ◄──────────────────┘
+//! ```
+//!
+//! While the disk syncs, inputs gather; so the busier the node, the more one sync carries. Rows that pages read
+//! are derived here and go into the same commit as the records that they describe.
+
+use crate::clock::Clock;
+use crate::net::relay_link::{LinkEvent, LinkState, Outgoing};
+use crate::store::derive::{Derived, derive};
+use crate::store::directory::Directory;
+use crate::store::overlay::{Overlay, Pending};
+use crate::store::{RedbStore, Snapshot};
+use azalea_core::identity::Identity;
+use azalea_core::replica::command::{Command, CommandError, Outcome};
+use azalea_core::replica::effect::{Applied, Effect, EffectId, Notice, Query};
+use azalea_core::replica::input::{Answer, CommandId, Input};
+use azalea_core::replica::{OpenError, Replica};
+use azalea_core::storage::{Batch, Read, StorageError};
+use rand::rngs::StdRng;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+mod trouble;
+
+pub use trouble::{RefusalCount, Troubles};
+
+/// Commands and questions that wait for the driver; callers beyond that wait themselves.
+const ASKS_MAX: usize = 64;
+/// Messages of the relay that wait for the driver; the relay waits beyond that.
+const LINK_EVENTS_MAX: usize = 4;
+/// Inputs handled before what they ask for is carried out.
+const INPUTS_MAX: usize = 32;
+/// Bytes of one commit; more waits for the next, so that one sync never takes long.
+const GROUP_BYTES_MAX: usize = 32 << 20;
+/// Notices kept for a slow listener.
+const NOTICES_MAX: usize = 256;
+/// Even without anything to do the replica is asked this often.
+const IDLE_MS_MAX: u64 = 60_000;
+
+enum Ask {
+    Command(Box<Command>, oneshot::Sender<Result<Outcome, CommandError>>),
+    Look(Box<dyn FnOnce(&Replica) + Send>),
+    Stop,
+}
+
+/// Everyone's way to the driver; clones share it.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    asks: mpsc::Sender<Ask>,
+    store: RedbStore,
+    directory: RwLock<Directory>,
+    notices: broadcast::Sender<Notice>,
+    troubles: Troubles,
+    link: watch::Receiver<LinkState>,
+    clock: Clock,
+}
+
+/// The driver's thread, and the ends that the link to the relay needs.
+pub struct Running {
+    /// For everyone who asks.
+    pub handle: Handle,
+    /// What the link tells the driver.
+    pub link_events: mpsc::Sender<LinkEvent>,
+    /// What the link shows of itself.
+    pub link_state: watch::Sender<LinkState>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+/// The driver is gone. Usual cause: the node is stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the node is stopping")]
+pub struct Gone;
+
+/// Why a command had no effect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DriveError {
+    /// The replica refused it.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The driver is gone.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+}
+
+/// Why the driver does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Its rows are no replica.
+    #[error(
+        "the store's contents cannot be used: {0}; `azalea repair` starts a new store and fetches again what the relay has"
+    )]
+    Open(#[from] OpenError),
+}
+
+/// Starts the driver of the replica that `store` holds.
+pub fn start(
+    identity: Identity,
+    store: RedbStore,
+    clock: Clock,
+    rng: StdRng,
+) -> Result<Running, StartError> {
+    let snapshot = store.snapshot()?;
+    let directory = RwLock::new(Directory::load(&snapshot)?);
+    let queries = Replica::queries();
+    let answers = queries.iter().map(|query| answer(&snapshot, query)).collect::<Result<_, _>>()?;
+    let replica = Replica::open(identity, answers, clock.now())?;
+    drop(snapshot);
+    let (asks, asked) = mpsc::channel(ASKS_MAX);
+    let (link_events, events) = mpsc::channel(LINK_EVENTS_MAX);
+    let offline = LinkState::Offline { cause: "not connected yet".to_owned() };
+    let (link_state, link) = watch::channel(offline);
+    let (notices, _) = broadcast::channel(NOTICES_MAX);
+    let troubles = Troubles::default();
+    let shared = Arc::new(Shared { asks, store, directory, notices, troubles, link, clock });
+    let driver = Driver {
+        replica,
+        rng,
+        shared: shared.clone(),
+        outgoing: None,
+        commands: BTreeMap::new(),
+        next_command: 0,
+        group: Group::default(),
+        snapshot: None,
+        failing: None,
+    };
+    let thread = std::thread::Builder::new()
+        .name("driver".to_owned())
+        .spawn(move || driver.run(asked, events))
+        .map_err(|error| StorageError::Failed { cause: error.to_string() })?;
+    Ok(Running { handle: Handle { shared }, link_events, link_state, thread })
+}
+
+impl Running {
+    /// Finishes what was begun and closes the store.
+    pub async fn stop(self) {
+        let _ = self.handle.shared.asks.send(Ask::Stop).await;
+        let thread = self.thread;
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
+
+    /// Whether the driver's thread has ended, which it does only when told to, or by a bug.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+}
+
+impl Handle {
+    /// Has something done; returns once it is on the disk, or refused.
+    pub async fn command(&self, command: Command) -> Result<Outcome, DriveError> {
+        let (done, result) = oneshot::channel();
+        let ask = Ask::Command(Box::new(command), done);
+        self.shared.asks.send(ask).await.map_err(|_| Gone)?;
+        Ok(result.await.map_err(|_| Gone)??)
+    }
+
+    /// As [`Handle::command`], for threads that may block.
+    pub fn command_blocking(&self, command: Command) -> Result<Outcome, DriveError> {
+        Ok(self.begin_blocking(command)?.blocking_recv().map_err(|_| Gone)??)
+    }
+
+    /// Hands a command over and returns before it is done; several in a row share commits.
+    pub fn begin_blocking(
+        &self,
+        command: Command,
+    ) -> Result<oneshot::Receiver<Result<Outcome, CommandError>>, Gone> {
+        let (done, result) = oneshot::channel();
+        let ask = Ask::Command(Box::new(command), done);
+        self.shared.asks.blocking_send(ask).map_err(|_| Gone)?;
+        Ok(result)
+    }
+
+    /// Lets `look` read the replica between two inputs; for threads that may block.
+    pub fn look_blocking<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Replica) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        let (seen, result) = oneshot::channel();
+        let ask = Ask::Look(Box::new(move |replica| {
+            let _ = seen.send(look(replica));
+        }));
+        self.shared.asks.blocking_send(ask).map_err(|_| Gone)?;
+        result.blocking_recv().map_err(|_| Gone)
+    }
+
+    /// The committed state.
+    pub fn snapshot(&self) -> Result<Snapshot, StorageError> {
+        self.shared.store.snapshot()
+    }
+
+    /// The store, for rows that are the node's own.
+    pub fn store(&self) -> &RedbStore {
+        &self.shared.store
+    }
+
+    /// Scopes, patients and local ids.
+    pub fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+        self.shared.directory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What happens from now on.
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.shared.notices.subscribe()
+    }
+
+    /// What went wrong so far.
+    pub fn troubles(&self) -> &Troubles {
+        &self.shared.troubles
+    }
+
+    /// How the line is.
+    pub fn link(&self) -> LinkState {
+        self.shared.link.borrow().clone()
+    }
+
+    /// The node's clock.
+    pub fn clock(&self) -> Clock {
+        self.shared.clock
+    }
+}
+
+struct Driver {
+    replica: Replica,
+    rng: StdRng,
+    shared: Arc<Shared>,
+    outgoing: Option<mpsc::UnboundedSender<Outgoing>>,
+    commands: BTreeMap<CommandId, oneshot::Sender<Result<Outcome, CommandError>>>,
+    next_command: u64,
+    group: Group,
+    /// The committed state that the group lies over; dropped with each commit.
+    snapshot: Option<Snapshot>,
+    /// A store failed and the replica has not been told yet: what it emitted in the meantime may rest on that store.
+    failing: Option<StorageError>,
+}
+
+/// What the next commit will hold.
+#[derive(Default)]
+struct Group {
+    stores: Vec<EffectId>,
+    batches: Vec<Batch>,
+    derived: Vec<Derived>,
+    pending: Pending,
+    bytes: usize,
+}
+
+enum Event {
+    Ask(Ask),
+    Link(LinkEvent),
+    Tick,
+    Stop,
+}
+
+impl Driver {
+    fn run(mut self, mut asks: mpsc::Receiver<Ask>, mut link: mpsc::Receiver<LinkEvent>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let Ok(runtime) = runtime else {
+            tracing::error!("the driver cannot be started");
+            return;
+        };
+        self.settle(Input::Tick);
+        loop {
+            let pause = self.pause();
+            let event = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    ask = asks.recv() => ask.map_or(Event::Stop, Event::Ask),
+                    Some(event) = link.recv() => Event::Link(event),
+                    () = tokio::time::sleep(pause) => Event::Tick,
+                }
+            });
+            let mut next = Some(event);
+            let mut handled = 0;
+            while let Some(event) = next.take() {
+                match event {
+                    Event::Stop | Event::Ask(Ask::Stop) => {
+                        self.carry_out();
+                        return;
+                    }
+                    event => self.take(event),
+                }
+                handled += 1;
+                if handled < INPUTS_MAX {
+                    next = asks.try_recv().map(Event::Ask).ok();
+                    next = next.or_else(|| link.try_recv().map(Event::Link).ok());
+                }
+            }
+            self.carry_out();
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let now = self.shared.clock.now();
+        let until = self.replica.wake_at().map_or(IDLE_MS_MAX, |wake| wake.since_ms(now));
+        Duration::from_millis(until.min(IDLE_MS_MAX))
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Ask(Ask::Command(command, done)) => {
+                let id = CommandId(self.next_command);
+                self.next_command += 1;
+                self.commands.insert(id, done);
+                self.handle(Input::Command { id, command: *command });
+            }
+            Event::Ask(Ask::Look(look)) => look(&self.replica),
+            Event::Link(LinkEvent::Connected(outgoing)) => {
+                self.outgoing = Some(outgoing);
+                self.handle(Input::Connected);
+            }
+            Event::Link(LinkEvent::Received(message)) => self.handle(Input::Received(message)),
+            Event::Link(LinkEvent::Disconnected) => {
+                self.outgoing = None;
+                self.handle(Input::Disconnected);
+            }
+            Event::Tick => self.handle(Input::Tick),
+            Event::Stop | Event::Ask(Ask::Stop) => {}
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.replica.handle(self.shared.clock.now(), &mut self.rng, input);
+    }
+
+    fn settle(&mut self, input: Input) {
+        self.handle(input);
+        self.carry_out();
+    }
+
+    /// Carries out effects, and what their answers lead to, until nothing is left to do or to commit.
+    fn carry_out(&mut self) {
+        loop {
+            let mut answers = VecDeque::new();
+            while let Some(effect) = self.replica.poll() {
+                self.effect(effect, &mut answers);
+                if self.group.bytes >= GROUP_BYTES_MAX {
+                    self.commit(&mut answers);
+                }
+            }
+            if answers.is_empty() {
+                if self.group.stores.is_empty() {
+                    return;
+                }
+                self.commit(&mut answers);
+            }
+            self.failing = None;
+            for answer in answers {
+                self.handle(answer);
+            }
+        }
+    }
+
+    fn effect(&mut self, effect: Effect, answers: &mut VecDeque<Input>) {
+        match effect {
+            Effect::Load { id, queries } => {
+                let result = self.failing.clone().map_or_else(|| self.load(&queries), Err);
+                answers.push_back(Input::Loaded { id, result });
+            }
+            Effect::Store { id, batch, applied } => {
+                let added = match self.failing.clone() {
+                    Some(error) => Err(error),
+                    None => self.add(batch, &applied),
+                };
+                self.group.stores.push(id);
+                if let Err(error) = added {
+                    self.fail(error, answers);
+                }
+            }
+            Effect::Send(message) => self.send(Outgoing::Message(message)),
+            Effect::Hangup => self.send(Outgoing::Hangup),
+            Effect::Done { command, result } => {
+                if let Some(done) = self.commands.remove(&command) {
+                    // Whoever asked may have gone; what was asked is done all the same.
+                    let _ = done.send(result);
+                }
+            }
+            Effect::Notify(notice) => {
+                self.shared.troubles.note(&notice, self.shared.clock.now());
+                tracing::debug!(?notice);
+                // Nobody may be listening.
+                let _ = self.shared.notices.send(notice);
+            }
+        }
+    }
+
+    /// Adds a store's rows, and those derived from it, to the group.
+    fn add(&mut self, batch: Batch, applied: &[Applied]) -> Result<(), StorageError> {
+        self.group.pending.add(&batch);
+        self.below()?;
+        let below = self.snapshot.as_ref().ok_or_else(no_snapshot)?;
+        let derived = derive(&Overlay { below, pending: &self.group.pending }, applied)?;
+        self.group.pending.add(&derived.batch);
+        self.group.bytes += size(&batch) + size(&derived.batch);
+        self.group.batches.push(batch);
+        self.group.derived.push(derived);
+        Ok(())
+    }
+
+    fn send(&self, outgoing: Outgoing) {
+        if let Some(line) = &self.outgoing {
+            // The session may have ended; its `Disconnected` is on the way to us.
+            let _ = line.send(outgoing);
+        }
+    }
+
+    /// Makes sure that there is a snapshot to lay the group over.
+    fn below(&mut self) -> Result<(), StorageError> {
+        if self.snapshot.is_none() {
+            self.snapshot = Some(self.shared.store.snapshot()?);
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, queries: &[Query]) -> Result<Vec<Answer>, StorageError> {
+        self.below()?;
+        let below = self.snapshot.as_ref().ok_or_else(no_snapshot)?;
+        let read = Overlay { below, pending: &self.group.pending };
+        queries.iter().map(|query| answer(&read, query)).collect()
+    }
+
+    /// Commits the group and answers its stores.
+    fn commit(&mut self, answers: &mut VecDeque<Input>) {
+        let batches =
+            self.group.batches.iter().chain(self.group.derived.iter().map(|it| &it.batch));
+        match self.shared.store.commit_all(batches) {
+            Ok(()) => {
+                let group = std::mem::take(&mut self.group);
+                self.snapshot = None;
+                self.shared.troubles.disk_is_well();
+                if let Err(error) = self.update_directory(group.derived) {
+                    tracing::error!(%error, "the lists in memory are behind the store");
+                }
+                answers.extend(
+                    group.stores.into_iter().map(|id| Input::Stored { id, result: Ok(()) }),
+                );
+            }
+            Err(error) => self.fail(error, answers),
+        }
+    }
+
+    fn fail(&mut self, error: StorageError, answers: &mut VecDeque<Input>) {
+        tracing::warn!(%error, "the store did not take a write");
+        self.shared.troubles.disk_failed(&error);
+        let group = std::mem::take(&mut self.group);
+        self.snapshot = None;
+        self.failing = Some(error.clone());
+        let failed = |id| Input::Stored { id, result: Err(error.clone()) };
+        answers.extend(group.stores.into_iter().map(failed));
+    }
+
+    fn update_directory(&mut self, derived: Vec<Derived>) -> Result<(), StorageError> {
+        self.below()?;
+        let read = self.snapshot.as_ref().ok_or_else(no_snapshot)?;
+        let mut directory = self.shared.directory.write().unwrap_or_else(PoisonError::into_inner);
+        derived.into_iter().try_for_each(|derived| directory.apply(read, derived))
+    }
+}
+
+fn answer(read: &impl Read, query: &Query) -> Result<Answer, StorageError> {
+    match query {
+        Query::Get { table, key } => Ok(Answer::Value(read.get(*table, key)?)),
+        Query::Scan { table, range, order, limit } => {
+            let mut rows = Vec::new();
+            if *limit > 0 {
+                read.scan(*table, range, *order, &mut |key, value| {
+                    rows.push((key.to_vec(), value.to_vec()));
+                    rows.len() < *limit
+                })?;
+            }
+            Ok(Answer::Rows(rows))
+        }
+    }
+}
+
+fn size(batch: &Batch) -> usize {
+    let row = |value: Option<&Vec<u8>>, key: &Vec<u8>| key.len() + value.map_or(0, Vec::len);
+    batch.changes().iter().map(|change| row(change.value.as_ref(), &change.key)).sum()
+}
+
+fn no_snapshot() -> StorageError {
+    StorageError::Failed { cause: "the store gave nothing to read".to_owned() }
+}

@@ -1,0 +1,138 @@
+//! Staff accounts of this facility: rows of the node's own table, under the login.
+
+use azalea_core::id::Timestamp;
+use azalea_core::storage::{Batch, Order, Range, Read};
+use azalea_core::wire::{Limit, Reader, Wire, WireError, Writer, limits};
+use rand::Rng;
+
+use super::Node;
+use crate::store::tables::STAFF;
+use crate::web::ClinicError;
+use crate::web::model::{NewStaff, Role, StaffAccount, StaffId};
+
+const FORMAT: u8 = 1;
+/// A login, in bytes.
+const LOGIN: Limit = Limit { name: "login_bytes_max", max: 128 };
+
+/// An account in its table's form.
+struct AccountRow(StaffAccount);
+
+impl Wire for AccountRow {
+    fn write(&self, writer: &mut Writer) {
+        let account = &self.0;
+        writer.u8(FORMAT);
+        let texts =
+            [&account.id.0, &account.login, &account.name, &account.verifier];
+        texts.iter().for_each(|text| writer.text(text));
+        writer.text(account.role.slug());
+        writer.bool(account.admin);
+        writer.bool(account.stopped);
+        account.added.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        match reader.u8("account")? {
+            FORMAT => {}
+            found => return Err(WireError::Version { field: "account", found, known: FORMAT }),
+        }
+        let mut text = || reader.text(limits::TEXT).map(str::to_owned);
+        let (id, login, name, verifier, role) = (text()?, text()?, text()?, text()?, text()?);
+        let role = Role::from_slug(&role).ok_or(WireError::Invalid { field: "role" })?;
+        let (admin, stopped) = (reader.bool("admin")?, reader.bool("stopped")?);
+        let added = Timestamp::read(reader)?;
+        Ok(Self(StaffAccount {
+            id: StaffId(id),
+            login,
+            name,
+            role,
+            admin,
+            verifier,
+            stopped,
+            added,
+        }))
+    }
+}
+
+impl Node {
+    pub(super) fn account_row(&self, login: &str) -> Result<Option<StaffAccount>, ClinicError> {
+        let bytes = self.handle.store().get(STAFF, login.as_bytes()).map_err(super::disk)?;
+        bytes.map(|bytes| read_account(&bytes)).transpose()
+    }
+
+    pub(super) fn account_rows(&self) -> Result<Vec<StaffAccount>, ClinicError> {
+        let mut rows = Vec::new();
+        let visit = &mut |_: &[u8], value: &[u8]| {
+            rows.push(value.to_vec());
+            true
+        };
+        let scanned = self.handle.store().scan(STAFF, &Range::all(), Order::Ascending, visit);
+        scanned.map_err(super::disk)?;
+        rows.iter().map(|bytes| read_account(bytes)).collect()
+    }
+
+    /// A member of staff by id or by login: commands name people either way.
+    pub fn staff(&self, name: &str) -> Result<Option<StaffAccount>, ClinicError> {
+        if let Some(account) = self.account_row(name)? {
+            return Ok(Some(account));
+        }
+        Ok(self.account_rows()?.into_iter().find(|account| account.id.0 == name))
+    }
+
+    pub(super) fn add_account_row(&self, new: &NewStaff) -> Result<StaffId, ClinicError> {
+        let login = new.login.trim();
+        if login.is_empty() || login.len() > LOGIN.max || new.name.len() > limits::TEXT.max {
+            return Err(ClinicError::Invalid);
+        }
+        let _one_at_a_time = self.accounts();
+        if self.account_row(login)?.is_some() {
+            return Err(ClinicError::Changed);
+        }
+        let id = StaffId(new_staff_id());
+        self.put_account(StaffAccount {
+            id: id.clone(),
+            login: login.to_owned(),
+            name: new.name.trim().to_owned(),
+            role: new.role,
+            admin: new.admin,
+            verifier: new.verifier.clone(),
+            stopped: false,
+            added: self.handle.clock().now(),
+        })?;
+        Ok(id)
+    }
+
+    /// Changes one account; `change` may refuse after seeing all of them.
+    pub(super) fn change_account(
+        &self,
+        staff: &StaffId,
+        change: impl FnOnce(&mut StaffAccount, &[StaffAccount]) -> Result<(), ClinicError>,
+    ) -> Result<(), ClinicError> {
+        let _one_at_a_time = self.accounts();
+        let accounts = self.account_rows()?;
+        let mut account =
+            accounts.iter().find(|it| it.id == *staff).cloned().ok_or(ClinicError::NotFound)?;
+        change(&mut account, &accounts)?;
+        self.put_account(account)
+    }
+
+    fn put_account(&self, account: StaffAccount) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        let login = account.login.clone();
+        batch.put(STAFF, login, AccountRow(account).to_bytes());
+        self.handle.store().commit_all([&batch]).map_err(super::disk)
+    }
+}
+
+fn read_account(bytes: &[u8]) -> Result<StaffAccount, ClinicError> {
+    AccountRow::from_bytes(bytes).map(|row| row.0).map_err(|error| {
+        tracing::error!(%error, "a row of the staff table cannot be read");
+        ClinicError::Disk
+    })
+}
+
+/// Random letters: stable, never reused, and nothing of the person in them.
+fn new_staff_id() -> String {
+    let mut bytes = [0; 5];
+    rand::rng().fill_bytes(&mut bytes);
+    format!("s{}", data_encoding::BASE32_NOPAD.encode(&bytes).to_lowercase())
+}
