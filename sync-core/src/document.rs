@@ -5,10 +5,19 @@
 //! documents: two edits made apart both survive, and a disagreement stays visible until a person decides.
 //! This room never reads a clock and never draws randomness: actor, time and ids are arguments.
 
+mod changes;
+mod editor;
 mod name;
+mod note;
 mod record;
+mod shape;
+mod shared;
 mod volume;
 
+pub use changes::ChangeError;
+pub use editor::{Author, Editor, Heads, HeadsError};
 pub use name::DocumentId;
+pub use note::{CareNote, Choice, Field, FieldConflict, NoteEdit, NoteView, Vital};
 pub use record::{Content, RecordHeader, RecordKey, RecordVersion, content_digest};
+pub use shared::{Applied, EditError, LoadError, Revision};
 pub use volume::{Current, Insertion, Volume, heads};

@@ -33,6 +33,8 @@ pub const CERTIFICATE: Limit = Limit { name: "certificate_bytes_max", max: 8 << 
 pub const CUTOFFS: Limit = Limit { name: "cutoffs_max", max: 131_072 };
 /// Automerge changes of one batch, in bytes.
 pub const CHANGES: Limit = Limit { name: "changes_bytes_max", max: 4 << 20 };
+/// Changes of one document that wait for others, in bytes.
+pub const WAITING_CHANGES: Limit = Limit { name: "waiting_changes_bytes_max", max: 16 << 20 };
 /// Keys in one bundle.
 pub const KEYS: Limit = Limit { name: "keys_max", max: 8_192 };
 /// One frame of a session, in bytes.

@@ -1,0 +1,346 @@
+//! What people write together: an Automerge document that takes in nothing unchecked.
+//!
+//! Each edit is one change under an actor of its own: the device's id and the digest of the change itself. So a
+//! device that was restored from an old backup can never use one actor and number for two different
+//! edits, which would part its replicas for good; and the same edit made twice is the same change. A change
+//! whose past has not arrived waits. Automerge runs on a copy and behind a barrier: if it should fail
+//! on something that passed the checks, the document stays as it was.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use automerge::transaction::{CommitOptions, Transaction};
+use automerge::{ActorId, Automerge, AutomergeError, Change, ChangeHash, PatchLog, ReadDoc};
+
+use super::changes::{self, Candidate, ChangeError};
+use super::shape::Shape;
+use super::{Author, Editor, Heads};
+use crate::id::{DeviceId, FacilityId, Timestamp};
+use crate::wire::{Limit, Reader, Wire, WireError, Writer, limits};
+
+/// A document with the editors of its changes and the changes that wait for their past.
+#[derive(Clone)]
+pub(super) struct Shared {
+    document: Automerge,
+    /// Every actor that was ever claimed, also by a change that was refused: the first claim stands.
+    claims: BTreeMap<Vec<u8>, Claim>,
+    waiting: Vec<Candidate>,
+    /// Made when the first change is checked; a document that is only read never needs it.
+    shape: Option<Shape>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Claim {
+    facility: FacilityId,
+    change: ChangeHash,
+}
+
+/// What became of a batch of changes. Nothing in it is an error of the batch as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Applied {
+    /// Merged now, including those that had waited.
+    pub merged: usize,
+    /// Held already.
+    pub known: usize,
+    /// Waiting for changes that have not arrived; of the whole document.
+    pub waiting: usize,
+    /// Refused for good, each with its cause; the envelope that brought them is kept as evidence.
+    pub refused: Vec<ChangeError>,
+}
+
+/// One edit in a document's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// Who.
+    pub editor: Editor,
+    /// When, by the editor's device.
+    pub at: Timestamp,
+    /// The state right after it.
+    pub heads: Heads,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self {
+            document: Automerge::new(),
+            claims: BTreeMap::new(),
+            waiting: Vec::new(),
+            shape: Some(Shape::default()),
+        }
+    }
+
+    pub(super) fn document(&self) -> &Automerge {
+        &self.document
+    }
+
+    pub(super) fn heads(&self) -> Heads {
+        let mut heads = self.document.get_heads();
+        heads.sort_unstable();
+        Heads(heads)
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether a state is part of this document.
+    pub(super) fn has(&self, heads: &Heads) -> bool {
+        heads.0.iter().all(|head| self.document.get_change_meta_by_hash(head).is_some())
+    }
+
+    /// Makes one change, on the state `base` or on the newest. Returns its bytes; `None` where nothing changed.
+    ///
+    /// `write` runs twice and must do the same both times.
+    pub(super) fn edit(
+        &mut self,
+        base: Option<&Heads>,
+        editor: &Editor,
+        at: Timestamp,
+        write: impl Fn(&mut Transaction<'_>) -> Result<(), AutomergeError>,
+    ) -> Result<Option<Vec<u8>>, EditError> {
+        if base.is_some_and(|base| !self.has(base)) {
+            return Err(EditError::UnknownBase);
+        }
+        let mut actor = [editor.author.device.as_bytes(), &[0; SUFFIX][..]].concat();
+        let Some((_, blank)) = self.commit(&actor, base, editor, at, &write)? else {
+            return Ok(None);
+        };
+        let digest = blake3::derive_key(ACTOR_CONTEXT, blank.raw_bytes());
+        actor[DeviceId::LEN..].copy_from_slice(&digest[..SUFFIX]);
+        if self.claims.contains_key(&actor) {
+            return Ok(None);
+        }
+        let Some((document, change)) = self.commit(&actor, base, editor, at, &write)? else {
+            return Ok(None);
+        };
+        let bytes = change.raw_bytes().to_vec();
+        // What leaves this device passes the same checks as what comes in.
+        let mut shape = self.shape();
+        for candidate in changes::read(&bytes)? {
+            shape.take(&candidate)?;
+        }
+        let claim = Claim { facility: editor.author.facility, change: change.hash() };
+        self.claims.insert(actor, claim);
+        self.document = document;
+        self.shape = Some(shape);
+        Ok(Some(bytes))
+    }
+
+    fn commit(
+        &self,
+        actor: &[u8],
+        base: Option<&Heads>,
+        editor: &Editor,
+        at: Timestamp,
+        write: impl Fn(&mut Transaction<'_>) -> Result<(), AutomergeError>,
+    ) -> Result<Option<(Automerge, Change)>, EditError> {
+        let mut document = self.document.clone();
+        document.set_actor(ActorId::from(actor));
+        let heads = base.cloned().unwrap_or_else(|| self.heads());
+        let mut transaction = document
+            .transaction_at(PatchLog::inactive(), &heads.0)
+            .map_err(|_| EditError::Merge)?;
+        write(&mut transaction).map_err(|_| EditError::Merge)?;
+        let time = i64::try_from(at.0).unwrap_or(i64::MAX);
+        let options = CommitOptions::default().with_time(time).with_message(&editor.staff);
+        let (Some(hash), _) = transaction.commit_with(options) else { return Ok(None) };
+        let change = document.get_change_by_hash(&hash).ok_or(EditError::Merge)?;
+        Ok(Some((document, change)))
+    }
+
+    /// Takes in a batch of changes that came in an envelope of `author`.
+    pub(super) fn apply(&mut self, author: &Author, batch: &[u8]) -> Result<Applied, ChangeError> {
+        let candidates = changes::read(batch)?;
+        if candidates.iter().any(|candidate| !is_by(candidate, author)) {
+            return Err(ChangeError::Author);
+        }
+        let mut applied = Applied::default();
+        let mut claims = self.claims.clone();
+        let mut waiting = self.waiting.clone();
+        for candidate in candidates {
+            let actor = candidate.expanded.actor_id.to_bytes().to_vec();
+            let claim = Claim { facility: author.facility, change: candidate.change.hash() };
+            match claims.get(&actor) {
+                Some(held) if held.change == claim.change => applied.known += 1,
+                Some(_) => applied.refused.push(ChangeError::Repeated),
+                None => {
+                    claims.insert(actor, claim);
+                    waiting.push(candidate);
+                }
+            }
+        }
+        let mut shape = self.shape();
+        let mut sound = Vec::new();
+        while let Some(at) = waiting.iter().position(|candidate| shape.is_ready(candidate)) {
+            let candidate = waiting.remove(at);
+            match shape.take(&candidate) {
+                Ok(()) => sound.push(candidate.change),
+                Err(error) => applied.refused.push(error),
+            }
+        }
+        check_waiting(&waiting)?;
+        applied.merged = sound.len();
+        applied.waiting = waiting.len();
+        if !sound.is_empty() {
+            self.document = merge(&self.document, sound)?;
+        }
+        (self.claims, self.waiting, self.shape) = (claims, waiting, Some(shape));
+        Ok(applied)
+    }
+
+    /// Every edit up to a state, in an order in which each comes after those that it builds on.
+    pub(super) fn history(&self) -> Vec<Revision> {
+        self.document
+            .get_changes_meta(&[])
+            .iter()
+            .filter_map(|meta| {
+                Some(Revision {
+                    editor: self.editor(meta.actor.to_bytes(), meta.message.as_deref())?,
+                    at: Timestamp(u64::try_from(meta.timestamp).unwrap_or(0)),
+                    heads: Heads(vec![meta.hash]),
+                })
+            })
+            .collect()
+    }
+
+    fn editor(&self, actor: &[u8], staff: Option<&str>) -> Option<Editor> {
+        let claim = self.claims.get(actor)?;
+        let device = DeviceId(actor.get(..DeviceId::LEN)?.try_into().ok()?);
+        let author = Author { device, facility: claim.facility };
+        Some(Editor { author, staff: staff.unwrap_or_default().to_owned() })
+    }
+
+    /// The edit that wrote a value.
+    pub(super) fn writer(&self, value: &automerge::ObjId) -> Option<Revision> {
+        let hash = self.document.hash_for_opid(value)?;
+        let meta = self.document.get_change_meta_by_hash(&hash)?;
+        Some(Revision {
+            editor: self.editor(meta.actor.to_bytes(), meta.message.as_deref())?,
+            at: Timestamp(u64::try_from(meta.timestamp).unwrap_or(0)),
+            heads: Heads(vec![hash]),
+        })
+    }
+
+    fn shape(&self) -> Shape {
+        if let Some(shape) = &self.shape {
+            return shape.clone();
+        }
+        let mut shape = Shape::default();
+        for change in self.document.get_changes(&[]) {
+            let candidate = Candidate { expanded: change.decode(), change };
+            // Everything in the document passed this before it was stored.
+            let _ = shape.take(&candidate);
+        }
+        shape
+    }
+
+    /// The document for this replica's own store.
+    pub(super) fn save(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u8(VERSION);
+        writer.bytes(&self.document.save());
+        writer.count(self.claims.len());
+        for (actor, claim) in &self.claims {
+            writer.bytes(actor);
+            claim.facility.write(&mut writer);
+            writer.raw(&claim.change.0);
+        }
+        writer.count(self.waiting.len());
+        for candidate in &self.waiting {
+            writer.bytes(candidate.change.raw_bytes());
+        }
+        writer.into_bytes()
+    }
+
+    /// Takes back what [`Shared::save`] wrote. For this replica's own store only, which is authenticated.
+    pub(super) fn load(bytes: &[u8]) -> Result<Self, LoadError> {
+        let mut reader = Reader::new(bytes);
+        match reader.u8(FIELD)? {
+            VERSION => {}
+            0 => return Err(WireError::Invalid { field: FIELD }.into()),
+            found => {
+                return Err(WireError::Version { field: FIELD, found, known: VERSION }.into());
+            }
+        }
+        let document = Automerge::load(reader.bytes(SAVED)?).map_err(|_| LoadError::Damaged)?;
+        let mut claims = BTreeMap::new();
+        for _ in 0..reader.count(CLAIMS)? {
+            let actor = reader.bytes(ACTOR)?.to_vec();
+            let facility = FacilityId::read(&mut reader)?;
+            let change = ChangeHash(reader.array("change")?);
+            claims.insert(actor, Claim { facility, change });
+        }
+        let mut waiting = Vec::new();
+        for _ in 0..reader.count(WAITING)? {
+            let chunk = reader.bytes(limits::CHANGES)?;
+            waiting.extend(changes::read(chunk).map_err(|_| LoadError::Damaged)?);
+        }
+        reader.finish()?;
+        Ok(Self { document, claims, waiting, shape: None })
+    }
+}
+
+fn is_by(candidate: &Candidate, author: &Author) -> bool {
+    let actor = candidate.expanded.actor_id.to_bytes();
+    actor.len() == DeviceId::LEN + SUFFIX && actor.starts_with(author.device.as_bytes())
+}
+
+fn check_waiting(waiting: &[Candidate]) -> Result<(), ChangeError> {
+    let bytes: usize = waiting.iter().map(|candidate| candidate.change.raw_bytes().len()).sum();
+    for (count, Limit { name: limit, max }) in
+        [(waiting.len(), WAITING), (bytes, limits::WAITING_CHANGES)]
+    {
+        if count > max {
+            return Err(ChangeError::TooMuch { limit, max });
+        }
+    }
+    Ok(())
+}
+
+fn merge(document: &Automerge, changes: Vec<Change>) -> Result<Automerge, ChangeError> {
+    let copy = document.clone();
+    catch_unwind(AssertUnwindSafe(move || {
+        let mut copy = copy;
+        copy.apply_changes(changes).map(|()| copy)
+    }))
+    .map_err(|_| ChangeError::Merge)?
+    .map_err(|_| ChangeError::Merge)
+}
+
+/// Why an edit was not made; the document is as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The state that the editor saw is not part of this document. Usual cause: a form from another note.
+    #[error("the edit is based on a state that is not held here")]
+    UnknownBase,
+    /// The edit itself is above a limit.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// There is nothing to edit yet: the first change has not arrived.
+    #[error("the document has not begun yet")]
+    NotBegun,
+    /// Automerge refused an edit made here: a bug worth reporting.
+    #[error("the edit could not be made")]
+    Merge,
+}
+
+/// Why a stored document does not load. The disk's fault, or a newer program's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Not in the format, or in a newer one.
+    #[error(transparent)]
+    Format(#[from] WireError),
+    /// The document inside is not whole.
+    #[error("the stored document is damaged")]
+    Damaged,
+}
+
+const VERSION: u8 = 1;
+const FIELD: &str = "stored document";
+const ACTOR_CONTEXT: &str = "azalea document actor v1";
+/// Bytes of an actor after the device's id.
+const SUFFIX: usize = 8;
+const SAVED: Limit = Limit { name: "stored_document_bytes_max", max: 256 << 20 };
+const CLAIMS: Limit = Limit { name: "stored_claims_max", max: 1 << 20 };
+const ACTOR: Limit = Limit { name: "actor_bytes_max", max: DeviceId::LEN + SUFFIX };
+const WAITING: Limit = Limit { name: "waiting_changes_max", max: 4_096 };
