@@ -4,7 +4,7 @@ use super::pending::NoteEdit;
 use crate::document::{RecordHeader, RecordKey};
 use crate::id::{ConsentId, FacilityId, NoteId, PatientId, Timestamp};
 use crate::identity::Certificate;
-use crate::storage::StorageError;
+use crate::storage::{Batch, StorageError};
 
 /// Something to do; finished by `Effect::Done`.
 #[derive(Debug)]
@@ -79,6 +79,14 @@ pub enum Command {
         edit: NoteEdit,
         /// Who writes.
         by: Staff,
+    },
+    /// A command with rows of the caller's own tables, which become durable in one step with what the command
+    /// does, or not at all: an importer's bookmark is never ahead of its records nor behind them.
+    Beside {
+        /// The caller's rows.
+        rows: Batch,
+        /// The command.
+        command: Box<Command>,
     },
     /// Writes an access to the ledger.
     Opened {

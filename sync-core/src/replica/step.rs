@@ -198,6 +198,7 @@ impl Work {
 fn command_queries(state: &State, command: &Command, now: crate::id::Timestamp) -> Vec<Query> {
     match command {
         Command::Import { records } => state.import_queries(records),
+        Command::Beside { command, .. } => command_queries(state, command, now),
         Command::EditNote { patient, note, .. } => state.note_queries(patient, *note, now),
         Command::ProposeLink { .. } | Command::ConfirmLink { .. } | Command::RemoveLink { .. } => {
             let office = state.own_scope(ScopeKind::Office);
@@ -222,6 +223,11 @@ fn run_command(
             Ok(Outcome::Begun)
         }
         Command::Import { records } => state.import(tx, records, answers),
+        Command::Beside { rows, command } => {
+            let outcome = run_command(state, tx, *command, answers)?;
+            tx.batch.extend(rows);
+            Ok(outcome)
+        }
         Command::GiveConsent { patient, facilities, until, .. } => {
             state.give_consent(tx, &patient, &facilities, until)
         }
