@@ -274,10 +274,12 @@ mod tests {
         let verify =
             |key| PublicKey(key).verify(Domain::Certificate, b"anything", &Signature(forged));
         assert_eq!(verify(neutral), Err(SignatureError::WeakKey));
-        // The same point, written with a coordinate that is not reduced: 2^255 - 18.
-        let mut unreduced = [0xff; 32];
-        (unreduced[0], unreduced[31]) = (0xee, 0x7f);
-        assert_eq!(verify(unreduced), Err(SignatureError::WeakKey));
+        // Every coordinate that is not reduced, from 2^255 - 19 on; most are no point of small order.
+        for (low, sign) in (0xed..=0xff).flat_map(|low| [(low, 0), (low, 0x80)]) {
+            let mut unreduced = [0xff; 32];
+            (unreduced[0], unreduced[31]) = (low, 0x7f | sign);
+            assert_eq!(verify(unreduced), Err(SignatureError::WeakKey));
+        }
         let mut off_curve = [0; 32];
         off_curve[0] = 2;
         assert_eq!(verify(off_curve), Err(SignatureError::NoKey));
