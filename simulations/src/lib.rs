@@ -2,6 +2,8 @@
 //!
 //! - [`population`] makes invented people of a Japanese region and their charts as FHIR R4.
 //! - [`line`] is a line between a facility and the relay that can be cut, slow or lossy.
+//! - [`demo`] starts a small region of real processes and serves a page to disturb it.
 
+pub mod demo;
 pub mod line;
 pub mod population;

@@ -26,6 +26,7 @@ mod labs;
 mod names;
 mod people;
 mod places;
+mod result;
 mod write;
 
 use jiff::civil::Date;
@@ -34,6 +35,7 @@ pub use chart::{Chart, Resource};
 pub use hospitals::{HOSPITALS_MAX, Hospital};
 pub use names::Name;
 pub use people::{People, Person, Registration};
+pub use result::{Order, TESTS, Test};
 
 pub(crate) use dice::Dice;
 use fhir::Moment;

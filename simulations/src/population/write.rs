@@ -178,8 +178,13 @@ impl Writer<'_> {
         let diastolic = systolic * 58 / 100 + self.dice.between(-4, 6);
         let subject = self.subject.clone();
         let local_system = self.local_system.clone();
-        let context =
-            Context { subject: &subject, encounter, doctor, local_system: &local_system, at };
+        let context = Context {
+            subject: &subject,
+            encounter: Some(encounter),
+            doctor,
+            local_system: &local_system,
+            at,
+        };
         let id = self.next_id('v');
         let json = findings::blood_pressure(
             &id,
@@ -249,8 +254,13 @@ impl Writer<'_> {
     ) -> Vec<String> {
         let subject = self.subject.clone();
         let local_system = self.local_system.clone();
-        let context =
-            Context { subject: &subject, encounter, doctor, local_system: &local_system, at };
+        let context = Context {
+            subject: &subject,
+            encounter: Some(encounter),
+            doctor,
+            local_system: &local_system,
+            at,
+        };
         let mut done: Vec<(super::labs::Lab, String)> = Vec::new();
         for panel in panels {
             let mut results = Vec::new();
@@ -285,8 +295,13 @@ impl Writer<'_> {
     ) -> Vec<String> {
         let subject = self.subject.clone();
         let local_system = self.local_system.clone();
-        let context =
-            Context { subject: &subject, encounter, doctor, local_system: &local_system, at };
+        let context = Context {
+            subject: &subject,
+            encounter: Some(encounter),
+            doctor,
+            local_system: &local_system,
+            at,
+        };
         self.orders += 1;
         let mut written = Vec::new();
         let mut groups: Vec<super::drugs::Usage> = Vec::new();
@@ -345,7 +360,7 @@ impl Writer<'_> {
             let local_system = self.local_system.clone();
             let context = Context {
                 subject: &subject,
-                encounter: &encounter,
+                encounter: Some(&encounter),
                 doctor: &doctor,
                 local_system: &local_system,
                 at,

@@ -11,7 +11,7 @@ use super::{
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) subject: &'a str,
-    pub(crate) encounter: &'a str,
+    pub(crate) encounter: Option<&'a str>,
     pub(crate) doctor: &'a str,
     pub(crate) local_system: &'a str,
     pub(crate) at: Moment,
@@ -118,7 +118,9 @@ fn start(o: &mut Object<'_>, id: &str, jp: &str, category: &str, context: Contex
 
 fn subject(o: &mut Object<'_>, context: Context<'_>) {
     reference(o, "subject", context.subject);
-    reference(o, "encounter", context.encounter);
+    if let Some(encounter) = context.encounter {
+        reference(o, "encounter", encounter);
+    }
     o.text("effectiveDateTime", &context.at.to_string());
     o.list("performer", |l| refer(l, context.doctor));
 }
@@ -170,7 +172,9 @@ fn report(o: &mut Object<'_>, id: &str, jp: &str, section: (&str, &str), context
 
 fn subject_of_report(o: &mut Object<'_>, context: Context<'_>) {
     reference(o, "subject", context.subject);
-    reference(o, "encounter", context.encounter);
+    if let Some(encounter) = context.encounter {
+        reference(o, "encounter", encounter);
+    }
     o.text("effectiveDateTime", &context.at.to_string());
     o.text("issued", &context.at.later(40).to_string());
     o.list("performer", |l| refer(l, context.doctor));

@@ -47,7 +47,9 @@ pub(crate) fn medication_request(
         codes.push(Coding::new(context.local_system, drug.local, drug.name));
         concept(o, "medicationCodeableConcept", &codes, Some(drug.name));
         reference(o, "subject", context.subject);
-        reference(o, "encounter", context.encounter);
+        if let Some(encounter) = context.encounter {
+            reference(o, "encounter", encounter);
+        }
         o.text("authoredOn", &context.at.to_string());
         reference(o, "requester", context.doctor);
         o.list("dosageInstruction", |l| {

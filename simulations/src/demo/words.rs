@@ -1,0 +1,38 @@
+//! What the demo says, Japanese first.
+
+/// A language of the control page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lang {
+    /// 日本語
+    Ja,
+    /// English
+    En,
+}
+
+impl Lang {
+    /// The tag for `lang=` and the address.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Ja => "ja",
+            Self::En => "en",
+        }
+    }
+
+    /// The language of a tag; Japanese unless told otherwise.
+    pub fn of(tag: Option<&str>) -> Self {
+        if tag == Some("en") { Self::En } else { Self::Ja }
+    }
+
+    /// One of two wordings.
+    pub fn t(self, japanese: &'static str, english: &'static str) -> &'static str {
+        match self {
+            Self::Ja => japanese,
+            Self::En => english,
+        }
+    }
+}
+
+pub(crate) const BUILDING: &str =
+    "azalea と azalea-relay を用意しています / building azalea and azalea-relay";
+pub(crate) const CLOSING: &str =
+    "終了し、作成したものを削除しました / ended, and what was made is removed";
