@@ -7,6 +7,7 @@
 
 mod changes;
 mod editor;
+mod links;
 mod name;
 mod note;
 mod record;
@@ -15,7 +16,8 @@ mod shared;
 mod volume;
 
 pub use changes::ChangeError;
-pub use editor::{Author, Editor, Heads, HeadsError};
+pub use editor::{Author, Contribution, Editor, Heads, HeadsError};
+pub use links::{Link, LinkError, LinkView, Links, Mark};
 pub use name::DocumentId;
 pub use note::{CareNote, Choice, Field, FieldConflict, NoteEdit, NoteView, Vital};
 pub use record::{Content, RecordHeader, RecordKey, RecordVersion, content_digest};

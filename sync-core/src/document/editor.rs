@@ -3,6 +3,7 @@
 use automerge::ChangeHash;
 
 use crate::id::{DeviceId, FacilityId};
+use crate::wire::{Reader, Wire, WireError, Writer, limits};
 
 /// The device whose envelope brought changes, and the facility that vouches for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +12,45 @@ pub struct Author {
     pub device: DeviceId,
     /// Its facility.
     pub facility: FacilityId,
+}
+
+impl Wire for Author {
+    fn write(&self, writer: &mut Writer) {
+        self.device.write(writer);
+        self.facility.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { device: DeviceId::read(reader)?, facility: FacilityId::read(reader)? })
+    }
+}
+
+/// One author's batch of changes, as a replica keeps it until the document is wanted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Contribution {
+    /// Whose envelope brought it.
+    pub author: Author,
+    /// The changes as they were in the body.
+    pub changes: Vec<u8>,
+}
+
+impl Wire for Contribution {
+    fn write(&self, writer: &mut Writer) {
+        self.author.write(writer);
+        writer.bytes(&self.changes);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let author = Author::read(reader)?;
+        Ok(Self { author, changes: reader.bytes(limits::CHANGES)?.to_vec() })
+    }
+}
+
+/// Prints who wrote how much.
+impl std::fmt::Debug for Contribution {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Contribution({:?}, {} bytes)", self.author.device, self.changes.len())
+    }
 }
 
 /// A person who edits, at the device in front of them.

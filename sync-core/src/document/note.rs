@@ -20,7 +20,7 @@ pub use edit::{NoteEdit, Vital};
 pub use view::{Choice, Field, FieldConflict, NoteView};
 
 use super::shared::{Applied, EditError, LoadError, Revision, Shared};
-use super::{Author, ChangeError, Editor, Heads};
+use super::{Author, ChangeError, Contribution, Editor, Heads};
 use crate::id::Timestamp;
 
 /// A care note with its whole history.
@@ -33,6 +33,15 @@ impl CareNote {
     /// A note of which nothing has arrived yet, to apply changes to.
     pub fn new() -> Self {
         Self { shared: Shared::new() }
+    }
+
+    /// The note that these contributions make, in any order in which each author's own are in theirs.
+    ///
+    /// What is refused is left out; `Applied` says how much, and how much still waits.
+    pub fn replay(contributions: &[Contribution]) -> (Self, Applied) {
+        let each = contributions.iter().map(|it| (&it.author, it.changes.as_slice()));
+        let (shared, applied) = Shared::replay(each);
+        (Self { shared }, applied)
     }
 
     /// Begins a note. Returns it with the changes to seal; even an empty edit begins it.

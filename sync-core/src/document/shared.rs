@@ -150,42 +150,57 @@ impl Shared {
 
     /// Takes in a batch of changes that came in an envelope of `author`.
     pub(super) fn apply(&mut self, author: &Author, batch: &[u8]) -> Result<Applied, ChangeError> {
-        let candidates = changes::read(batch)?;
-        if candidates.iter().any(|candidate| !is_by(candidate, author)) {
-            return Err(ChangeError::Author);
-        }
-        let mut applied = Applied::default();
-        let mut claims = self.claims.clone();
-        let mut waiting = self.waiting.clone();
-        for candidate in candidates {
-            let actor = candidate.expanded.actor_id.to_bytes().to_vec();
-            let claim = Claim { facility: author.facility, change: candidate.change.hash() };
-            match claims.get(&actor) {
-                Some(held) if held.change == claim.change => applied.known += 1,
-                Some(_) => applied.refused.push(ChangeError::Repeated),
-                None => {
-                    claims.insert(actor, claim);
-                    waiting.push(candidate);
-                }
-            }
-        }
-        let mut shape = self.shape();
-        let mut sound = Vec::new();
-        while let Some(at) = waiting.iter().position(|candidate| shape.is_ready(candidate)) {
-            let candidate = waiting.remove(at);
-            match shape.take(&candidate) {
-                Ok(()) => sound.push(candidate.change),
-                Err(error) => applied.refused.push(error),
-            }
-        }
-        check_waiting(&waiting)?;
-        applied.merged = sound.len();
-        applied.waiting = waiting.len();
+        let mut staged = self.stage();
+        staged.add(author, batch)?;
+        let sound = staged.settle();
+        check_waiting(&staged.waiting)?;
         if !sound.is_empty() {
             self.document = merge(&self.document, sound)?;
         }
-        (self.claims, self.waiting, self.shape) = (claims, waiting, Some(shape));
-        Ok(applied)
+        Ok(self.accept(staged))
+    }
+
+    /// Takes in everything that a replica holds of a document, at once; what is refused is left out and counted.
+    pub(super) fn replay<'a>(
+        contributions: impl IntoIterator<Item = (&'a Author, &'a [u8])>,
+    ) -> (Self, Applied) {
+        let mut shared = Self::new();
+        let mut staged = shared.stage();
+        for (author, batch) in contributions {
+            if let Err(error) = staged.add(author, batch) {
+                staged.applied.refused.push(error);
+            }
+        }
+        let sound = staged.settle();
+        match merge(&shared.document, sound.clone()) {
+            Ok(document) => shared.document = document,
+            // One by one, so that a change on which Automerge fails takes nothing else with it.
+            Err(_) => {
+                for change in sound {
+                    match merge(&shared.document, vec![change]) {
+                        Ok(document) => shared.document = document,
+                        Err(error) => staged.applied.refused.push(error),
+                    }
+                }
+            }
+        }
+        let applied = shared.accept(staged);
+        (shared, applied)
+    }
+
+    fn stage(&self) -> Staged {
+        Staged {
+            claims: self.claims.clone(),
+            waiting: self.waiting.clone(),
+            shape: self.shape(),
+            applied: Applied::default(),
+        }
+    }
+
+    fn accept(&mut self, staged: Staged) -> Applied {
+        (self.claims, self.waiting, self.shape) =
+            (staged.claims, staged.waiting, Some(staged.shape));
+        staged.applied
     }
 
     /// Every edit up to a state, in an order in which each comes after those that it builds on.
@@ -277,6 +292,59 @@ impl Shared {
         }
         reader.finish()?;
         Ok(Self { document, claims, waiting, shape: None })
+    }
+}
+
+/// Changes on their way in; the document takes them over once Automerge has.
+struct Staged {
+    claims: BTreeMap<Vec<u8>, Claim>,
+    waiting: Vec<Candidate>,
+    shape: Shape,
+    applied: Applied,
+}
+
+impl Staged {
+    fn add(&mut self, author: &Author, batch: &[u8]) -> Result<(), ChangeError> {
+        let candidates = changes::read(batch)?;
+        if candidates.iter().any(|candidate| !is_by(candidate, author)) {
+            return Err(ChangeError::Author);
+        }
+        for candidate in candidates {
+            let actor = candidate.expanded.actor_id.to_bytes().to_vec();
+            let claim = Claim { facility: author.facility, change: candidate.change.hash() };
+            match self.claims.get(&actor) {
+                Some(held) if held.change == claim.change => self.applied.known += 1,
+                Some(_) => self.applied.refused.push(ChangeError::Repeated),
+                None => {
+                    self.claims.insert(actor, claim);
+                    self.waiting.push(candidate);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out of the waiting changes those whose past is there, past first, and drops the unsound.
+    fn settle(&mut self) -> Vec<Change> {
+        let mut sound = Vec::new();
+        let mut progress = true;
+        while progress {
+            progress = false;
+            for candidate in std::mem::take(&mut self.waiting) {
+                if !self.shape.is_ready(&candidate) {
+                    self.waiting.push(candidate);
+                    continue;
+                }
+                progress = true;
+                match self.shape.take(&candidate) {
+                    Ok(()) => sound.push(candidate.change),
+                    Err(error) => self.applied.refused.push(error),
+                }
+            }
+        }
+        self.applied.merged = sound.len();
+        self.applied.waiting = self.waiting.len();
+        sound
     }
 }
 
