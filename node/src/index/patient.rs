@@ -266,7 +266,7 @@ mod tests {
         );
         assert!(row.name == "山田 太郎" && row.kana.as_deref() == Some("ヤマダ タロウ"));
         assert!(row.other_names == ["鈴木 太郎"] && row.gender == Gender::Male);
-        assert_eq!(row.birth.map(Day::number), Some(1950_03_04));
+        assert_eq!(row.birth.map(Day::number), Some(19500304));
     }
 
     #[test]

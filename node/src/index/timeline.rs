@@ -388,7 +388,7 @@ mod tests {
             "{}",
             row.detail
         );
-        assert_eq!(row.until.map(|until| until.day.number()), Some(2020_04_03));
+        assert_eq!(row.until.map(|until| until.day.number()), Some(20200403));
     }
 
     #[test]

@@ -1,0 +1,100 @@
+//! The form for a care note: made for a thumb, and it never loses what was typed.
+
+use azalea_core::id::PatientId;
+use maud::{Markup, html};
+
+use super::super::i18n::{Lang, Word};
+use super::super::icons::{Icon, icon};
+use super::super::layout::Frame;
+use super::super::model::{NoteDraft, NoteKind, Vitals};
+use super::super::parts;
+use super::super::visitor::Fields;
+use super::vitals::{self, MEASURES};
+
+const TITLE_CHARS_MAX: usize = 120;
+/// About twenty pages of paper.
+const TEXT_CHARS_MAX: usize = 20_000;
+
+/// An empty draft of a kind.
+pub(super) fn empty(kind: NoteKind) -> NoteDraft {
+    let (title, text, base) = (String::new(), String::new(), String::new());
+    NoteDraft { kind, title, text, vitals: Vitals::default(), base }
+}
+
+/// Reads the form; what is wrong with it comes beside what was typed.
+pub(super) fn read(lang: Lang, fields: &Fields) -> (NoteDraft, Option<String>) {
+    let draft = NoteDraft {
+        kind: NoteKind::from_slug(fields.one("kind")).unwrap_or(NoteKind::Record),
+        title: fields.one("title").to_owned(),
+        // Browsers send line breaks as CR LF; the note keeps LF.
+        text: fields.one("text").replace("\r\n", "\n"),
+        vitals: vitals::read(fields),
+        base: fields.one("base").to_owned(),
+    };
+    let problem = problem(lang, &draft);
+    (draft, problem)
+}
+
+fn problem(lang: Lang, draft: &NoteDraft) -> Option<String> {
+    let too_long = draft.title.chars().count() > TITLE_CHARS_MAX
+        || draft.text.chars().count() > TEXT_CHARS_MAX
+        || draft.base.len() > 4_096;
+    if too_long {
+        return Some(lang.t(Word::ErrTooLong).to_owned());
+    }
+    if draft.title.is_empty() && draft.text.is_empty() && draft.vitals.is_empty() {
+        return Some(lang.t(Word::ErrEmptyNote).to_owned());
+    }
+    vitals::problem(lang, &draft.vitals)
+}
+
+/// The form, filled with a draft.
+pub(super) fn form(
+    frame: &Frame,
+    patient: PatientId,
+    action: &str,
+    draft: &NoteDraft,
+    problem: Option<&str>,
+) -> Markup {
+    let t = |word| frame.t(word);
+    html! {
+        form.note-form.card method="post" action=(action) data-once {
+            (frame.token())
+            input type="hidden" name="base" value=(draft.base);
+            @if let Some(problem) = problem { p.problem role="alert" { (icon(Icon::Alert)) (problem) } }
+            fieldset.kinds {
+                legend { (t(Word::NoteKindLabel)) }
+                @for kind in NoteKind::ALL {
+                    label {
+                        input type="radio" name="kind" value=(kind.slug()) checked[kind == draft.kind];
+                        span { (t(parts::note_kind(kind))) }
+                    }
+                }
+            }
+            fieldset.vitals {
+                legend { (t(Word::Vital)) }
+                @for measure in &MEASURES {
+                    label {
+                        span { (t(measure.word)) }
+                        input type="text" inputmode="decimal" name=(measure.name) maxlength="8" autocomplete="off"
+                            value=(vitals::of(&draft.vitals, measure.name));
+                        small { (vitals::unit(frame.lang, measure)) }
+                    }
+                }
+            }
+            label.field {
+                span { (t(Word::NoteTitle)) }
+                input type="text" name="title" value=(draft.title) maxlength=(TITLE_CHARS_MAX) autocomplete="off";
+            }
+            label.field {
+                span { (t(Word::NoteText)) }
+                textarea name="text" rows="8" maxlength=(TEXT_CHARS_MAX) { (draft.text) }
+            }
+            p.quiet { (t(Word::NoteShared)) }
+            div.actions {
+                button.primary type="submit" { (icon(Icon::Check)) (t(Word::Save)) }
+                a.button href={ "/p/" (patient) "/notes" } { (t(Word::Cancel)) }
+            }
+        }
+    }
+}

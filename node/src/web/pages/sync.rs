@@ -1,0 +1,223 @@
+//! The state of sync in full, and what is in 取込保留.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::super::app::App;
+use super::super::dates;
+use super::super::failure::Failure;
+use super::super::i18n::{Word, grouped};
+use super::super::icons::{Icon, icon};
+use super::super::layout::{Frame, Place};
+use super::super::model::{Link, PublisherStatus, QuarantineKind, SyncStatus};
+use super::super::parts;
+use super::super::visitor::Visitor;
+use super::notes::delivery;
+use super::patient_head::facility;
+
+/// The sync page.
+pub(in super::super) async fn page(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+) -> Result<Response, Failure> {
+    let status = app.ask(|clinic| clinic.sync_status()).await??;
+    let frame = app.frame(&visitor, Place::Sync).await?;
+    let content = html! {
+        h1 { (frame.t(Word::SyncPage)) }
+        (line(&frame, &status))
+        (publishers(&frame, &status.publishers))
+        div.columns {
+            div { (outgoing(&frame, &status)) }
+            div { (refusals(&frame, &status)) }
+        }
+    };
+    Ok(frame.page(Word::SyncPage, content))
+}
+
+/// What is in 取込保留.
+pub(in super::super) async fn quarantine(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+) -> Result<Response, Failure> {
+    let items = app.ask(|clinic| clinic.quarantine()).await??;
+    let frame = app.frame(&visitor, Place::Quarantine).await?;
+    let t = |word| frame.t(word);
+    let content = html! {
+        h1 { (t(Word::QuarantineTitle)) }
+        p.lead { (t(Word::QuarantineHint)) }
+        @if items.is_empty() { p.empty { (icon(Icon::Check)) (t(Word::NothingQuarantined)) } } @else {
+            table.card.plain-table {
+                thead { tr {
+                    th scope="col" { (t(Word::When)) }
+                    th scope="col" { (t(Word::RecordType)) }
+                    th scope="col" { (t(Word::Source)) }
+                    th scope="col" { (t(Word::Cause)) }
+                    th scope="col" { (t(Word::Size)) }
+                } }
+                tbody {
+                    @for item in &items {
+                        tr {
+                            td.date { (dates::full(frame.lang, item.at)) }
+                            td { span.badge.pending { (t(quarantine_word(item.kind))) } }
+                            td.source { (item.source) }
+                            td { (item.cause) }
+                            td.number { (frame.lang.count(Word::Bytes, item.bytes)) }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Ok(frame.page(Word::QuarantineTitle, content))
+}
+
+fn line(frame: &Frame, status: &SyncStatus) -> Markup {
+    let t = |word| frame.t(word);
+    let (class, drawing, word) = match status.state.link {
+        Link::Connected { .. } => ("good", Icon::Online, Word::Connected),
+        Link::Connecting => ("wait", Icon::Sync, Word::Connecting),
+        Link::Offline { .. } => ("off", Icon::Offline, Word::Offline),
+    };
+    let since = match status.state.link {
+        Link::Connected { since } => Some(since),
+        Link::Offline { since } => since,
+        Link::Connecting => None,
+    };
+    html! {
+        section class={ "card line-state " (class) } {
+            div.line-now {
+                (icon(drawing))
+                div {
+                    strong { (t(word)) }
+                    @if let Some(since) = since {
+                        small { (dates::moment(frame.lang, since, frame.now)) "〜" }
+                    }
+                }
+            }
+            dl.tiles {
+                div.alert[status.state.unsent > 0] {
+                    dt { (t(Word::Queued)) }
+                    dd { (grouped(status.state.unsent)) }
+                }
+                div {
+                    dt { (t(Word::LastSync)) }
+                    dd { @match status.state.last_sync {
+                        Some(at) => { (dates::moment(frame.lang, at, frame.now)) }
+                        None => { "–" }
+                    } }
+                }
+                div.alert[status.state.needs_review > 0] {
+                    dt { (t(Word::NeedsReview)) }
+                    dd { (grouped(status.state.needs_review)) }
+                }
+                div.alert[status.state.quarantined > 0] {
+                    dt { (t(Word::Quarantined)) }
+                    dd { (grouped(status.state.quarantined)) }
+                }
+                div {
+                    dt { (t(Word::Relay)) }
+                    dd.small { (status.relay) @if let Some(at) = status.relay_heard {
+                        small { (t(Word::RelayHeard)) " " (dates::moment(frame.lang, at, frame.now)) }
+                    } }
+                }
+            }
+            @if class == "off" { p { (t(Word::OfflineHint)) } }
+        }
+    }
+}
+
+fn publishers(frame: &Frame, publishers: &[PublisherStatus]) -> Markup {
+    let t = |word| frame.t(word);
+    html! {
+        section.card {
+            h2 { (icon(Icon::Sync)) (t(Word::Publishers)) }
+            @if publishers.is_empty() { p.quiet { (t(Word::NoneYet)) } } @else {
+                table.plain-table.numbers {
+                    thead { tr {
+                        th scope="col" { (t(Word::Facility)) }
+                        th scope="col" { (t(Word::Freshness)) }
+                        th scope="col" { (t(Word::LastHeard)) }
+                        th.number scope="col" { (t(Word::PatientCount)) }
+                        th.number scope="col" { (t(Word::Held)) }
+                        th.number scope="col" { (t(Word::Missing)) }
+                        th.number scope="col" { (t(Word::WaitingForKey)) }
+                        th.number scope="col" { (t(Word::Refused)) }
+                    } }
+                    tbody { @for one in publishers { (publisher(frame, one)) } }
+                }
+            }
+        }
+    }
+}
+
+fn publisher(frame: &Frame, one: &PublisherStatus) -> Markup {
+    let number = |count: u64, alarming: bool| {
+        html! { td.number.alert[alarming && count > 0] { (grouped(count)) } }
+    };
+    html! {
+        tr {
+            th scope="row" { (facility(&one.facility)) }
+            td { (parts::freshness(frame.lang, one.freshness, frame.now)) }
+            td.date { @if let Some(at) = one.last_heard { (dates::moment(frame.lang, at, frame.now)) } @else { "–" } }
+            (number(one.patients, false))
+            (number(one.held, false))
+            (number(one.missing, true))
+            (number(one.waiting_for_key, true))
+            (number(one.refused, true))
+        }
+    }
+}
+
+fn outgoing(frame: &Frame, status: &SyncStatus) -> Markup {
+    html! {
+        section.card {
+            h2 { (icon(Icon::Exit)) (frame.t(Word::Outgoing)) }
+            @if status.outgoing.is_empty() { p.quiet { (frame.t(Word::NothingOutgoing)) } }
+            ul.lines {
+                @for item in &status.outgoing {
+                    li {
+                        @match item.patient {
+                            Some(patient) => { a.line-title href={ "/p/" (patient) } { (item.what) } }
+                            None => { span.line-title { (item.what) } }
+                        }
+                        (delivery(frame, &item.delivery))
+                        span.line-meta { span.date { (dates::full(frame.lang, item.saved)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn refusals(frame: &Frame, status: &SyncStatus) -> Markup {
+    html! {
+        section.card {
+            h2 { (icon(Icon::Shield)) (frame.t(Word::RefusedTitle)) }
+            p.quiet { (frame.t(Word::RefusedHint)) }
+            @if status.refusals.is_empty() { p { (frame.t(Word::NothingRefused)) } }
+            ul.lines {
+                @for refusal in &status.refusals {
+                    li {
+                        span.line-title { (refusal.cause) " × " (grouped(refusal.count)) }
+                        span.line-meta {
+                            span { (frame.t(Word::From)) " " (refusal.from) }
+                            span.date { (dates::full(frame.lang, refusal.at)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn quarantine_word(kind: QuarantineKind) -> Word {
+    match kind {
+        QuarantineKind::Import => Word::QuarantineImport,
+        QuarantineKind::LateWrite => Word::QuarantineLateWrite,
+        QuarantineKind::Fork => Word::QuarantineFork,
+        QuarantineKind::TooNew => Word::QuarantineTooNew,
+    }
+}
