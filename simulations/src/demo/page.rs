@@ -118,6 +118,10 @@ pub fn page(view: &View, lang: Lang) -> Markup {
                 main {
                     div {
                         section.card.map id="map" aria-label=(t("回線の地図", "map of the lines")) { (map(view, lang)) }
+                        p.shared {
+                            (t("どの施設にも、表示のサインイン名と次のパスワードで入れます ", "Every facility: the sign-in names shown, and this password "))
+                            code { (view.password) }
+                        }
                         div.cards {
                             @for facility in &view.facilities { (card(view, facility, lang)) }
                         }
@@ -191,17 +195,14 @@ fn card(view: &View, facility: &FacilityView, lang: Lang) -> Markup {
                 div id=(format!("switch-{}", facility.key)) style="margin-left:auto" { (switch(view, facility, lang)) }
             }
             div id=(format!("state-{}", facility.key)) { (state(facility, lang)) }
-            div {
+            div.enter {
                 a.open href=(facility.web) target=(facility.key) rel="noopener" { (t("画面を開く", "Open its screens")) }
-            }
-            p.keys {
-                (t("サインイン ", "sign in as "))
-                @for (place, (login, role)) in facility.staff.iter().enumerate() {
-                    @if place > 0 { (t("・", ", ")) }
-                    code { (login) } @if lang == Lang::Ja { "（" (role) "）" }
+                span.keys {
+                    @for (place, (login, role)) in facility.staff.iter().enumerate() {
+                        @if place > 0 { " " }
+                        code { (login) } @if lang == Lang::Ja { small { (role) } }
+                    }
                 }
-                br;
-                (t("パスワード ", "password ")) code { (view.password) }
             }
             @if !facility.patients.is_empty() { (laboratory(view, facility, lang)) }
         }
@@ -256,8 +257,8 @@ fn laboratory(view: &View, facility: &FacilityView, lang: Lang) -> Markup {
     let t = |japanese, english| lang.t(japanese, english);
     let first = TESTS.first().map_or(("", ""), |test| (test.example, test.unit));
     html! {
-        details.laboratory open {
-            summary { (t("検査結果を届ける", "Send a laboratory result")) }
+        details.laboratory {
+            summary { (t("検査結果を届ける…", "Send a laboratory result…")) }
             form method="post" action=(format!("/result/{}", facility.key)) {
                 input type="hidden" name="token" value=(view.token);
                 label.wide {
@@ -317,7 +318,7 @@ fn map(view: &View, lang: Lang) -> Markup {
                 @if connected && !facility.cut { path.flow d=(way) {} }
                 @if facility.cut {
                     @let (mx, my) = ((360.0 + x) / 2.0, 104.0);
-                    path.snip d=(format!("M{} {} l14 14 m0 -14 l-14 14", mx - 7.0, my - 9.0)) {}
+                    path.snip d=(format!("M{} {} l14 14 m0 -14 l-14 14", mx - 7.0, my - 7.0)) {}
                 }
             }
             g.node.relay {
