@@ -1,0 +1,161 @@
+//! What the mailbox asks of the disk, and how any store answers: pure reading, so that it can run beside the
+//! mailbox, on a snapshot.
+
+use std::collections::BinaryHeap;
+
+use azalea_core::id::EnvelopeId;
+use azalea_core::storage::{Order, Range, Read, StorageError};
+use azalea_core::wire::Wire;
+
+use super::tables::{self, ChainRow, DeviceNumber, FeedRow, ScopeNumber};
+
+/// One question to the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// The next items of a recipient's feed, until there are enough bytes.
+    Feed {
+        /// The recipient's number.
+        recipient: u32,
+        /// The position after which to begin.
+        after: u64,
+        /// Bytes that are enough; one item is always given.
+        bytes_max: usize,
+    },
+    /// The ids that the log holds at places of chains.
+    Chains {
+        /// (scope, author, sequence).
+        places: Vec<(u32, u32, u64)>,
+    },
+    /// The log positions of scopes' envelopes, in log order.
+    Scopes {
+        /// (scope, the log position after which to begin).
+        scopes: Vec<(u32, u64)>,
+        /// Rows of one scope that are enough.
+        rows_max: usize,
+    },
+}
+
+/// The answer to a [`Query`], in its order.
+#[derive(Debug)]
+pub enum Answer {
+    /// To [`Query::Feed`].
+    Feed(Vec<FeedAnswer>),
+    /// To [`Query::Chains`].
+    Chains(Vec<Option<EnvelopeId>>),
+    /// To [`Query::Scopes`].
+    Scopes(Vec<ScopeAnswer>),
+}
+
+/// An item of a feed.
+#[derive(Debug)]
+pub struct FeedAnswer {
+    pub(crate) position: u64,
+    pub(crate) row: FeedRow,
+    /// `None` where the log's bytes are not those that were written.
+    pub(crate) envelope: Option<Vec<u8>>,
+}
+
+/// Envelopes of one scope, in log order.
+#[derive(Debug)]
+pub struct ScopeAnswer {
+    /// (log position, author).
+    pub(crate) rows: Vec<(u64, DeviceNumber)>,
+    /// Whether there are no more.
+    pub(crate) is_end: bool,
+}
+
+/// Answers a question from a consistent state.
+pub fn run(store: &dyn Read, query: &Query) -> Result<Answer, StorageError> {
+    match query {
+        Query::Feed { recipient, after, bytes_max } => feed(store, *recipient, *after, *bytes_max),
+        Query::Chains { places } => {
+            let place = |(scope, author, seq): &(u32, u32, u64)| {
+                let key = tables::chain_key(*scope, *author, *seq);
+                let Some(value) = store.get(tables::CHAIN, &key)? else { return Ok(None) };
+                chain_row(&value).map(|row| Some(row.id))
+            };
+            places.iter().map(place).collect::<Result<_, _>>().map(Answer::Chains)
+        }
+        Query::Scopes { scopes, rows_max } => {
+            let scope = |(scope, after): &(u32, u64)| scope_rows(store, *scope, *after, *rows_max);
+            scopes.iter().map(scope).collect::<Result<_, _>>().map(Answer::Scopes)
+        }
+    }
+}
+
+/// Rows of a feed that are looked at for one answer.
+const FEED_ROWS_MAX: usize = 1_024;
+
+fn feed(
+    store: &dyn Read,
+    recipient: DeviceNumber,
+    after: u64,
+    bytes_max: usize,
+) -> Result<Answer, StorageError> {
+    let to = Range::prefix(&recipient.to_be_bytes()).to;
+    let range = Range { from: tables::feed_key(recipient, after.saturating_add(1)), to };
+    let mut rows = Vec::new();
+    let mut broken = false;
+    store.scan(tables::FEED, &range, Order::Ascending, &mut |key, value| {
+        match (tables::feed_position(key), FeedRow::from_bytes(value)) {
+            (Some(position), Ok(row)) => rows.push((position, row)),
+            _ => broken = true,
+        }
+        rows.len() < FEED_ROWS_MAX && !broken
+    })?;
+    if broken {
+        return Err(damaged("feed"));
+    }
+    let mut bytes = 0;
+    let mut items = Vec::new();
+    for (position, row) in rows {
+        if bytes >= bytes_max {
+            break;
+        }
+        let value = store.get(tables::LOG, &row.log.to_be_bytes())?;
+        let envelope = value.as_deref().and_then(tables::parse_log_value).map(<[u8]>::to_vec);
+        bytes += envelope.as_ref().map_or(0, Vec::len);
+        items.push(FeedAnswer { position, row, envelope });
+    }
+    Ok(Answer::Feed(items))
+}
+
+/// The chain table lies in the order of authors; the smallest log positions are picked out of the scope's rows.
+fn scope_rows(
+    store: &dyn Read,
+    scope: ScopeNumber,
+    after: u64,
+    rows_max: usize,
+) -> Result<ScopeAnswer, StorageError> {
+    let mut smallest: BinaryHeap<(u64, DeviceNumber)> = BinaryHeap::new();
+    let mut is_end = true;
+    let mut broken = false;
+    let range = Range::prefix(&tables::chain_prefix(scope));
+    store.scan(tables::CHAIN, &range, Order::Ascending, &mut |key, value| {
+        let (Some((_, author, _)), Ok(row)) = (tables::parse_chain_key(key), chain_row(value))
+        else {
+            broken = true;
+            return false;
+        };
+        if row.position > after {
+            smallest.push((row.position, author));
+            if smallest.len() > rows_max {
+                smallest.pop();
+                is_end = false;
+            }
+        }
+        true
+    })?;
+    if broken {
+        return Err(damaged("chain"));
+    }
+    Ok(ScopeAnswer { rows: smallest.into_sorted_vec(), is_end })
+}
+
+fn chain_row(value: &[u8]) -> Result<ChainRow, StorageError> {
+    ChainRow::from_bytes(value).map_err(|_| damaged("chain"))
+}
+
+fn damaged(table: &str) -> StorageError {
+    StorageError::Damaged { place: format!("table {table:?}") }
+}

@@ -1,0 +1,140 @@
+//! Whose feeds a scope belongs in, and how a new reader's feed is filled with what came before.
+
+use std::collections::BTreeSet;
+
+use azalea_core::access::{Action, Question, decide};
+use azalea_core::id::{DeviceId, FacilityId, ScopeId};
+use azalea_core::identity::FacilityKind;
+
+use super::group::Draft;
+use super::load::ScopeAnswer;
+use super::state::Scope;
+use super::tables::{DeviceNumber, FeedRow, Member};
+
+/// One feed that lacks a scope's earlier envelopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Fill {
+    pub(crate) scope: ScopeId,
+    pub(crate) recipient: DeviceNumber,
+    /// What the recipient wrote itself, for a store that is rebuilt; otherwise what the others wrote.
+    pub(crate) own: bool,
+}
+
+/// A step of a fill: what was asked, and what the disk said.
+pub(crate) struct Filled {
+    pub(crate) fill: Fill,
+    pub(crate) after: u64,
+    /// The scope's last log position when the disk was asked.
+    pub(crate) through: u64,
+    pub(crate) answer: ScopeAnswer,
+}
+
+impl Draft<'_> {
+    /// Brings a scope's members up to date with who may read it now. Returns those who could and no longer can.
+    pub(crate) fn settle_members(&mut self, id: &ScopeId) -> BTreeSet<DeviceNumber> {
+        let Some(scope) = self.scope(id) else { return BTreeSet::new() };
+        let wanted = self.readers(id, scope);
+        let held: BTreeSet<DeviceNumber> = scope.members.keys().copied().collect();
+        let has_earlier = scope.last > 0;
+        let on_disk = self.state.scopes.get(id).is_some_and(|scope| scope.last > 0);
+        let whole = |member: &DeviceNumber| scope.members[member] == Member::Whole;
+        let parted: BTreeSet<_> = held.difference(&wanted).copied().collect();
+        let informed = parted.iter().copied().filter(whole).collect();
+        for recipient in parted {
+            self.set_member(id, recipient, None);
+        }
+        for recipient in wanted.difference(&held) {
+            match (has_earlier, on_disk) {
+                (true, true) => {
+                    self.set_member(id, *recipient, Some(Member::Filling { after: 0 }));
+                    let fill = Fill { scope: *id, recipient: *recipient, own: false };
+                    self.group.fills.insert(fill, 0);
+                }
+                // All that came before is in this very group.
+                (true, false) => {
+                    self.feed_from_group(id, *recipient);
+                    self.set_member(id, *recipient, Some(Member::Whole));
+                }
+                (false, _) => self.set_member(id, *recipient, Some(Member::Whole)),
+            }
+        }
+        informed
+    }
+
+    /// The devices that may read a scope now. A pair's sender is none of them: all in it is its own.
+    fn readers(&self, id: &ScopeId, scope: &Scope) -> BTreeSet<DeviceNumber> {
+        let roster = self.roster();
+        let access = scope.access.as_deref();
+        let reads = |device: &DeviceId| {
+            let question = Question { device: *device, action: Action::Read, at: self.now };
+            decide(roster, id, access, &question).is_ok()
+        };
+        let candidates: Vec<DeviceId> = match access {
+            None if *id == self.state.registry() => {
+                let relays = |facility: &FacilityId| {
+                    roster.facility(facility).is_some_and(|known| known.kind == FacilityKind::Relay)
+                };
+                let others = roster.devices().filter(|device| !relays(&device.facility));
+                others.map(|device| device.id()).collect()
+            }
+            None => Vec::new(),
+            Some(access) => match access.parties() {
+                Some((_, to)) => vec![to],
+                None => {
+                    let members: BTreeSet<FacilityId> =
+                        access.members(self.now).map(|(facility, _)| facility).collect();
+                    let theirs =
+                        roster.devices().filter(|device| members.contains(&device.facility));
+                    theirs.map(|device| device.id()).collect()
+                }
+            },
+        };
+        candidates.iter().filter(|id| reads(id)).filter_map(|id| self.number_of(id)).collect()
+    }
+
+    fn feed_from_group(&mut self, id: &ScopeId, recipient: DeviceNumber) {
+        let Some(scope) = self.scope(id).map(|scope| scope.number) else { return };
+        let items: Vec<_> = self.group.items.iter().enumerate().collect();
+        let earlier: Vec<(usize, FeedRow)> = items
+            .into_iter()
+            .filter(|(_, item)| item.scope == *id && item.author != recipient)
+            .map(|(index, item)| {
+                let row = FeedRow { scope, author: item.author, log: item.log, parting: false };
+                (index, row)
+            })
+            .collect();
+        for (index, row) in earlier {
+            self.feed(recipient, row, Some(index));
+        }
+    }
+
+    /// Puts the next part of what came before into a feed.
+    pub(crate) fn fill(&mut self, step: &Filled) {
+        let Fill { scope: id, recipient, own } = step.fill;
+        self.group.worked.push((step.fill, step.after));
+        let Some(scope) = self.state.scopes.get(&id) else { return };
+        if !own && scope.members.get(&recipient) != Some(&Member::Filling { after: step.after }) {
+            return;
+        }
+        for (log, author) in &step.answer.rows {
+            if (*author == recipient) == own {
+                let row =
+                    FeedRow { scope: scope.number, author: *author, log: *log, parting: false };
+                self.feed(recipient, row, None);
+            }
+        }
+        let last = step.answer.rows.last().map_or(step.after, |(log, _)| *log);
+        let after = if step.answer.is_end { last.max(step.through) } else { last };
+        // Since the disk was asked, a commit may have added to the scope; then there is one more round.
+        let is_whole = step.answer.is_end && (own || scope.last <= after);
+        if !is_whole {
+            self.group.fills.insert(step.fill, after);
+        }
+        match (own, is_whole) {
+            (true, true) => self.group.own_done.push(recipient),
+            (true, false) => {}
+            (false, true) => self.set_member(&id, recipient, Some(Member::Whole)),
+            (false, false) => self.set_member(&id, recipient, Some(Member::Filling { after })),
+        }
+    }
+}

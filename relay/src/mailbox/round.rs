@@ -1,0 +1,384 @@
+//! From the queue to the disk and back: what is taken together, and what follows once it is durable.
+
+use std::sync::Arc;
+
+use azalea_core::envelope::SignedEnvelope;
+use azalea_core::id::{EnvelopeId, Timestamp};
+use azalea_core::storage::StorageError;
+use azalea_core::sync::heads::HeadStatement;
+use azalea_core::sync::message::{Bytes, Goodbye, Message, Refusal, RefusalCause};
+use azalea_core::wire::Wire;
+
+use super::accept::{Accepted, Repeat};
+use super::group::{Draft, Group};
+use super::load::Query;
+use super::tables::{self, DeviceNumber};
+use super::{Effect, EffectId, Loading, Mailbox, Notice, RETRY_MS, Request, SessionId};
+
+/// Envelopes of one commit.
+const GROUP_ITEMS_MAX: usize = 512;
+/// Bytes of one commit, about.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+/// Scopes whose earlier envelopes are fetched at once.
+const FILL_SCOPES_MAX: usize = 64;
+/// Envelopes of one scope that are fetched at once.
+const FILL_ROWS_MAX: usize = 1_024;
+/// Bytes of one device that wait for their turn; a node has far less under way.
+const WAITING_BYTES_MAX: usize = 64 << 20;
+/// What an envelope that is no envelope costs beside the others.
+const PENALTY_ENVELOPES: u64 = 100;
+
+/// Something that waits for its facility's turn.
+#[derive(Debug)]
+pub(crate) enum Queued {
+    Envelope { session: SessionId, bytes: Vec<u8> },
+    Fork { session: SessionId, bytes: Vec<u8> },
+    Head { device: DeviceNumber, statement: HeadStatement },
+}
+
+/// An envelope whose place is taken, and who sent it.
+pub(crate) struct Repeated {
+    session: SessionId,
+    repeat: Repeat,
+    bytes: Vec<u8>,
+}
+
+impl Mailbox {
+    /// Queues pushed envelopes, as far as the facility's share goes.
+    pub(crate) fn pushed(&mut self, now: Timestamp, session: SessionId, envelopes: Vec<Bytes>) {
+        let Some(facility) = self.facility_of(session) else { return };
+        let mut refused = Vec::new();
+        for Bytes(bytes) in envelopes {
+            let size = bytes.len();
+            self.counters.bytes_in += size as u64;
+            let over = self.queue.bytes_of(&facility) + size > WAITING_BYTES_MAX
+                || self.pushed.take(now, &facility, 1).is_err()
+                || self.pushed_bytes.take(now, &facility, size as u64).is_err();
+            if over {
+                let id = claimed_id(&bytes);
+                refused.push(Refusal { id, cause: RefusalCause::Busy });
+            } else {
+                self.queue.push(facility, size, Queued::Envelope { session, bytes });
+            }
+        }
+        if !refused.is_empty() {
+            refused.iter().for_each(|refusal| self.counters.refused(refusal.cause));
+            self.send(session, Message::Taken { stored: Vec::new(), refused });
+        }
+    }
+
+    pub(crate) fn queue_head(&mut self, session: SessionId, statement: HeadStatement) {
+        let facility = self.facility_of(session);
+        let device = self.device_of(session);
+        if let (Some(facility), Some(device)) = (facility, device) {
+            let size = statement.to_bytes().len();
+            if self.queue.bytes_of(&facility) + size <= WAITING_BYTES_MAX {
+                self.queue.push(facility, size, Queued::Head { device, statement });
+            }
+        }
+    }
+
+    /// Starts the next commit, unless one is under way or there is nothing to do.
+    pub(crate) fn next_round(&mut self, now: Timestamp) {
+        while self.in_flight.is_none() {
+            let due = self.take_due(now);
+            let has_work = !(self.queue.is_empty()
+                && self.requests.is_empty()
+                && self.admits.is_empty()
+                && self.filled.is_empty()
+                && due.is_empty())
+                || self.flush && !self.noted.is_empty();
+            if !has_work {
+                return;
+            }
+            self.flush = false;
+            let queued = self.take_queued();
+            let filled = std::mem::take(&mut self.filled);
+            let requests = std::mem::take(&mut self.requests);
+            let admits = std::mem::take(&mut self.admits);
+            let noted = std::mem::take(&mut self.noted);
+            for (_, request) in &requests {
+                if let Request::Registrar(key) = request {
+                    self.registrars.insert(key.public(), key.clone());
+                }
+            }
+            let mut repeats = Vec::new();
+            let mut draft = Draft::new(&self.state, now);
+            for step in &filled {
+                draft.fill(step);
+            }
+            for scope in &due {
+                draft.settle_members(scope);
+                draft.group.governed.insert(*scope);
+            }
+            draft.group.due = due;
+            for (id, request) in requests {
+                let result = draft.request(request, &self.own, &self.registrars);
+                draft.group.requests.push((id, result));
+            }
+            for admit in admits {
+                draft.admit(admit, &self.own, &self.registrars);
+            }
+            for queued in queued {
+                draft.take_queued(queued, &mut repeats);
+            }
+            for (device, (seen, last_seen)) in noted {
+                if let Some(device) = draft.device_mut(device) {
+                    (device.row.seen, device.row.last_seen) = (seen, last_seen);
+                }
+            }
+            for (device, own) in &self.owns {
+                let done = draft.group.own_done.iter().filter(|done| *done == device).count();
+                if done == own.scopes_left
+                    && let Some(device) = draft.device_mut(*device)
+                {
+                    device.row.own_through = own.through;
+                }
+            }
+            let group = draft.finish();
+            if !repeats.is_empty() {
+                let places = repeats.iter().map(|repeated| repeated.repeat.place).collect();
+                self.load(Query::Chains { places }, Loading::Repeats(repeats));
+            }
+            if group.batch.is_empty() {
+                self.finished(now, group);
+                continue;
+            }
+            let id = self.effect_id();
+            let batch = group.batch.clone();
+            self.in_flight = Some((id, group));
+            self.effects.push_back(Effect::Store { id, batch });
+        }
+    }
+
+    fn take_queued(&mut self) -> Vec<Queued> {
+        let (mut queued, mut bytes) = (Vec::new(), 0);
+        while queued.len() < GROUP_ITEMS_MAX && bytes < GROUP_BYTES_MAX {
+            let Some(next) = self.queue.pop() else { break };
+            if let Queued::Envelope { bytes: envelope, .. } = &next {
+                bytes += envelope.len();
+            }
+            queued.push(next);
+        }
+        queued
+    }
+
+    pub(crate) fn stored(
+        &mut self,
+        now: Timestamp,
+        id: EffectId,
+        result: Result<(), StorageError>,
+    ) {
+        let Some((_, mut group)) = self.in_flight.take_if(|(under_way, _)| *under_way == id) else {
+            return;
+        };
+        match result {
+            Ok(()) => {
+                self.counters.commits += 1;
+                if std::mem::take(&mut self.is_failing) {
+                    self.effects.push_back(Effect::Notice(Notice::StoreRecovered));
+                }
+                group.batch = azalea_core::storage::Batch::new();
+                self.finished(now, group);
+            }
+            Err(error) => {
+                self.counters.commits_failed += 1;
+                self.is_failing = true;
+                self.effects.push_back(Effect::Notice(Notice::StoreFailed(error.clone())));
+                self.abandoned(now, group, &error);
+            }
+        }
+    }
+
+    /// The disk has the group: now it counts, and everybody may know.
+    fn finished(&mut self, now: Timestamp, group: Group) {
+        let registry_changed = group.roster.is_some();
+        let envelopes = group.items.len() as u64;
+        let bytes: u64 = group.items.iter().map(|item| item.bytes.len() as u64).sum();
+        self.counters.accepted += envelopes;
+        self.counters.bytes_stored += bytes;
+        self.counters.forks += group.forks;
+        let mut group = group.apply(&mut self.state, now);
+        self.fills.append(&mut group.fills);
+        for (id, result) in group.requests {
+            self.effects.push_back(Effect::Done { id, result });
+        }
+        for (session, reply) in group.replies {
+            reply.refused.iter().for_each(|refusal| self.refusal_counted(now, session, refusal));
+            if self.sessions.contains_key(&session) {
+                let (stored, refused) = (reply.stored, reply.refused);
+                self.send(session, Message::Taken { stored, refused });
+            }
+        }
+        self.forward(now, &group.items, group.feeds);
+        for (recipient, publisher) in group.heads.into_keys() {
+            self.head_changed(recipient, publisher);
+        }
+        for (session, certificates) in group.enrolled {
+            self.enrolled(session, certificates);
+        }
+        for (session, goodbye) in group.turned_away {
+            self.close(now, session, goodbye);
+        }
+        for device in group.own_done {
+            self.own_done(now, device);
+        }
+        if registry_changed {
+            self.close_revoked(now);
+        }
+    }
+
+    /// The disk refused: nothing of the group has happened. Authors keep their envelopes and come again.
+    fn abandoned(&mut self, now: Timestamp, group: Group, error: &StorageError) {
+        self.retry_at = Some(now.plus_ms(RETRY_MS));
+        self.fills.extend(group.worked);
+        self.state.due.extend(group.due.into_iter().map(|scope| (now.plus_ms(RETRY_MS), scope)));
+        for (id, _) in group.requests {
+            let result = Err(super::PublishError::Store(error.clone()));
+            self.effects.push_back(Effect::Done { id, result });
+        }
+        for (session, reply) in group.replies {
+            let busy = |id| Refusal { id, cause: RefusalCause::Busy };
+            let refused: Vec<_> =
+                reply.refused.into_iter().chain(reply.stored.into_iter().map(busy)).collect();
+            refused.iter().for_each(|refusal| self.counters.refused(refusal.cause));
+            if self.sessions.contains_key(&session) {
+                self.send(session, Message::Taken { stored: Vec::new(), refused });
+            }
+        }
+        let enrolling = group.enrolled.into_iter().map(|(session, _)| session);
+        let turned_away = group.turned_away.into_iter().map(|(session, _)| session);
+        for session in enrolling.chain(turned_away) {
+            self.close(now, session, Goodbye::Busy { retry_after_ms: 5_000 });
+        }
+        for device in group.devices.values() {
+            let number = device.row.number;
+            if self.state.device(number).is_some() {
+                let noted = (device.row.seen, device.row.last_seen);
+                self.noted.entry(number).or_insert(noted);
+            }
+        }
+    }
+
+    fn refusal_counted(&mut self, now: Timestamp, session: SessionId, refusal: &Refusal) {
+        self.counters.refused(refusal.cause);
+        if refusal.cause == RefusalCause::Invalid
+            && let Some(facility) = self.facility_of(session)
+        {
+            self.pushed.charge(now, &facility, PENALTY_ENVELOPES);
+        }
+        if refusal.cause == RefusalCause::Fork
+            && let Some(device) =
+                self.device_of(session).and_then(|device| self.state.device(device))
+        {
+            let author = device.id;
+            self.effects.push_back(Effect::Notice(Notice::Fork { author }));
+        }
+    }
+
+    pub(crate) fn repeats_loaded(&mut self, repeats: Vec<Repeated>, held: Vec<Option<EnvelopeId>>) {
+        for (repeated, held) in repeats.into_iter().zip(held) {
+            let Repeated { session, repeat, bytes } = repeated;
+            match held {
+                Some(held) if held == repeat.id => {
+                    self.counters.repeated += 1;
+                    if self.sessions.contains_key(&session) {
+                        let stored = vec![repeat.id];
+                        self.send(session, Message::Taken { stored, refused: Vec::new() });
+                    }
+                }
+                Some(_) => {
+                    if let Some(facility) = self.facility_of(session) {
+                        self.queue.push(facility, bytes.len(), Queued::Fork { session, bytes });
+                    }
+                }
+                None => self.repeat_failed(session, repeat.id),
+            }
+        }
+    }
+
+    pub(crate) fn repeats_failed(&mut self, repeats: Vec<Repeated>) {
+        for repeated in repeats {
+            self.repeat_failed(repeated.session, repeated.repeat.id);
+        }
+    }
+
+    fn repeat_failed(&mut self, session: SessionId, id: EnvelopeId) {
+        let refused = vec![Refusal { id, cause: RefusalCause::Busy }];
+        self.counters.refused(RefusalCause::Busy);
+        if self.sessions.contains_key(&session) {
+            self.send(session, Message::Taken { stored: Vec::new(), refused });
+        }
+    }
+
+    /// Asks the disk for the next part of what new readers lack.
+    pub(crate) fn next_fill(&mut self, now: Timestamp) {
+        let paused = self.retry_at.is_some_and(|at| now < at);
+        if self.is_filling || !self.filled.is_empty() || paused || self.fills.is_empty() {
+            return;
+        }
+        let mut asked = Vec::new();
+        while asked.len() < FILL_SCOPES_MAX {
+            let Some((fill, after)) = self.fills.pop_first() else { break };
+            if let Some(scope) = self.state.scopes.get(&fill.scope) {
+                asked.push((fill, after, scope.last));
+            }
+        }
+        let scopes = asked.iter().map(|(fill, after, _)| {
+            let number = self.state.scopes[&fill.scope].number;
+            (number, *after)
+        });
+        let query = Query::Scopes { scopes: scopes.collect(), rows_max: FILL_ROWS_MAX };
+        self.is_filling = true;
+        self.load(query, Loading::Fills(asked));
+    }
+}
+
+impl Draft<'_> {
+    fn take_queued(&mut self, queued: Queued, repeats: &mut Vec<Repeated>) {
+        match queued {
+            Queued::Envelope { session, bytes } => match self.accept(Arc::from(bytes.as_slice())) {
+                Accepted::Repeat(repeat) => repeats.push(Repeated { session, repeat, bytes }),
+                accepted => self.answer(session, accepted),
+            },
+            Queued::Fork { session, bytes } => {
+                if let Ok(signed) = SignedEnvelope::from_bytes(bytes) {
+                    let accepted = self.fork(signed);
+                    self.answer(session, accepted);
+                }
+            }
+            Queued::Head { device, statement } => self.take_head(device, statement),
+        }
+    }
+
+    fn answer(&mut self, session: SessionId, accepted: Accepted) {
+        let reply = self.reply(session);
+        match accepted {
+            Accepted::Stored(id) => reply.stored.push(id),
+            Accepted::Refused(refusal) => reply.refused.push(refusal),
+            Accepted::Repeat(_) => {}
+        }
+    }
+
+    /// Keeps a publisher's statement, if it is its own, in order, and newer than the one before.
+    fn take_head(&mut self, device: DeviceNumber, statement: HeadStatement) {
+        let place = (statement.recipient, statement.publisher);
+        let held = self.group.heads.get(&place).or_else(|| self.state.heads.get(&place));
+        let is_newer = held.is_none_or(|held| held.at < statement.at);
+        let is_own = self.device(device).is_some_and(|device| device.id == statement.publisher);
+        let standing = self.roster().standing(&statement.publisher, self.now);
+        let is_signed =
+            standing.is_ok_and(|standing| statement.verify(&standing.device.key).is_ok());
+        let is_known = self.roster().facility(&statement.recipient).is_some();
+        let is_here = statement.network == self.state.network;
+        if is_newer && is_own && is_signed && is_known && is_here {
+            let key = tables::head_key(&statement.recipient, &statement.publisher);
+            self.group.batch.put(tables::HEAD, key, statement.to_bytes());
+            self.group.heads.insert(place, statement);
+        }
+    }
+}
+
+fn claimed_id(bytes: &[u8]) -> EnvelopeId {
+    SignedEnvelope::from_bytes(bytes).map_or(EnvelopeId::ZERO, |signed| signed.claimed_id())
+}

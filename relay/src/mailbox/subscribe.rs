@@ -1,0 +1,231 @@
+//! Sending a feed: live from memory where the reader has all before it, else from the disk, within a window.
+
+use std::collections::BTreeMap;
+
+use azalea_core::id::{DeviceId, FacilityId, Timestamp};
+use azalea_core::sync::message::{Bytes, FeedItem, Message, Welcome};
+
+use super::group::{FeedEntry, Item};
+use super::load::{FeedAnswer, Query};
+use super::session::Subscribed;
+use super::tables::{DeviceNumber, FeedRow};
+use super::{Effect, Loading, Mailbox, Notice, SessionId};
+
+/// Bytes that may be under way to one reader before it confirms some.
+const WINDOW_BYTES: usize = 4 << 20;
+/// Bytes of one message, about.
+const MESSAGE_BYTES: usize = 1 << 20;
+/// Items of one message.
+const MESSAGE_ITEMS: usize = 256;
+
+impl Mailbox {
+    /// Greets a member and starts its feed; waits where its feed is still being filled.
+    pub(crate) fn welcome(&mut self, now: Timestamp, session: SessionId) {
+        let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
+            return;
+        };
+        let (position, end) = (member.scanned, member.told_end);
+        let welcome = Welcome { epoch: self.state.epoch, position, end, at: now };
+        self.send(session, Message::Welcome(welcome));
+        self.pump(session);
+    }
+
+    /// Asks the disk for more of a reader's feed, if it wants more and there is more.
+    pub(crate) fn pump(&mut self, session: SessionId) {
+        let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
+            return;
+        };
+        let feed_end = self.state.devices[member.device as usize].feed_end;
+        if member.is_loading || member.bytes_under_way >= WINDOW_BYTES {
+            return;
+        }
+        if member.scanned >= feed_end {
+            return self.caught_up(session);
+        }
+        let bytes_max = (WINDOW_BYTES - member.bytes_under_way).min(MESSAGE_BYTES);
+        let query = Query::Feed { recipient: member.device, after: member.scanned, bytes_max };
+        self.with_member(session, |member| member.is_loading = true);
+        self.load(query, Loading::Feed(session, feed_end));
+    }
+
+    /// As [`Mailbox::pump`], for everybody.
+    pub(crate) fn pump_all(&mut self, _now: Timestamp) {
+        for session in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.pump(session);
+        }
+    }
+
+    pub(crate) fn feed_loaded(
+        &mut self,
+        now: Timestamp,
+        session: SessionId,
+        through: u64,
+        items: Vec<FeedAnswer>,
+    ) {
+        let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
+            return;
+        };
+        // Where rows are missing up to the end that was known, there is nothing to wait for.
+        let scanned = items.last().map_or(through, |item| item.position);
+        let mut sendable = Vec::new();
+        for FeedAnswer { position, row, envelope } in items {
+            if !self.is_for(now, member, &row) {
+                continue;
+            }
+            match envelope {
+                Some(envelope) => sendable.push((position, envelope)),
+                None => {
+                    self.counters.damaged += 1;
+                    self.effects.push_back(Effect::Notice(Notice::Damaged { log: row.log }));
+                }
+            }
+        }
+        self.with_member(session, |member| {
+            member.is_loading = false;
+            member.scanned = member.scanned.max(scanned);
+        });
+        self.send_items(now, session, sendable);
+        self.pump(session);
+    }
+
+    pub(crate) fn feed_failed(&mut self, session: SessionId) {
+        self.with_member(session, |member| member.is_loading = false);
+    }
+
+    /// Whether an item of a feed is to be sent: access is asked now, not when it was queued.
+    fn is_for(&self, now: Timestamp, member: &Subscribed, row: &FeedRow) -> bool {
+        if row.author == member.device {
+            return member.want_own;
+        }
+        let scope = self.state.scope_by_number(row.scope);
+        row.parting || scope.is_some_and(|(scope, _)| self.may_read(now, &member.id, scope))
+    }
+
+    /// Forwards what a commit brought to the readers who are here.
+    pub(crate) fn forward(
+        &mut self,
+        now: Timestamp,
+        items: &[Item],
+        feeds: BTreeMap<DeviceNumber, Vec<FeedEntry>>,
+    ) {
+        for (device, entries) in feeds {
+            let Some(session) = self.by_device.get(&device).copied() else { continue };
+            let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed())
+            else {
+                continue;
+            };
+            let first = entries.first().map_or(0, |entry| entry.position);
+            let mut room = WINDOW_BYTES.saturating_sub(member.bytes_under_way);
+            let mut scanned = member.scanned;
+            let mut sendable = Vec::new();
+            if !member.is_loading && scanned + 1 == first {
+                for entry in &entries {
+                    let Some(item) = entry.item.map(|index| &items[index]) else { break };
+                    if room == 0 {
+                        break;
+                    }
+                    scanned = entry.position;
+                    if self.is_for(now, member, &entry.row) {
+                        room = room.saturating_sub(item.bytes.len());
+                        sendable.push((entry.position, item.bytes.to_vec()));
+                    }
+                }
+            }
+            self.with_member(session, |member| member.scanned = scanned);
+            self.send_items(now, session, sendable);
+            self.pump(session);
+        }
+    }
+
+    fn send_items(&mut self, now: Timestamp, session: SessionId, items: Vec<(u64, Vec<u8>)>) {
+        let mut items = items.into_iter().peekable();
+        while items.peek().is_some() {
+            let (mut message, mut bytes) = (Vec::new(), 0);
+            while message.len() < MESSAGE_ITEMS && bytes < MESSAGE_BYTES {
+                let Some((position, envelope)) = items.next() else { break };
+                bytes += envelope.len();
+                message.push(FeedItem { position, envelope: Bytes(envelope) });
+            }
+            self.send_feed(now, session, message, items.peek().is_none());
+        }
+    }
+
+    fn send_feed(&mut self, now: Timestamp, session: SessionId, items: Vec<FeedItem>, last: bool) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        let Some(member) = known.subscribed_mut() else { return };
+        let feed_end = self.state.devices[member.device as usize].feed_end;
+        if member.under_way.is_empty() {
+            member.progress_at = now;
+        }
+        for item in &items {
+            let size = item.envelope.0.len();
+            member.under_way.push_back((item.position, size));
+            member.bytes_under_way += size;
+            member.last_sent = item.position;
+            self.counters.bytes_out += size as u64;
+            self.counters.forwarded += 1;
+        }
+        // What follows but is not for this reader must not keep it from having caught up.
+        let is_end = last && member.scanned >= feed_end;
+        member.told_end = if is_end { member.last_sent } else { feed_end };
+        let end = member.told_end;
+        self.send(session, Message::Feed { items, end });
+    }
+
+    /// The reader has been sent all there is: say so where it does not know, and give it the publishers' statements.
+    fn caught_up(&mut self, session: SessionId) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        let Some(member) = known.subscribed_mut() else { return };
+        let facility = member.facility;
+        let due = std::mem::take(&mut member.due_heads);
+        if member.told_end > member.last_sent {
+            member.told_end = member.last_sent;
+            let end = member.told_end;
+            self.send(session, Message::Feed { items: Vec::new(), end });
+        }
+        for publisher in due {
+            if let Some(statement) = self.state.heads.get(&(facility, publisher)) {
+                self.send(session, Message::Head(statement.clone()));
+            }
+        }
+    }
+
+    /// A reader holds everything up to `position`.
+    pub(crate) fn seen(&mut self, now: Timestamp, session: SessionId, position: u64) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        let Some(member) = known.subscribed_mut() else { return };
+        if position > member.scanned {
+            return;
+        }
+        while member.under_way.front().is_some_and(|(under_way, _)| *under_way <= position) {
+            let (_, bytes) = member.under_way.pop_front().expect("there is a front");
+            member.bytes_under_way -= bytes;
+        }
+        member.progress_at = now;
+        let device = member.device;
+        self.noted.insert(device, (position, now));
+        self.pump(session);
+    }
+
+    /// A publisher's new statement, for the devices of one facility that are here.
+    pub(crate) fn head_changed(&mut self, recipient: FacilityId, publisher: DeviceId) {
+        let theirs = |known: &super::Session| {
+            known.subscribed().is_some_and(|member| member.facility == recipient)
+        };
+        let sessions = self.sessions.iter().filter(|(_, known)| theirs(known));
+        for session in sessions.map(|(session, _)| *session).collect::<Vec<_>>() {
+            self.with_member(session, |member| {
+                member.due_heads.insert(publisher);
+            });
+            self.pump(session);
+        }
+    }
+
+    fn with_member(&mut self, session: SessionId, change: impl FnOnce(&mut Subscribed)) {
+        if let Some(member) =
+            self.sessions.get_mut(&session).and_then(|known| known.subscribed_mut())
+        {
+            change(member);
+        }
+    }
+}

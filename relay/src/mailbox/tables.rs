@@ -1,0 +1,229 @@
+//! The relay's tables: keys, values and their types. `docs/STORAGE.md` says which scan each serves.
+//!
+//! Devices and scopes have numbers here, given in order of arrival, so that keys are short and ascend.
+//! Integers in keys are big-endian.
+
+use azalea_core::access::ScopeAccess;
+use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, ScopeId, Timestamp};
+use azalea_core::storage::{Table, table};
+use azalea_core::wire::{Reader, Wire, WireError, Writer, limits};
+
+/// Name → value: the format's version, the network, the epoch.
+pub const META: Table = table::META;
+/// Digest of a certificate → certificate; loaded whole at start.
+pub const CERTIFICATE: Table = table::CERTIFICATE;
+/// Scope id → number and access.
+pub const SCOPE: Table = table::SCOPE;
+/// Log position → checksum and envelope; append-only.
+pub const LOG: Table = table::LOG;
+/// (scope, author, sequence) → log position and envelope id.
+pub const CHAIN: Table = table::CHAIN;
+/// Device id → number and what is remembered of it.
+pub const DEVICE: Table = Table::named("device");
+/// (scope, recipient) → how far the recipient's feed has the scope's earlier envelopes.
+pub const MEMBER: Table = Table::named("member");
+/// (recipient, feed position) → scope, author and log position.
+pub const FEED: Table = Table::named("feed");
+/// (recipient facility, publisher device) → the publisher's newest head statement.
+pub const HEAD: Table = Table::named("head");
+/// (author, scope, sequence, envelope id) → an envelope that contradicts the one in the log.
+pub const FORK: Table = Table::named("fork");
+/// Digest of an invitation's secret → invitation.
+pub const INVITE: Table = Table::named("invite");
+
+/// Value of [`FORMAT_KEY`] that this program reads and writes.
+pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT_KEY: &[u8] = b"format";
+pub(crate) const EPOCH_KEY: &[u8] = b"epoch";
+pub(crate) const NETWORK_KEY: &[u8] = b"network";
+
+/// A device's number in this store.
+pub(crate) type DeviceNumber = u32;
+/// A scope's number in this store.
+pub(crate) type ScopeNumber = u32;
+
+pub(crate) fn chain_prefix(scope: ScopeNumber) -> Vec<u8> {
+    scope.to_be_bytes().to_vec()
+}
+
+pub(crate) fn chain_key(scope: ScopeNumber, author: DeviceNumber, seq: u64) -> Vec<u8> {
+    [&scope.to_be_bytes()[..], &author.to_be_bytes(), &seq.to_be_bytes()].concat()
+}
+
+pub(crate) fn parse_chain_key(key: &[u8]) -> Option<(ScopeNumber, DeviceNumber, u64)> {
+    let (scope, rest) = key.split_first_chunk::<4>()?;
+    let (author, seq) = rest.split_first_chunk::<4>()?;
+    Some((
+        u32::from_be_bytes(*scope),
+        u32::from_be_bytes(*author),
+        u64::from_be_bytes(seq.try_into().ok()?),
+    ))
+}
+
+pub(crate) fn feed_key(recipient: DeviceNumber, position: u64) -> Vec<u8> {
+    [&recipient.to_be_bytes()[..], &position.to_be_bytes()].concat()
+}
+
+pub(crate) fn feed_position(key: &[u8]) -> Option<u64> {
+    key.split_last_chunk::<8>().map(|(_, position)| u64::from_be_bytes(*position))
+}
+
+pub(crate) fn member_key(scope: ScopeNumber, recipient: DeviceNumber) -> Vec<u8> {
+    [scope.to_be_bytes(), recipient.to_be_bytes()].concat()
+}
+
+pub(crate) fn parse_member_key(key: &[u8]) -> Option<(ScopeNumber, DeviceNumber)> {
+    let (scope, recipient) = key.split_first_chunk::<4>()?;
+    Some((u32::from_be_bytes(*scope), u32::from_be_bytes(recipient.try_into().ok()?)))
+}
+
+pub(crate) fn head_key(recipient: &FacilityId, publisher: &DeviceId) -> Vec<u8> {
+    [recipient.as_bytes(), publisher.as_bytes()].concat()
+}
+
+pub(crate) fn fork_key(author: &DeviceId, scope: &ScopeId, seq: u64, id: &EnvelopeId) -> Vec<u8> {
+    [author.as_bytes(), scope.as_bytes(), &seq.to_be_bytes(), id.as_bytes()].concat()
+}
+
+/// An envelope as the log keeps it: BLAKE3 of its bytes, then the bytes.
+pub(crate) fn log_value(envelope: &[u8]) -> Vec<u8> {
+    [blake3::hash(envelope).as_bytes(), envelope].concat()
+}
+
+/// The envelope in a log value, if it is what was written.
+pub(crate) fn parse_log_value(value: &[u8]) -> Option<&[u8]> {
+    let (checksum, envelope) = value.split_first_chunk::<32>()?;
+    (blake3::hash(envelope).as_bytes() == checksum).then_some(envelope)
+}
+
+/// Where an envelope stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChainRow {
+    pub(crate) position: u64,
+    pub(crate) id: EnvelopeId,
+}
+
+impl Wire for ChainRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.u64(self.position);
+        self.id.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { position: reader.u64("position")?, id: EnvelopeId::read(reader)? })
+    }
+}
+
+/// One place in a recipient's feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FeedRow {
+    pub(crate) scope: ScopeNumber,
+    pub(crate) author: DeviceNumber,
+    pub(crate) log: u64,
+    /// Sent even though the recipient has no access any more: the word that took it away.
+    pub(crate) parting: bool,
+}
+
+impl Wire for FeedRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.u32(self.scope);
+        writer.u32(self.author);
+        writer.u64(self.log);
+        writer.bool(self.parting);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            scope: reader.u32("scope")?,
+            author: reader.u32("author")?,
+            log: reader.u64("position")?,
+            parting: reader.bool("parting")?,
+        })
+    }
+}
+
+/// How far a recipient's feed has a scope's earlier envelopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Member {
+    /// All of them; new ones are appended as they come.
+    Whole,
+    /// Up to this log position; new ones wait until the earlier ones are there.
+    Filling { after: u64 },
+}
+
+impl Wire for Member {
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Self::Whole => writer.u8(0),
+            Self::Filling { after } => {
+                writer.u8(1);
+                writer.u64(*after);
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        match reader.u8("member")? {
+            0 => Ok(Self::Whole),
+            1 => Ok(Self::Filling { after: reader.u64("after")? }),
+            _ => Err(WireError::Invalid { field: "member" }),
+        }
+    }
+}
+
+/// What is remembered of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DeviceRow {
+    pub(crate) number: DeviceNumber,
+    /// The feed position up to which it holds everything.
+    pub(crate) seen: u64,
+    /// When it last had a session.
+    pub(crate) last_seen: Timestamp,
+    /// The log position up to which its own envelopes are in its feed; they are put there only on demand.
+    pub(crate) own_through: u64,
+}
+
+impl Wire for DeviceRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.u32(self.number);
+        writer.u64(self.seen);
+        self.last_seen.write(writer);
+        writer.u64(self.own_through);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            number: reader.u32("number")?,
+            seen: reader.u64("seen")?,
+            last_seen: Timestamp::read(reader)?,
+            own_through: reader.u64("own through")?,
+        })
+    }
+}
+
+/// A scope: its number, and who may do what in it once that has been stated.
+pub(crate) struct ScopeRow {
+    pub(crate) number: ScopeNumber,
+    pub(crate) access: Option<ScopeAccess>,
+}
+
+impl Wire for ScopeRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.u32(self.number);
+        writer.option(&self.access);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { number: reader.u32("number")?, access: reader.option("access")? })
+    }
+}
+
+/// A certificate's row key.
+pub(crate) fn certificate_key(bytes: &[u8]) -> Vec<u8> {
+    blake3::hash(bytes).as_bytes().to_vec()
+}
+
+/// Text in an invitation, written and read with one limit.
+pub(crate) fn read_text(reader: &mut Reader<'_>) -> Result<String, WireError> {
+    reader.text(limits::TEXT).map(str::to_owned)
+}
