@@ -7,6 +7,7 @@
 
 mod agreement;
 mod certificate;
+mod device;
 mod history;
 mod keypair;
 mod revocation;
@@ -19,9 +20,9 @@ pub(crate) mod testing;
 
 pub use agreement::{AgreementKeypair, AgreementPublic};
 pub use certificate::{
-    Certificate, Device, Facility, FacilityKind, Policy, Possession, Registrar, Rights, Root,
-    Validity,
+    Certificate, Facility, FacilityKind, Policy, Registrar, Rights, Root, Validity,
 };
+pub use device::{Device, Possession};
 pub use keypair::{Domain, PublicKey, Signature, SignatureError, SigningKeypair};
 pub use revocation::{Cutoff, Revocation, Subject};
 pub(crate) use revocation::{accepted, read_cutoffs};

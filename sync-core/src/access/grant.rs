@@ -7,13 +7,18 @@
 //! Of one facility's rulings a revocation ends all that stand before it; of the grants after the last
 //! revocation, the last one that has begun governs.
 
+mod count;
+mod row;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use count::{Counted, Entry, Place, Ruling, count, place};
 
 use super::scope::{ScopeKind, created_scope, pair_scope};
 use super::statement::{Access, Statement};
 use crate::id::{ConsentId, DeviceId, FacilityId, GrantId, NetworkId, ScopeId, Timestamp};
-use crate::identity::{Cutoff, accepted};
-use crate::wire::{Limit, Reader, Wire, WireError, Writer};
+use crate::identity::accepted;
+use crate::wire::Limit;
 
 /// Who may do what in one scope.
 #[derive(Clone)]
@@ -234,11 +239,15 @@ impl ScopeAccess {
 
     /// Each facility has its own room, so that no member can use up the owner's.
     fn check_room(&self, author_facility: &FacilityId) -> Result<(), AccessError> {
+        let full = |limit: Limit| AccessError::Full { limit: limit.name, max: limit.max };
+        if self.statements.len() >= ALL_STATEMENTS.max {
+            return Err(full(ALL_STATEMENTS));
+        }
         let limit =
             if *author_facility == self.owner() { OWN_STATEMENTS } else { MEMBER_STATEMENTS };
         let by_it = |entry: &&Entry| entry.author_facility == *author_facility;
         if self.statements.values().filter(by_it).count() >= limit.max {
-            return Err(AccessError::Full { limit: limit.name, max: limit.max });
+            return Err(full(limit));
         }
         Ok(())
     }
@@ -264,49 +273,6 @@ impl std::fmt::Debug for ScopeAccess {
             .field("statements", &self.statements.len())
             .field("epoch", &self.epoch())
             .finish()
-    }
-}
-
-/// The row in which a replica or relay keeps it.
-impl Wire for ScopeAccess {
-    fn write(&self, writer: &mut Writer) {
-        writer.u8(VERSION);
-        self.scope.write(writer);
-        self.beginning.write(writer);
-        writer.count(self.statements.len());
-        for ((_, _, author, _), entry) in &self.statements {
-            author.write(writer);
-            entry.author_facility.write(writer);
-            entry.statement.write(writer);
-        }
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        match reader.u8("scope access version")? {
-            VERSION => {}
-            found => {
-                return Err(WireError::Version { field: "scope access", found, known: VERSION });
-            }
-        }
-        let scope = ScopeId::read(reader)?;
-        let beginning = Beginning::read(reader)?;
-        let mut statements = BTreeMap::new();
-        for _ in 0..reader.count(ALL_STATEMENTS)? {
-            let author = DeviceId::read(reader)?;
-            let author_facility = FacilityId::read(reader)?;
-            let statement = Statement::read(reader)?;
-            if !statement.is_ruling() {
-                return Err(WireError::Invalid { field: "scope access" });
-            }
-            let place = place(author, &statement);
-            // In order and each once, so that one state has one binary form.
-            if statements.last_key_value().is_some_and(|(last, _)| *last >= place) {
-                return Err(WireError::Invalid { field: "scope access" });
-            }
-            statements.insert(place, Entry { author_facility, statement });
-        }
-        let counted = count(beginning.owner(), &statements);
-        Ok(Self { scope, beginning, statements, counted })
     }
 }
 
@@ -397,183 +363,15 @@ impl Beginning {
     }
 }
 
-impl Wire for Beginning {
-    fn write(&self, writer: &mut Writer) {
-        match self {
-            Self::Created { kind, owner, nonce } => {
-                kind.write(writer);
-                owner.write(writer);
-                writer.raw(nonce);
-            }
-            Self::Pair { owner, from, to } => {
-                ScopeKind::Pair.write(writer);
-                owner.write(writer);
-                from.write(writer);
-                to.write(writer);
-            }
-        }
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        let kind = ScopeKind::read(reader)?;
-        let owner = FacilityId::read(reader)?;
-        Ok(match kind {
-            ScopeKind::Registry => return Err(WireError::Invalid { field: "scope kind" }),
-            ScopeKind::Pair => {
-                Self::Pair { owner, from: DeviceId::read(reader)?, to: DeviceId::read(reader)? }
-            }
-            kind => Self::Created { kind, owner, nonce: reader.array("scope nonce")? },
-        })
-    }
-}
-
-/// A statement's place in the order of counting: tick, revocation after grant, author, digest.
-type Place = (u64, bool, DeviceId, [u8; 32]);
-
-#[derive(Clone, PartialEq, Eq)]
-struct Entry {
-    author_facility: FacilityId,
-    statement: Statement,
-}
-
-/// What the set of statements amounts to.
-#[derive(Clone)]
-struct Counted {
-    /// Each facility's grants and revocations in order.
-    rulings: BTreeMap<FacilityId, Vec<Ruling>>,
-    ignored: BTreeSet<Place>,
-    highest_tick: u64,
-    epoch: u32,
-}
-
-impl Default for Counted {
-    fn default() -> Self {
-        Self { rulings: BTreeMap::new(), ignored: BTreeSet::new(), highest_tick: 0, epoch: 1 }
-    }
-}
-
-#[derive(Clone)]
-enum Ruling {
-    Grant(Grant),
-    Revoke(Vec<Cutoff>),
-}
-
-fn count(owner: FacilityId, statements: &BTreeMap<Place, Entry>) -> Counted {
-    let mut counted = Counted::default();
-    // Who may admit by the statements of lower ticks, and what this tick will change about it.
-    let mut admitting = BTreeSet::from([owner]);
-    let mut ever_admitting = admitting.clone();
-    let mut changes: Vec<(FacilityId, bool)> = Vec::new();
-    let mut current_tick = 0;
-    let mut leaving_tick = 0;
-    for (place @ (tick, _, author, _), entry) in statements {
-        if *tick > current_tick {
-            current_tick = *tick;
-            for (facility, admits) in changes.drain(..) {
-                set(&mut admitting, facility, admits || facility == owner);
-            }
-        }
-        let Some((facility, admits, ruling)) = ruling(*author, &entry.statement) else {
-            continue;
-        };
-        let governs = admitting.contains(&entry.author_facility);
-        let leaves = facility == entry.author_facility && matches!(ruling, Ruling::Revoke(_));
-        if governs {
-            counted.highest_tick = *tick;
-        } else if leaves {
-            leaving_tick = *tick;
-        } else {
-            counted.ignored.insert(*place);
-            continue;
-        }
-        if admits {
-            ever_admitting.insert(facility);
-        }
-        changes.push((facility, admits));
-        counted.rulings.entry(facility).or_default().push(ruling);
-    }
-    // Who only leaves must not use up the ticks of those who stay.
-    if leaving_tick.saturating_sub(counted.highest_tick) <= LEAVING_LEAP_MAX {
-        counted.highest_tick = counted.highest_tick.max(leaving_tick);
-    }
-    count_rotations(&mut counted, &ever_admitting, statements);
-    counted
-}
-
-/// The end of the unbroken run of epochs: a leap far ahead has no effect, so nobody can use up the numbers.
-fn count_rotations(
-    counted: &mut Counted,
-    entitled: &BTreeSet<FacilityId>,
-    statements: &BTreeMap<Place, Entry>,
-) {
-    let mut epochs = BTreeSet::new();
-    for (place, entry) in statements {
-        if let Statement::Rotate { epoch } = entry.statement {
-            if entitled.contains(&entry.author_facility) {
-                epochs.insert(epoch);
-            } else {
-                counted.ignored.insert(*place);
-            }
-        }
-    }
-    for epoch in epochs {
-        if epoch == counted.epoch.saturating_add(1) {
-            counted.epoch = epoch;
-        }
-    }
-}
-
-/// Whom a grant or revocation is about, whether it lets them admit others, and what is counted of it.
-fn ruling(by: DeviceId, statement: &Statement) -> Option<(FacilityId, bool, Ruling)> {
-    match *statement {
-        Statement::Grant { grant, facility, access, from, until, consent, tick: _ } => {
-            let grant = Grant { id: grant, facility, access, from, until, consent, by };
-            Some((facility, access.admit, Ruling::Grant(grant)))
-        }
-        Statement::Revoke { facility, ref accepted, .. } => {
-            Some((facility, false, Ruling::Revoke(accepted.clone())))
-        }
-        _ => None,
-    }
-}
-
-fn place(author: DeviceId, statement: &Statement) -> Place {
-    let (tick, revokes) = match statement {
-        Statement::Grant { tick, .. } => (*tick, false),
-        Statement::Revoke { tick, .. } => (*tick, true),
-        _ => (0, false),
-    };
-    (tick, revokes, author, *blake3::hash(&statement.to_bytes()).as_bytes())
-}
-
-fn set(members: &mut BTreeSet<FacilityId>, facility: FacilityId, is_member: bool) {
-    if is_member {
-        members.insert(facility);
-    } else {
-        members.remove(&facility);
-    }
-}
-
 fn known_if(same: bool) -> Result<Change, AccessError> {
     if same { Ok(Change::Known) } else { Err(AccessError::NotItsOwner) }
 }
 
-impl Statement {
-    /// Whether it is one of those that `ScopeAccess` collects.
-    fn is_ruling(&self) -> bool {
-        matches!(self, Self::Grant { .. } | Self::Revoke { .. } | Self::Rotate { .. })
-    }
-}
-
-const VERSION: u8 = 1;
 /// Statements of an owner in one of its scopes: a few hundred members, changed monthly for years.
 const OWN_STATEMENTS: Limit = Limit { name: "own_statements_max", max: 16_384 };
 /// Statements of any other facility in one scope.
 const MEMBER_STATEMENTS: Limit = Limit { name: "member_statements_max", max: 512 };
-/// Statements in one scope, as a row.
+/// Statements in one scope, which is one row.
 const ALL_STATEMENTS: Limit = Limit { name: "statements_max", max: 262_144 };
-/// How far above all others' ticks a facility's own leaving may lie and still be followed by the next.
-const LEAVING_LEAP_MAX: u64 = 1_024;
-
 #[cfg(test)]
 mod tests;

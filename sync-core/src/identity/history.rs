@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::certificate::Validity;
+use super::certificate::{Facility, Policy, Registrar, Root, Validity};
+use super::device::Device;
 use super::signed::{Certified, Signed};
 use crate::id::Timestamp;
 
@@ -62,6 +63,41 @@ impl<T: Renewable> History<T> {
 fn order<T: Renewable>(signed: &Signed<T>) -> Order {
     let validity = signed.claims().validity();
     (validity.not_before, validity.not_after, signed.digest())
+}
+
+/// A validity without an end.
+fn from(not_before: Timestamp) -> Validity {
+    Validity { not_before, not_after: Timestamp(u64::MAX) }
+}
+
+impl Renewable for Root {
+    fn validity(&self) -> Validity {
+        from(self.created)
+    }
+}
+
+impl Renewable for Registrar {
+    fn validity(&self) -> Validity {
+        self.validity
+    }
+}
+
+impl Renewable for Facility {
+    fn validity(&self) -> Validity {
+        self.validity
+    }
+}
+
+impl Renewable for Device {
+    fn validity(&self) -> Validity {
+        self.validity
+    }
+}
+
+impl Renewable for Policy {
+    fn validity(&self) -> Validity {
+        from(self.issued)
+    }
 }
 
 /// How many certificates of one subject are kept: a yearly renewal for as long as a chart must be kept, and some.

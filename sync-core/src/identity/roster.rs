@@ -3,15 +3,19 @@
 //! Certificates come in any order. One whose issuer is unknown waits; when the issuer comes, it is verified,
 //! once. What the roster answers depends on the set of certificates only, never on their order.
 
+mod waiting;
+
 use std::collections::{BTreeMap, VecDeque};
 
-use super::certificate::{Certificate, Device, Facility, Policy, Registrar, Root, Validity};
+use waiting::{Issuer, Waiting};
+
+use super::certificate::{Certificate, Facility, Policy, Registrar, Root};
+use super::device::Device;
 use super::history::{History, Renewable};
 use super::keypair::{PublicKey, SignatureError};
 use super::revocation::{Revocation, Subject};
 use super::signed::Signed;
-use crate::id::{DeviceId, FacilityId, NetworkId, Timestamp};
-use crate::wire::Limit;
+use crate::id::{DeviceId, FacilityId, NetworkId};
 
 /// Everybody known in one network.
 #[derive(Clone)]
@@ -328,61 +332,6 @@ enum Taken {
     Waits(Issuer),
 }
 
-/// Whom a certificate can wait for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Issuer {
-    Root,
-    /// Somebody known by key: a registrar, or a facility that revokes.
-    Key(PublicKey),
-    Facility(FacilityId),
-}
-
-/// Certificates that cannot be verified yet. Bounded, because nobody has vouched for them.
-#[derive(Clone, Default)]
-struct Waiting {
-    by_issuer: BTreeMap<Issuer, Vec<Certificate>>,
-    count: usize,
-    bytes: usize,
-}
-
-impl Waiting {
-    fn push(&mut self, issuer: Issuer, certificate: Certificate) -> Result<(), RosterError> {
-        let full = |limit: Limit| RosterError::PendingFull { limit: limit.name, max: limit.max };
-        let bytes = size(&certificate);
-        if self.count >= PENDING.max {
-            return Err(full(PENDING));
-        }
-        if self.bytes + bytes > PENDING_BYTES.max {
-            return Err(full(PENDING_BYTES));
-        }
-        let waiting = self.by_issuer.entry(issuer).or_default();
-        if !waiting.contains(&certificate) {
-            waiting.push(certificate);
-            self.count += 1;
-            self.bytes += bytes;
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, issuer: &Issuer) -> Vec<Certificate> {
-        let taken = self.by_issuer.remove(issuer).unwrap_or_default();
-        self.count -= taken.len();
-        self.bytes -= taken.iter().map(size).sum::<usize>();
-        taken
-    }
-}
-
-fn size(certificate: &Certificate) -> usize {
-    match certificate {
-        Certificate::Root(signed) => signed.size(),
-        Certificate::Registrar(signed) => signed.size(),
-        Certificate::Facility(signed) => signed.size(),
-        Certificate::Device(signed) => signed.size(),
-        Certificate::Revocation(signed) => signed.size(),
-        Certificate::Policy(signed) => signed.size(),
-    }
-}
-
 fn insert<K: Ord, T: Renewable + Clone>(
     map: &mut BTreeMap<K, History<T>>,
     key: K,
@@ -402,46 +351,6 @@ fn insert_single<T: Renewable + Clone>(place: &mut Option<History<T>>, signed: &
         None => *place = Some(History::new(signed.clone())),
     }
 }
-
-/// A validity without an end.
-fn from(not_before: Timestamp) -> Validity {
-    Validity { not_before, not_after: Timestamp(u64::MAX) }
-}
-
-impl Renewable for Root {
-    fn validity(&self) -> Validity {
-        from(self.created)
-    }
-}
-
-impl Renewable for Registrar {
-    fn validity(&self) -> Validity {
-        self.validity
-    }
-}
-
-impl Renewable for Facility {
-    fn validity(&self) -> Validity {
-        self.validity
-    }
-}
-
-impl Renewable for Device {
-    fn validity(&self) -> Validity {
-        self.validity
-    }
-}
-
-impl Renewable for Policy {
-    fn validity(&self) -> Validity {
-        from(self.issued)
-    }
-}
-
-/// Certificates that wait for their issuer.
-const PENDING: Limit = Limit { name: "pending_certificates_max", max: 4_096 };
-/// Bytes of certificates that wait for their issuer.
-const PENDING_BYTES: Limit = Limit { name: "pending_certificate_bytes_max", max: 16 << 20 };
 
 #[cfg(test)]
 mod tests;

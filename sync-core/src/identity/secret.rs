@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::agreement::AgreementKeypair;
-use super::certificate::Possession;
+use super::device::Possession;
 use super::keypair::SigningKeypair;
 use crate::id::{DeviceId, FacilityId, NetworkId};
 use crate::wire::{Reader, Wire, WireError};

@@ -1,6 +1,7 @@
 //! Whether a device could be trusted at a given time: its own certificate and every link above it.
 
-use super::certificate::{Device, Facility, Validity};
+use super::certificate::{Facility, Validity};
+use super::device::Device;
 use super::keypair::PublicKey;
 use super::revocation::{Revocation, Subject};
 use super::roster::Roster;

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::super::testing::*;
 use super::super::*;
-use super::{PENDING, RosterError};
+use super::RosterError;
+use super::waiting::PENDING;
 use crate::id::{DeviceId, FacilityId, NetworkId, ScopeId, Timestamp};
 use crate::wire::Wire;
 
