@@ -27,8 +27,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+mod shown;
 mod trouble;
 
+pub use shown::Shown;
 pub use trouble::{RefusalCount, Troubles};
 
 /// Commands and questions that wait for the driver; callers beyond that wait themselves.
@@ -41,6 +43,8 @@ const INPUTS_MAX: usize = 32;
 const GROUP_BYTES_MAX: usize = 32 << 20;
 /// Notices kept for a slow listener.
 const NOTICES_MAX: usize = 256;
+/// What pages show of the replica is at most this old.
+const SHOWN_MS_MAX: u64 = 250;
 /// Even without anything to do the replica is asked this often.
 const IDLE_MS_MAX: u64 = 60_000;
 
@@ -63,6 +67,7 @@ struct Shared {
     notices: broadcast::Sender<Notice>,
     troubles: Troubles,
     link: watch::Receiver<LinkState>,
+    shown: RwLock<Arc<Shown>>,
     clock: Clock,
 }
 
@@ -121,11 +126,13 @@ pub fn start(
     drop(snapshot);
     let (asks, asked) = mpsc::channel(ASKS_MAX);
     let (link_events, events) = mpsc::channel(LINK_EVENTS_MAX);
-    let offline = LinkState::Offline { cause: "not connected yet".to_owned() };
+    let offline =
+        LinkState::Offline { since: None, cause: "no connection was tried yet".to_owned() };
     let (link_state, link) = watch::channel(offline);
     let (notices, _) = broadcast::channel(NOTICES_MAX);
     let troubles = Troubles::default();
-    let shared = Arc::new(Shared { asks, store, directory, notices, troubles, link, clock });
+    let shown = RwLock::new(Arc::new(Shown::of(&replica, clock.now())));
+    let shared = Arc::new(Shared { asks, store, directory, notices, troubles, link, shown, clock });
     let driver = Driver {
         replica,
         rng,
@@ -136,6 +143,7 @@ pub fn start(
         group: Group::default(),
         snapshot: None,
         failing: None,
+        stale: false,
     };
     let thread = std::thread::Builder::new()
         .name("driver".to_owned())
@@ -221,6 +229,11 @@ impl Handle {
         &self.shared.troubles
     }
 
+    /// The replica's own account of itself, at most a moment old.
+    pub fn shown(&self) -> Arc<Shown> {
+        self.shared.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How the line is.
     pub fn link(&self) -> LinkState {
         self.shared.link.borrow().clone()
@@ -244,6 +257,8 @@ struct Driver {
     snapshot: Option<Snapshot>,
     /// A store failed and the replica has not been told yet: what it emitted in the meantime may rest on that store.
     failing: Option<StorageError>,
+    /// Something happened that pages do not show yet.
+    stale: bool,
 }
 
 /// What the next commit will hold.
@@ -271,6 +286,7 @@ impl Driver {
             return;
         };
         self.settle(Input::Tick);
+        self.show(true);
         loop {
             let pause = self.pause();
             let event = runtime.block_on(async {
@@ -298,13 +314,25 @@ impl Driver {
                 }
             }
             self.carry_out();
+            self.show(handled < INPUTS_MAX);
         }
     }
 
     fn pause(&self) -> Duration {
         let now = self.shared.clock.now();
         let until = self.replica.wake_at().map_or(IDLE_MS_MAX, |wake| wake.since_ms(now));
-        Duration::from_millis(until.min(IDLE_MS_MAX))
+        let longest = if self.stale { SHOWN_MS_MAX } else { IDLE_MS_MAX };
+        Duration::from_millis(until.min(longest))
+    }
+
+    /// Publishes what pages show; under load not after every input, since it walks through all scopes.
+    fn show(&mut self, idle: bool) {
+        let now = self.shared.clock.now();
+        let mut shown = self.shared.shown.write().unwrap_or_else(PoisonError::into_inner);
+        if self.stale && (idle || now.since_ms(shown.at) >= SHOWN_MS_MAX) {
+            *shown = Arc::new(Shown::of(&self.replica, now));
+            self.stale = false;
+        }
     }
 
     fn take(&mut self, event: Event) {
@@ -387,6 +415,7 @@ impl Driver {
                 }
             }
             Effect::Notify(notice) => {
+                self.stale = true;
                 self.shared.troubles.note(&notice, self.shared.clock.now());
                 tracing::debug!(?notice);
                 // Nobody may be listening.

@@ -10,5 +10,6 @@ pub mod entropy;
 pub mod import;
 pub mod index;
 pub mod net;
+pub mod node;
 pub mod store;
 pub mod web;

@@ -9,7 +9,6 @@ pub mod directory;
 pub mod disk;
 pub mod encrypt;
 pub mod overlay;
-pub mod records;
 pub mod tables;
 
 pub use backend::{RedbStore, Snapshot, StoreOpenError};

@@ -7,7 +7,8 @@
 //! Incoming messages wait while the driver is busy, so a slow disk slows the relay and fills no memory.
 
 use super::{NetError, Stream, read_message, resolve, write_message};
-use azalea_core::id::DeviceId;
+use crate::clock::Clock;
+use azalea_core::id::{DeviceId, Timestamp};
 use azalea_core::identity::PublicKey;
 use azalea_core::sync::message::Message;
 use azalea_transport::endpoint::{Endpoint, Peer};
@@ -55,13 +56,18 @@ pub enum Outgoing {
 pub enum LinkState {
     /// No relay is configured, or the last try failed.
     Offline {
+        /// Since when; `None` where no session has stood since the start.
+        since: Option<Timestamp>,
         /// Why, for the operator; no patient data.
         cause: String,
     },
     /// On the way.
     Connecting,
     /// A session stands.
-    Connected,
+    Connected {
+        /// Since when.
+        since: Timestamp,
+    },
 }
 
 /// Where the relay is and how it proves that it is the one.
@@ -79,8 +85,10 @@ pub async fn keep(
     target: RelayTarget,
     driver: mpsc::Sender<LinkEvent>,
     state: watch::Sender<LinkState>,
+    clock: Clock,
 ) {
     let mut failures = 0;
+    let mut last_stood = None;
     while !driver.is_closed() {
         state.send_replace(LinkState::Connecting);
         let mut stood = Duration::ZERO;
@@ -90,11 +98,12 @@ pub async fn keep(
             Err(_) => Err(NetError::Stalled { seconds: CONNECT_SECONDS }),
             Ok(Err(error)) => Err(error),
             Ok(Ok((peer, stream))) => {
-                state.send_replace(LinkState::Connected);
+                state.send_replace(LinkState::Connected { since: clock.now() });
                 tracing::info!("connected to the relay");
                 let since = Instant::now();
                 let ended = session(&peer, stream, &driver).await;
                 stood = since.elapsed();
+                last_stood = Some(clock.now());
                 peer.connection.close(0_u32.into(), b"");
                 if driver.send(LinkEvent::Disconnected).await.is_err() {
                     return;
@@ -107,7 +116,7 @@ pub async fn keep(
             Err(error) => error.to_string(),
         };
         tracing::info!(cause, "no connection to the relay");
-        state.send_replace(LinkState::Offline { cause });
+        state.send_replace(LinkState::Offline { since: last_stood, cause });
         // A session that ends as soon as it stands is one that the relay does not want.
         failures = if stood >= Duration::from_secs(STALL_SECONDS) { 0 } else { failures + 1 };
         tokio::select! {

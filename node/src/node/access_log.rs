@@ -77,7 +77,8 @@ impl Wire for Line {
         let known = reader.bool("staff")?;
         let staff = reader.text(limits::TEXT)?.to_owned();
         let staff_name = reader.text(limits::TEXT)?.to_owned();
-        let kind = kind(reader.u8("access kind")?).ok_or(WireError::Invalid { field: "access kind" })?;
+        let kind =
+            kind(reader.u8("access kind")?).ok_or(WireError::Invalid { field: "access kind" })?;
         let patient: Option<PatientId> = reader.option("patient")?;
         let record: Option<VersionId> = reader.option("record")?;
         let entry = AccessEntry {
@@ -158,8 +159,7 @@ impl Node {
                 page.total += 1;
                 if page.total as usize > offset && page.entries.len() < limit {
                     let body = Line::body(&line.previous, &line.entry);
-                    page.chain_whole &=
-                        key.verify(Domain::Ledger, &body, &line.signature).is_ok();
+                    page.chain_whole &= key.verify(Domain::Ledger, &body, &line.signature).is_ok();
                     page.entries.push(line.entry);
                 }
             }

@@ -21,8 +21,7 @@ impl Wire for AccountRow {
     fn write(&self, writer: &mut Writer) {
         let account = &self.0;
         writer.u8(FORMAT);
-        let texts =
-            [&account.id.0, &account.login, &account.name, &account.verifier];
+        let texts = [&account.id.0, &account.login, &account.name, &account.verifier];
         texts.iter().for_each(|text| writer.text(text));
         writer.text(account.role.slug());
         writer.bool(account.admin);
@@ -135,4 +134,10 @@ fn new_staff_id() -> String {
     let mut bytes = [0; 5];
     rand::rng().fill_bytes(&mut bytes);
     format!("s{}", data_encoding::BASE32_NOPAD.encode(&bytes).to_lowercase())
+}
+
+/// A person as signed documents name them: the id, by which two people are told apart, then the name for others to
+/// read.
+pub fn staff_text(account: &StaffAccount) -> String {
+    format!("{} {}", account.id.0, account.name)
 }

@@ -25,6 +25,8 @@ pub struct Derived {
     pub scopes: Vec<ScopeView>,
     /// Scopes in which a patient's name, number or newest care changed.
     pub persons: Vec<ScopeNumber>,
+    /// How many more records have current versions that disagree.
+    pub reviews: i64,
     /// Local ids with new links.
     pub locals: Vec<(String, LocalRow)>,
 }
@@ -85,10 +87,13 @@ impl<R: Read> Deriving<'_, R> {
             }
         }
         let review = record_prefix(scope, &version.key.kind, &version.key.id);
-        if conflict {
-            self.put(REVIEW, review, Vec::new());
-        } else if held.len() > 1 {
-            self.remove(REVIEW, review);
+        if conflict || held.len() > 1 {
+            let known = self.seen().get(REVIEW, &review)?.is_some();
+            self.derived.reviews += i64::from(conflict) - i64::from(known);
+            match conflict {
+                true => self.put(REVIEW, review, Vec::new()),
+                false => self.remove(REVIEW, review),
+            }
         }
         if let Some(raw) = version.raw().filter(|_| current.contains(&id)) {
             let kind = &version.key.kind;

@@ -12,7 +12,7 @@ use azalea_core::wire::Wire;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::derive::Derived;
-use super::tables::{self, CARE, CareRow, PERSON, PersonRow, SCOPES, ScopeRow};
+use super::tables::{self, CARE, CareRow, PERSON, PersonRow, REVIEW, SCOPES, ScopeRow};
 use crate::index::{CareTime, PatientRow, PatientSearch};
 
 /// Scopes, patients and local ids, in memory.
@@ -28,6 +28,7 @@ pub struct Directory {
     /// Patients by newest care, the newest last.
     by_care: BTreeSet<(Option<CareTime>, PatientId)>,
     care_of_patient: BTreeMap<PatientId, Option<CareTime>>,
+    reviews: u64,
     search: PatientSearch,
 }
 
@@ -50,6 +51,10 @@ impl Directory {
             directory.care.insert(number, CareRow::from_bytes(value).ok()?.0);
             Some(())
         })?;
+        each(read, REVIEW, |_, _| {
+            directory.reviews += 1;
+            Some(())
+        })?;
         let patients: Vec<PatientId> = directory.patients.keys().copied().collect();
         for patient in patients {
             directory.refresh(read, patient)?;
@@ -60,6 +65,7 @@ impl Directory {
     /// Takes in what a commit changed; `read` sees the commit.
     pub fn apply(&mut self, read: &impl Read, derived: Derived) -> Result<(), StorageError> {
         let mut touched = BTreeSet::new();
+        self.reviews = self.reviews.saturating_add_signed(derived.reviews);
         for view in derived.scopes {
             touched.extend(self.scopes.get(&view.number).and_then(tables::page_patient));
             touched.extend(tables::page_patient(&view));
@@ -112,6 +118,11 @@ impl Directory {
     /// When the patient was last cared for, as far as is known.
     pub fn last_care(&self, patient: &PatientId) -> Option<CareTime> {
         self.care_of_patient.get(patient).copied().flatten()
+    }
+
+    /// Records whose current versions disagree (要確認).
+    pub fn reviews(&self) -> u64 {
+        self.reviews
     }
 
     /// The patients by name, number or date of birth.

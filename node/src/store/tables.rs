@@ -24,10 +24,14 @@ pub const CARE: Table = Table::named("node.care");
 pub const STAFF: Table = Table::named("node.staff");
 /// Sequence → line of the access log.
 pub const ACCESS: Table = Table::named("node.access");
-/// Consent → how it was recorded here.
+/// (patient, consent) → how it was recorded here.
 pub const CONSENT: Table = Table::named("node.consent");
-/// Digest of the content → a file or record that the importer could not take.
+/// Digest of a file → what of it the importer could not take.
 pub const IMPORT: Table = Table::named("node.import");
+/// Digest of a file → how far it was taken.
+pub const MARK: Table = Table::named("node.mark");
+/// (digest of an identifier, local patient id) → nothing: a Patient record bears it.
+pub const BEARER: Table = Table::named("node.bearer");
 
 /// A timeline row's key.
 pub fn timeline_key(scope: ScopeNumber, version: &VersionId, place: u16) -> Vec<u8> {

@@ -1,0 +1,120 @@
+//! One facility's node, put together: what commands, screens and importers ask, answered from the store and the driver.
+
+mod access_log;
+mod clinic;
+mod consents;
+mod imports;
+mod links;
+mod notes;
+mod patients;
+mod records;
+mod staff;
+mod status;
+
+pub use access_log::LogCheck;
+pub use imports::NodeSink;
+pub use staff::staff_text;
+
+use azalea_core::id::{FacilityId, PatientId};
+use azalea_core::identity::Identity;
+use azalea_core::replica::command::{Command, CommandError, Outcome, Who};
+use azalea_core::storage::StorageError;
+use azalea_core::view::ViewError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::config::DataDir;
+use crate::driver::{DriveError, Handle};
+use crate::web::ClinicError;
+
+/// A node whose store is open and whose driver runs.
+pub struct Node {
+    pub(crate) handle: Handle,
+    pub(crate) identity: Identity,
+    pub(crate) dir: DataDir,
+    /// Where the relay is, for the status page.
+    pub(crate) relay: String,
+    accounts: Mutex<()>,
+    access: Mutex<access_log::Tail>,
+}
+
+impl Node {
+    /// Puts a node together.
+    pub fn new(handle: Handle, identity: Identity, dir: DataDir, relay: String) -> Self {
+        let access = Mutex::new(access_log::Tail::default());
+        Self { handle, identity, dir, relay, accounts: Mutex::new(()), access }
+    }
+
+    /// The way to the driver.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// This facility.
+    pub fn home(&self) -> FacilityId {
+        self.identity.facility
+    }
+
+    /// Has a command done; for threads that may block.
+    pub fn command(&self, command: Command) -> Result<Outcome, DriveError> {
+        self.handle.command_blocking(command)
+    }
+
+    /// A patient by the network's id or by this facility's own.
+    pub fn find_patient(&self, name: &str) -> Option<PatientId> {
+        let directory = self.handle.directory();
+        let network = name.parse().ok().filter(|id| directory.scopes_of(id).next().is_some());
+        network.or_else(|| directory.patient_of_local(name))
+    }
+
+    fn who(patient: PatientId) -> Who {
+        Who::Network(patient)
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, ()> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn access_tail(&self) -> MutexGuard<'_, access_log::Tail> {
+        self.access.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A store's failure, as pages put it; the cause goes to the log.
+fn disk(error: StorageError) -> ClinicError {
+    tracing::warn!(%error, "the store could not be used");
+    ClinicError::Disk
+}
+
+fn view_error(error: ViewError) -> ClinicError {
+    match error {
+        ViewError::Storage(error) => disk(error),
+        error => {
+            tracing::error!(%error, "the store's contents cannot be read");
+            ClinicError::Disk
+        }
+    }
+}
+
+/// A command's failure, as pages put it.
+fn refused(error: DriveError) -> ClinicError {
+    match error {
+        DriveError::Gone(_) => ClinicError::Unavailable,
+        DriveError::Command(error) => match error {
+            CommandError::Storage(error) => disk(error),
+            CommandError::UnknownPatient
+            | CommandError::UnknownNote
+            | CommandError::UnknownFacility(_)
+            | CommandError::NotProposed => ClinicError::NotFound,
+            CommandError::NoChart | CommandError::NoRight(_) | CommandError::NoCareScope => {
+                ClinicError::NotAllowed
+            }
+            CommandError::SamePerson => ClinicError::SamePerson,
+            CommandError::TooLarge { .. } => ClinicError::Invalid,
+            CommandError::Rebuilding => ClinicError::Unavailable,
+            error => {
+                tracing::error!(%error, "a command failed");
+                ClinicError::Disk
+            }
+        },
+    }
+}
