@@ -165,7 +165,7 @@ pub fn write_charts(population: &Population, out: &Path) -> Result<Vec<(PathBuf,
             let elsewhere = (person.registrations.len() == 2)
                 .then(|| person.registrations[1 - place].local_id.clone());
             patients.push(Patient {
-                reference: format!("Patient/p{}", chart.local_id),
+                reference: format!("Patient/{}", chart.local_id),
                 local_id: chart.local_id,
                 name: format!("{} {}", person.family.kanji, person.given.kanji),
                 female: person.female,
@@ -236,7 +236,8 @@ fn find_patients(value: &Value, patients: &mut Vec<Patient>) {
 
 fn own_patient(value: &Value) -> Option<Patient> {
     let id = value["id"].as_str()?;
-    let local_id = value["identifier"][0]["value"].as_str().unwrap_or(id);
+    // The importer goes by the resource's id, so we do too.
+    let local_id = id;
     let name = &value["name"][0];
     let name = name["text"].as_str().map(str::to_owned).unwrap_or_else(|| {
         let given = name["given"][0].as_str().unwrap_or_default();
@@ -274,7 +275,7 @@ mod tests {
         fs::write(folder.path().join("b.ndjson"), format!("{line}\n{{}}\n")).unwrap();
         let found = patients_in(folder.path()).unwrap();
         let ids: Vec<&str> = found.iter().map(|patient| patient.local_id.as_str()).collect();
-        assert_eq!(ids, ["a", "7"]);
+        assert_eq!(ids, ["a", "b"]);
         assert_eq!(found[0].name, "堤 蓮");
         assert!(found[1].female);
     }

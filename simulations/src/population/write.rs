@@ -29,7 +29,7 @@ pub(crate) fn chart(population: &Population, person: &Person, place: usize) -> C
         hospital,
         directory: &population.directories[registration.hospital],
         course: &course,
-        subject: format!("Patient/p{local_id}"),
+        subject: format!("Patient/{local_id}"),
         local_system: format!("https://{}.hospital.example/codes", hospital.code),
         dice: population.dice.fork("chart", person.number * 8 + place as u64),
         resources: Vec::new(),
@@ -95,7 +95,7 @@ impl Writer<'_> {
     fn face_sheet(&mut self, registration: &super::people::Registration) {
         let first = self.course.events.first().map_or(self.until, |event| event.date);
         let at = Moment::new(first, 8, 40);
-        let id = format!("p{}", self.local_id);
+        let id = self.local_id.clone();
         let json = patient::patient(self.hospital, self.person(), registration, &id, at);
         self.push("Patient", &id, json);
         let id = self.next_id('k');
