@@ -28,6 +28,12 @@ struct Seen {
     since: Timestamp,
 }
 
+impl Seen {
+    fn looks_like(&self, other: &Self) -> bool {
+        (self.bytes, self.changed) == (other.bytes, other.changed)
+    }
+}
+
 /// A folder of the inbox could not be used. Usual cause: missing rights, or a full disk.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {folder}: {source}")]
@@ -54,10 +60,9 @@ impl Inbox {
         let mut ready = Vec::new();
         for (path, (bytes, changed)) in found.iter() {
             let mut seen = Seen { bytes: *bytes, changed: *changed, since: now };
-            if let Some(before) = self.waiting.get(path) {
-                if (before.bytes, before.changed) == (seen.bytes, seen.changed) {
-                    seen.since = before.since;
-                }
+            let before = self.waiting.get(path);
+            if let Some(before) = before.filter(|before| before.looks_like(&seen)) {
+                seen.since = before.since;
             }
             if now.since_ms(seen.since) >= QUIET_MS {
                 ready.push(path.clone());

@@ -24,6 +24,16 @@ pub enum Subject {
     Directory,
 }
 
+/// A local id is patient data: says which kind of subject only.
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Patient(id) => write!(f, "Patient({} bytes)", id.len()),
+            Self::Directory => f.write_str("Directory"),
+        }
+    }
+}
+
 /// One record as it was found in a file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecordInput {

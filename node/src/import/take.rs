@@ -84,12 +84,12 @@ impl<'t> Taking<'t> {
     pub(crate) fn step<R: BufRead>(&mut self, scanner: &mut Scanner<R>) -> Result<bool, Stop> {
         while let Some(step) = scanner.next()? {
             match step {
-                Step::Entry { value, number, place, piece } => match self.survey.form(value) {
-                    Some(form @ (Form::Loose(_) | Form::History)) => {
+                Step::Entry { value, number, place, piece } => {
+                    let form = self.survey.form(value);
+                    if let Some(form @ (Form::Loose(_) | Form::History)) = form {
                         self.entry(form, value, number, place, piece)?;
                     }
-                    _ => {}
-                },
+                }
                 Step::Value { number, place, whole, .. } => self.value(number, place, whole)?,
             }
             if self.batch.len() >= BATCH_RECORDS_MAX || self.batch_bytes >= BATCH_BYTES_MAX {
