@@ -7,6 +7,8 @@
 
 mod changes;
 mod editor;
+#[cfg(test)]
+mod fuzz;
 mod links;
 mod name;
 mod note;

@@ -5,7 +5,7 @@
 //! bounds everything, and refuses what no edit of ours can contain. `shape` then checks that every
 //! reference of an operation points to something that its author had.
 
-mod columns;
+pub(super) mod columns;
 mod leb128;
 
 use automerge::{Change, ExpandedChange};

@@ -102,7 +102,7 @@ impl CareNote {
 
     /// Every edit, each after those that it builds on; the first began the note.
     pub fn history(&self) -> Vec<Revision> {
-        self.shared.history()
+        self.shared.history(&self.shared.heads())
     }
 
     /// The note for this replica's own store.

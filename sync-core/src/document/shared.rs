@@ -6,11 +6,13 @@
 //! whose past has not arrived waits. Automerge runs on a copy and behind a barrier: if it should fail
 //! on something that passed the checks, the document stays as it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::transaction::{CommitOptions, Transaction};
-use automerge::{ActorId, Automerge, AutomergeError, Change, ChangeHash, PatchLog, ReadDoc};
+use automerge::{
+    ActorId, Automerge, AutomergeError, Change, ChangeHash, ChangeMetadata, PatchLog, ReadDoc,
+};
 
 use super::changes::{self, Candidate, ChangeError};
 use super::shape::Shape;
@@ -203,19 +205,51 @@ impl Shared {
         staged.applied
     }
 
-    /// Every edit up to a state, in an order in which each comes after those that it builds on.
-    pub(super) fn history(&self) -> Vec<Revision> {
-        self.document
-            .get_changes_meta(&[])
+    /// Every edit that a state consists of: each after those that it builds on, otherwise by time. The same on
+    /// every replica, in whatever order the edits came.
+    pub(super) fn history(&self, heads: &Heads) -> Vec<Revision> {
+        let mut found = BTreeMap::new();
+        let mut open = heads.0.clone();
+        while let Some(hash) = open.pop() {
+            let Some(meta) = self.document.get_change_meta_by_hash(&hash) else { continue };
+            if found.contains_key(&hash) {
+                continue;
+            }
+            open.extend(&meta.deps);
+            found.insert(hash, meta);
+        }
+        let mut missing: BTreeMap<ChangeHash, usize> = BTreeMap::new();
+        let mut next: BTreeMap<ChangeHash, Vec<ChangeHash>> = BTreeMap::new();
+        for (hash, meta) in &found {
+            missing.insert(*hash, meta.deps.len());
+            meta.deps.iter().for_each(|before| next.entry(*before).or_default().push(*hash));
+        }
+        let time = |hash: &ChangeHash| found.get(hash).map_or(0, |meta| meta.timestamp);
+        let mut ready: BTreeSet<(i64, ChangeHash)> = missing
             .iter()
-            .filter_map(|meta| {
-                Some(Revision {
-                    editor: self.editor(meta.actor.to_bytes(), meta.message.as_deref())?,
-                    at: Timestamp(u64::try_from(meta.timestamp).unwrap_or(0)),
-                    heads: Heads(vec![meta.hash]),
-                })
-            })
-            .collect()
+            .filter(|(_, count)| **count == 0)
+            .map(|(hash, _)| (time(hash), *hash))
+            .collect();
+        let mut history = Vec::with_capacity(found.len());
+        while let Some((_, hash)) = ready.pop_first() {
+            history.extend(found.get(&hash).and_then(|meta| self.revision(meta)));
+            for after in next.remove(&hash).unwrap_or_default() {
+                let count = missing.entry(after).or_default();
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    ready.insert((time(&after), after));
+                }
+            }
+        }
+        history
+    }
+
+    fn revision(&self, meta: &ChangeMetadata<'_>) -> Option<Revision> {
+        Some(Revision {
+            editor: self.editor(meta.actor.to_bytes(), meta.message.as_deref())?,
+            at: Timestamp(u64::try_from(meta.timestamp).unwrap_or(0)),
+            heads: Heads(vec![meta.hash]),
+        })
     }
 
     fn editor(&self, actor: &[u8], staff: Option<&str>) -> Option<Editor> {
@@ -228,12 +262,7 @@ impl Shared {
     /// The edit that wrote a value.
     pub(super) fn writer(&self, value: &automerge::ObjId) -> Option<Revision> {
         let hash = self.document.hash_for_opid(value)?;
-        let meta = self.document.get_change_meta_by_hash(&hash)?;
-        Some(Revision {
-            editor: self.editor(meta.actor.to_bytes(), meta.message.as_deref())?,
-            at: Timestamp(u64::try_from(meta.timestamp).unwrap_or(0)),
-            heads: Heads(vec![hash]),
-        })
+        self.document.get_change_meta_by_hash(&hash).and_then(|meta| self.revision(&meta))
     }
 
     fn shape(&self) -> Shape {

@@ -8,7 +8,7 @@ use super::leb128::Cursor;
 /// ```text
 /// dependencies │ actor │ seq │ first operation │ time │ message │ other actors │ column specs │ columns
 /// ```
-pub(super) fn check(data: &[u8]) -> Result<(), ChangeError> {
+pub(in crate::document) fn check(data: &[u8]) -> Result<(), ChangeError> {
     let mut cursor = Cursor::new(data);
     let dependencies = bounded(cursor.length("dependencies")?, DEPENDENCIES_MAX)?;
     cursor.take(dependencies * HASH, "dependencies")?;

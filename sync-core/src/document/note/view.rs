@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use automerge::{ObjId, ROOT, ReadDoc, ScalarValue, Value};
 
 use super::edit::{TEXT, VITALS, Vital};
-use crate::document::shared::{Revision, Shared};
+use crate::document::shared::Shared;
 use crate::document::{Editor, Heads};
 use crate::id::Timestamp;
 
@@ -110,7 +110,7 @@ impl std::fmt::Debug for NoteView {
 }
 
 pub(super) fn view(shared: &Shared, heads: &Heads) -> Option<NoteView> {
-    let past = past(shared, heads);
+    let past = shared.history(heads);
     let first = past.first()?;
     let last = past.iter().max_by_key(|revision| (revision.at, &revision.heads))?;
     let document = shared.document();
@@ -161,20 +161,6 @@ pub(super) fn view(shared: &Shared, heads: &Heads) -> Option<NoteView> {
         heads: heads.clone(),
         waiting: shared.waiting(),
     })
-}
-
-/// The edits that a state consists of; the one that began the note first.
-fn past(shared: &Shared, heads: &Heads) -> Vec<Revision> {
-    let mut open = heads.0.clone();
-    let mut seen = std::collections::BTreeSet::new();
-    while let Some(hash) = open.pop() {
-        if seen.insert(hash) {
-            let meta = shared.document().get_change_meta_by_hash(&hash);
-            open.extend(meta.into_iter().flat_map(|meta| meta.deps));
-        }
-    }
-    let in_past = |revision: &Revision| revision.heads.0.iter().all(|head| seen.contains(head));
-    shared.history().into_iter().filter(in_past).collect()
 }
 
 /// The different values of a field, Automerge's choice last; a value that several people set is listed once.
