@@ -357,6 +357,11 @@ impl Mailbox {
         times.into_iter().flatten().min().unwrap_or(self.housekeeping_at)
     }
 
+    /// Whether a commit is under way.
+    pub fn is_storing(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
     fn tick(&mut self, now: Timestamp) {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;

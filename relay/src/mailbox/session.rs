@@ -16,7 +16,7 @@ use super::{Effect, Mailbox, Notice, Own, SessionId};
 /// A connection that has said nothing useful for this long is ended.
 const OPENING_MS_MAX: u64 = 15_000;
 /// A reader that has not confirmed anything for this long, with items under way, is ended: it may connect again.
-const STALLED_MS_MAX: u64 = 60_000;
+const STALLED_MS_MAX: u64 = 180_000;
 /// Clocks that differ by more than this are noted.
 const CLOCK_OFF_MS: u64 = 60_000;
 

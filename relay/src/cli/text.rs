@@ -1,0 +1,184 @@
+//! What people read: Japanese first, English beside.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use azalea_core::id::Timestamp;
+
+use crate::commands::{FacilityView, Invited, StatusView};
+use crate::daemon::Ready;
+
+pub(super) fn initialised(name: &str, network: &str, dir: &Path, root_key: &Path) -> String {
+    let (dir, root_key) = (dir.display(), root_key.display());
+    format!(
+        "{name} の連携ネットワークを作りました。 / The network of {name} has been begun.\n\
+         \n\
+         ネットワークID / Network: {network}\n\
+         データ / Data:            {dir}\n\
+         ルート鍵 / Root key:      {root_key}\n\
+         \n\
+         ★ ルート鍵は登録機関を加えるときだけ使います。今すぐ USB メモリ等2つに写して金庫に保管し、\n\
+         \x20\x20\x20このコンピュータから消してください。失うと登録機関を加えられず、盗まれるとネットワーク全体を作り直すことになります。\n\
+         ★ The root key is needed only to add registrars. Copy it to two media kept in a safe, then delete it here.\n\
+         \x20\x20\x20Whoever has it can admit anybody; without it no registrar can be added.\n\
+         \n\
+         次に / Next:  azalea-relay run --dir {dir}\n"
+    )
+}
+
+pub(super) fn ready(ready: &Ready) -> String {
+    let metrics = ready.metrics.map_or_else(|| "-".to_owned(), |addr| addr.to_string());
+    format!(
+        "中継サーバが動いています。 / The relay is running.  UDP {}  metrics {metrics}",
+        ready.listen
+    )
+}
+
+pub(super) fn invited(invited: &Invited) -> String {
+    format!(
+        "{} の参加コード(一度だけ使えます。期限 {}):\n\
+         One-time code (use before the time above):\n\
+         \n\
+         \x20\x20{}\n\
+         \n\
+         施設での操作 / At the facility:  azalea join コード\n\
+         このコードは二度と表示されません。電話・紙・対面など確かな方法で渡してください。\n\
+         It is not shown again. Hand it over in person, on paper or by telephone.\n",
+        invited.name,
+        time(Timestamp(invited.expires_ms)),
+        invited.code
+    )
+}
+
+pub(super) fn revoked() -> String {
+    "失効させました。接続中の端末は切断し、全施設に知らせます。\n\
+     Revoked. Its sessions are closed and everybody is told.\n"
+        .to_owned()
+}
+
+pub(super) fn registrar_added() -> String {
+    "登録機関を加えました。ルート鍵を金庫に戻してください。\n\
+     The registrar has been added. Put the root key back into the safe.\n"
+        .to_owned()
+}
+
+pub(super) fn status(status: &StatusView, now: Timestamp) -> String {
+    let mut text = String::new();
+    let StatusView { council, network, connections, envelopes, store_bytes, .. } = status;
+    let mut line = |arguments: std::fmt::Arguments<'_>| {
+        text.write_fmt(arguments).and_then(|()| text.write_str("\n")).expect("a string takes all");
+    };
+    line(format_args!("{council}  ({}…)", &network[..network.len().min(12)]));
+    line(format_args!(
+        "接続 {connections}  封筒 {envelopes}  保存 {}  / connections, envelopes, store",
+        size(*store_bytes)
+    ));
+    if status.store_failing {
+        line(format_args!(
+            "★ 書き込みに失敗しています。ディスクの空きを確認してください。 / The store refuses writes."
+        ));
+    }
+    if status.damaged > 0 {
+        line(format_args!("★ 壊れた封筒 {} 件。 / Damaged envelopes in the log.", status.damaged));
+    }
+    if status.forks > 0 {
+        line(format_args!(
+            "★ 矛盾する封筒 {} 件。 / Devices contradicted themselves.",
+            status.forks
+        ));
+    }
+    let refused: u64 = status.refused.values().sum();
+    line(format_args!(
+        "受理 {}  拒否 {refused}  / accepted, refused since the start",
+        status.accepted
+    ));
+    for (cause, count) in &status.refused {
+        line(format_args!("    {cause}: {count}"));
+    }
+    line(format_args!(""));
+    line(format_args!(
+        "状態        未送信  最終接続          施設 / state, backlog, last seen, facility"
+    ));
+    for facility in &status.facilities {
+        if facility.devices.is_empty() {
+            line(format_args!("{:<10}  {:>6}  {:<16}  {}", "-", "-", "-", title(facility)));
+        }
+        for device in &facility.devices {
+            let state = match (device.standing.as_str(), device.connected) {
+                ("member", true) => "接続中",
+                ("member", false) => "オフライン",
+                ("revoked", _) => "失効",
+                ("expired", _) => "期限切れ",
+                _ => "未確認",
+            };
+            let seen = device.last_seen_ms.map_or("-".to_owned(), |at| ago(Timestamp(at), now));
+            // Columns are counted in half widths: a Japanese character takes two.
+            let pad = 10_usize.saturating_sub(width(state));
+            let seen_pad = 16_usize.saturating_sub(width(&seen));
+            line(format_args!(
+                "{state}{:pad$}  {:>6}  {seen}{:seen_pad$}  {}  {} [{}]",
+                "",
+                device.backlog,
+                "",
+                title(facility),
+                device.label,
+                &device.id[..device.id.len().min(8)],
+            ));
+        }
+    }
+    let open: Vec<_> = status.invites.iter().filter(|invite| invite.state == "open").collect();
+    if !open.is_empty() {
+        line(format_args!(""));
+        line(format_args!("未使用の参加コード / codes not used yet:"));
+        for invite in open {
+            line(format_args!("    {}  〜{}", invite.name, time(Timestamp(invite.expires_ms))));
+        }
+    }
+    text
+}
+
+fn title(facility: &FacilityView) -> String {
+    let kind = match facility.kind.as_str() {
+        "hospital" => "病院",
+        "clinic" => "診療所",
+        "pharmacy" => "調剤薬局",
+        "visiting-nurse" => "訪問看護",
+        _ => "",
+    };
+    let rights = match (facility.disclose, facility.view) {
+        (true, true) => "開示・閲覧",
+        (true, false) => "開示",
+        (false, true) => "閲覧",
+        (false, false) => "権限なし",
+    };
+    format!("{} ({kind}・{rights}) [{}]", facility.name, &facility.id[..facility.id.len().min(8)])
+}
+
+fn width(text: &str) -> usize {
+    text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum()
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_048_576 => format!("{} KB", bytes / 1_024),
+        1_048_576..1_073_741_824 => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.2} GB", bytes as f64 / 1_073_741_824.0),
+    }
+}
+
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    match now.since_ms(at) / 1_000 {
+        0..60 => "1分以内".to_owned(),
+        seconds @ 60..3_600 => format!("{}分前", seconds / 60),
+        seconds @ 3_600..172_800 => format!("{}時間前", seconds / 3_600),
+        seconds => format!("{}日前", seconds / 86_400),
+    }
+}
+
+fn time(at: Timestamp) -> String {
+    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => "-".to_owned(),
+    }
+}

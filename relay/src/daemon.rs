@@ -1,0 +1,125 @@
+//! All of the relay running: store, engine, listener, metrics, control socket; until it is told to stop.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use azalea_transport::control::{Control, Progress};
+use azalea_transport::endpoint::Endpoint;
+use azalea_transport::lock::DataLock;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::commands::{Command, Office};
+use crate::engine::{Engine, Running};
+use crate::home::{Home, Keys};
+use crate::listener;
+use crate::mailbox::Limits;
+use crate::metrics;
+use crate::store::RedbStore;
+
+/// How a relay is to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The UDP address to listen on.
+    pub listen: SocketAddr,
+    /// HOST:PORT under which facilities find the relay; the address listened on if absent.
+    pub public: Option<String>,
+    /// The TCP address of the metrics.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// What a relay says once it listens.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ready {
+    /// Always true.
+    pub ready: bool,
+    /// The UDP address that it listens on.
+    pub listen: SocketAddr,
+    /// The TCP address of the metrics.
+    pub metrics: Option<SocketAddr>,
+    /// The relay's device id, as codes carry it.
+    pub relay: String,
+}
+
+/// Runs a relay over `home` until `stop` is ready; `on_ready` is called once it listens.
+pub async fn run(
+    home: &Home,
+    options: Options,
+    on_ready: impl FnOnce(&Ready),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let _lock = DataLock::acquire(home.dir())?;
+    let keys = home.keys()?;
+    let seed = keys.device.seed();
+    let relay = keys.device.public().device_id();
+    let running = start_engine(home, keys)?;
+    let engine = running.engine();
+
+    let endpoint = Endpoint::server(options.listen, &seed)?;
+    let listen = endpoint.local_addr()?;
+    let public = options.public.or_else(|| reachable(listen));
+    let control = Control::bind(home.dir()).context("the control socket")?;
+    let (stopping, mut stopped) = watch::channel(false);
+    let metrics = match options.metrics {
+        Some(addr) => {
+            let listener = TcpListener::bind(addr)
+                .await
+                .with_context(|| format!("the metrics cannot listen on {addr}"))?;
+            let addr = listener.local_addr()?;
+            let until = async move {
+                // An error means that the sender is gone, which is an end too.
+                let _ = stopped.wait_for(|stopping| *stopping).await;
+            };
+            tokio::spawn(metrics::serve(listener, engine.clone(), until));
+            Some(addr)
+        }
+        None => None,
+    };
+    on_ready(&Ready { ready: true, listen, metrics, relay: relay.to_string() });
+    tracing::info!(%listen, %relay, "the relay is ready");
+
+    let office = Office { engine: engine.clone(), home: home.clone(), relay, public };
+    let answer = move |request: Value, _: Progress| {
+        let office = office.clone();
+        async move {
+            let command: Command =
+                serde_json::from_value(request).map_err(|error| error.to_string())?;
+            office.execute(command).await.map_err(|error| error.to_string())
+        }
+    };
+    tokio::select! {
+        () = listener::listen(endpoint.clone(), engine) => {}
+        () = control.serve(answer) => {}
+        () = stop => tracing::info!("stopping"),
+    }
+    let _ = stopping.send(true);
+    running.stop().await;
+    endpoint.close("closing");
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), endpoint.wait_idle()).await;
+    Ok(())
+}
+
+/// Carries out one command without a daemon: opens the store, does it, closes the store.
+pub async fn alone(home: &Home, public: Option<String>, command: Command) -> anyhow::Result<Value> {
+    let _lock = DataLock::acquire(home.dir())?;
+    let keys = home.keys()?;
+    let relay = keys.device.public().device_id();
+    let running = start_engine(home, keys)?;
+    let office = Office { engine: running.engine(), home: home.clone(), relay, public };
+    let result = office.execute(command).await;
+    running.stop().await;
+    Ok(result?)
+}
+
+fn start_engine(home: &Home, keys: Keys) -> anyhow::Result<Running> {
+    let store = RedbStore::open(&home.store_path())?;
+    Ok(Engine::start(store, keys, Limits::default())?)
+}
+
+/// An address that others can use, if the one listened on is one.
+pub fn reachable(listen: SocketAddr) -> Option<String> {
+    (!listen.ip().is_unspecified() && listen.port() != 0).then(|| listen.to_string())
+}

@@ -1,0 +1,139 @@
+//! Prometheus metrics on a port of their own: counts, sizes and ids, nothing that names a person or a place.
+
+use std::fmt::Error;
+use std::future::Future;
+use std::io;
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+
+use crate::engine::Engine;
+use crate::mailbox::{CAUSES, Report};
+
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Cause {
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DeviceLabels {
+    facility: String,
+    device: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Kind {
+    kind: &'static str,
+}
+
+/// Serves `/metrics` until `stop`.
+pub async fn serve(
+    listener: TcpListener,
+    engine: Engine,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let scrape = move || {
+        let engine = engine.clone();
+        async move {
+            let Ok(report) = engine.report().await else {
+                return StatusCode::SERVICE_UNAVAILABLE.into_response();
+            };
+            match render(&report, engine.store_bytes()) {
+                Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+                Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            }
+        }
+    };
+    let router = Router::new().route("/metrics", get(scrape));
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+/// The metrics as text.
+pub fn render(report: &Report, store_bytes: u64) -> Result<String, Error> {
+    let mut registry = Registry::with_prefix("azalea_relay");
+    let counters = &report.counters;
+    for (name, help, value) in [
+        ("envelopes_accepted", "Envelopes taken", counters.accepted),
+        ("envelopes_repeated", "Envelopes that were known already", counters.repeated),
+        ("envelopes_forwarded", "Envelopes sent to readers", counters.forwarded),
+        (
+            "envelopes_damaged",
+            "Envelopes in the log that are not what was written",
+            counters.damaged,
+        ),
+        ("forks", "Envelopes that contradict one in the log", counters.forks),
+        ("received_bytes", "Bytes of envelopes received", counters.bytes_in),
+        ("stored_bytes", "Bytes of envelopes taken", counters.bytes_stored),
+        ("sent_bytes", "Bytes of envelopes sent", counters.bytes_out),
+        ("store_commits", "Commits", counters.commits),
+        ("store_commits_failed", "Commits that the disk refused", counters.commits_failed),
+        ("store_loads_failed", "Reads that failed", counters.loads_failed),
+        ("sessions", "Sessions begun", counters.sessions),
+        ("sessions_not_admitted", "Sessions refused to non-members", counters.not_admitted),
+        ("sessions_stalled", "Sessions ended because the other end went quiet", counters.stalled),
+        ("enrolments", "Facilities that joined", counters.enrolled),
+        ("codes_refused", "Codes that opened nothing", counters.codes_refused),
+    ] {
+        let counter: Counter = Counter::default();
+        counter.inc_by(value);
+        registry.register(name, help, counter);
+    }
+    let refused = Family::<Cause, Counter>::default();
+    for cause in CAUSES {
+        let count = counters.refused.get(cause).copied().unwrap_or(0);
+        refused.get_or_create(&Cause { cause }).inc_by(count);
+    }
+    registry.register("envelopes_refused", "Envelopes not taken, by cause", refused);
+    for (name, help, value) in [
+        ("connections", "Open connections", report.connections as u64),
+        ("facilities", "Facilities", report.facilities.len() as u64),
+        ("log_envelopes", "Envelopes in the log", report.envelopes),
+        ("evidence_forks", "Contradicting envelopes that are kept", report.forks),
+        ("fills", "Feeds that are being filled with what came before", report.fills as u64),
+        ("store_failing", "1 while the last commit failed", u64::from(report.is_failing)),
+        ("store_bytes", "Size of the store", store_bytes),
+    ] {
+        gauge(&mut registry, name, help, value);
+    }
+    let scopes = Family::<Kind, Gauge>::default();
+    for (kind, count) in &report.scopes {
+        scopes.get_or_create(&Kind { kind }).set(signed(*count));
+    }
+    registry.register("scopes", "Scopes by kind", scopes);
+    let backlog = Family::<DeviceLabels, Gauge>::default();
+    let connected = Family::<DeviceLabels, Gauge>::default();
+    for facility in &report.facilities {
+        for device in &facility.devices {
+            let labels =
+                DeviceLabels { facility: facility.id.to_string(), device: device.id.to_string() };
+            backlog.get_or_create(&labels).set(signed(device.backlog));
+            connected.get_or_create(&labels).set(i64::from(device.is_connected));
+        }
+    }
+    registry.register("feed_backlog", "Feed items not confirmed by a device", backlog);
+    registry.register("device_connected", "1 while a device has a session", connected);
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    let gauge: Gauge = Gauge::default();
+    gauge.set(signed(value));
+    registry.register(name, help, gauge);
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
