@@ -222,7 +222,7 @@ where
 
 /// The figures of an import report, whatever else it says.
 fn counts(report: &Value) -> String {
-    let figure = |key: &str| report[key].as_u64();
+    let figure = |key: &str| report["counts"][key].as_u64();
     let words = [("taken", "取込"), ("unchanged", "変更なし"), ("quarantined", "保留")];
     let told: Vec<String> = words
         .iter()
