@@ -410,3 +410,6 @@ impl Replica {
         self.effects.push_back(Effect::Notify(Notice::StatusChanged));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,376 @@
+//! Stories told with whole replicas on virtual time, a post office in place of the relay.
+
+mod stories;
+
+use std::collections::BTreeMap;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::command::{Command, CommandError, ImportRecord, Outcome, Staff, Subject, Taken, Who};
+use super::effect::{Effect, Query};
+use super::input::{Answer, CommandId, Input};
+use super::{Replica, Status};
+use crate::access::ScopeKind;
+use crate::document::{RecordHeader, RecordKey, content_digest};
+use crate::id::{DeviceId, FacilityId, PatientId, RelayEpoch, Timestamp};
+use crate::identity::{
+    AgreementKeypair, Certificate, Device, Facility, FacilityKind, Identity, Possession, Rights,
+    Root, Signed, SigningKeypair, Validity,
+};
+use crate::storage::{Memory, Order, Read, StorageError, Store};
+use crate::sync::heads::HeadStatement;
+use crate::sync::message::{Bytes, FeedItem, Message, Welcome};
+use crate::view::{View, current};
+
+/// What every device is given at enrolment.
+struct Council {
+    root: SigningKeypair,
+    certificates: Vec<Certificate>,
+}
+
+impl Council {
+    fn new(rng: &mut StdRng) -> Self {
+        let root = SigningKeypair::generate(rng);
+        let claims = Root { key: root.public(), name: "協議会".into(), created: Timestamp(0) };
+        let certificate = Certificate::Root(Signed::sign(claims, &root).expect("a small root"));
+        Self { root, certificates: vec![certificate] }
+    }
+
+    fn enrol(&mut self, rng: &mut StdRng, name: &str, kind: FacilityKind) -> Identity {
+        let network = self.root.public().network_id();
+        let facility_key = SigningKeypair::generate(rng);
+        let device = SigningKeypair::generate(rng);
+        let agreement = AgreementKeypair::generate(rng);
+        let validity = Validity { not_before: Timestamp(0), not_after: Timestamp(u64::MAX) };
+        let facility = facility_key.public().facility_id();
+        let claims = Facility {
+            network,
+            key: facility_key.public(),
+            code: "4012345".into(),
+            name: name.into(),
+            kana: String::new(),
+            english: String::new(),
+            kind,
+            rights: Rights { disclose: kind == FacilityKind::Hospital, view: true },
+            validity,
+            registrar: self.root.public(),
+        };
+        let signed = Signed::sign(claims, &self.root).expect("a small certificate");
+        self.certificates.push(Certificate::Facility(signed));
+        let claims = Device {
+            facility,
+            key: device.public(),
+            agreement: agreement.public().clone(),
+            possession: Possession::prove(&device, &facility, agreement.public()),
+            label: "受付".into(),
+            validity,
+        };
+        let signed = Signed::sign(claims, &facility_key).expect("a small certificate");
+        self.certificates.push(Certificate::Device(signed));
+        Identity { network, facility, facility_key: Some(facility_key), device, agreement }
+    }
+}
+
+/// One device with its disk.
+struct Node {
+    identity: Identity,
+    replica: Replica,
+    disk: Memory,
+    rng: StdRng,
+    /// Set: commits fail as on a full disk.
+    full: bool,
+    done: BTreeMap<u64, Result<Outcome, CommandError>>,
+    sent: Vec<Message>,
+    trace: Vec<String>,
+    next_command: u64,
+}
+
+impl Node {
+    fn new(identity: Identity, seed: u64) -> Self {
+        let disk = Memory::new();
+        let replica = open(&identity, &disk);
+        let rng = StdRng::seed_from_u64(seed);
+        let (done, sent, trace) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { identity, replica, disk, rng, full: false, done, sent, trace, next_command: 1 }
+    }
+
+    /// Forgets everything but the disk, as after a crash.
+    fn restart(&mut self) {
+        self.replica = open(&self.identity, &self.disk);
+        self.sent.clear();
+    }
+
+    fn handle(&mut self, now: Timestamp, input: Input) {
+        let mut inputs = std::collections::VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            self.replica.handle(now, &mut self.rng, input);
+            while let Some(effect) = self.replica.poll() {
+                self.trace.push(format!("{effect:?}"));
+                match effect {
+                    Effect::Load { id, queries } => {
+                        let result = Ok(answer(&self.disk, &queries));
+                        inputs.push_back(Input::Loaded { id, result });
+                    }
+                    Effect::Store { id, batch, .. } => {
+                        let result = if self.full {
+                            Err(StorageError::Full)
+                        } else {
+                            self.disk.commit(&batch)
+                        };
+                        inputs.push_back(Input::Stored { id, result });
+                    }
+                    Effect::Send(message) => self.sent.push(message),
+                    Effect::Done { command, result } => {
+                        self.done.insert(command.0, result);
+                    }
+                    Effect::Hangup | Effect::Notify(_) => {}
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, now: Timestamp, command: Command) -> Result<Outcome, CommandError> {
+        let id = self.next_command;
+        self.next_command += 1;
+        self.handle(now, Input::Command { id: CommandId(id), command });
+        self.done.remove(&id).expect("commands are done at once where the disk is")
+    }
+
+    fn status(&self) -> Status {
+        self.replica.status()
+    }
+
+    /// All that a page could show: every scope's current records with their bytes, in a comparable order.
+    fn visible(&self) -> BTreeMap<(FacilityId, String, String), Vec<Vec<u8>>> {
+        let mut view = View::new(&self.disk);
+        let mut visible = BTreeMap::new();
+        for scope in view.scopes().expect("a sound store") {
+            let Some(access) = &scope.access else { continue };
+            for versions in view.records(scope.number).expect("a sound store") {
+                let key = versions[0].key.clone();
+                let raws = current(&versions)
+                    .into_iter()
+                    .map(|entry| view.open(entry).expect("a sound store"))
+                    .map(|version| version.raw().unwrap_or_default().to_vec())
+                    .collect();
+                visible.insert((access.owner(), key.kind, key.id), raws);
+            }
+        }
+        visible
+    }
+
+    fn records(&self) -> usize {
+        self.visible().len()
+    }
+
+    fn patients(&self) -> Vec<PatientId> {
+        let scopes = View::new(&self.disk).scopes().expect("a sound store");
+        let mut patients: Vec<PatientId> = scopes
+            .iter()
+            .filter_map(|scope| scope.descriptor.as_ref())
+            .filter(|descriptor| descriptor.kind == ScopeKind::Chart)
+            .filter_map(|descriptor| descriptor.patient)
+            .collect();
+        patients.sort_unstable();
+        patients.dedup();
+        patients
+    }
+}
+
+fn open(identity: &Identity, disk: &Memory) -> Replica {
+    let answers = answer(disk, &Replica::queries());
+    Replica::open(identity.clone(), answers, Timestamp(0)).expect("a sound store")
+}
+
+fn answer(disk: &Memory, queries: &[Query]) -> Vec<Answer> {
+    let read = |query: &Query| match query {
+        Query::Get { table, key } => Answer::Value(disk.get(*table, key).expect("memory")),
+        Query::Scan { table, range, order, limit } => {
+            let mut rows = Vec::new();
+            if *limit > 0 {
+                disk.scan(*table, range, *order, &mut |key, value| {
+                    rows.push((key.to_vec(), value.to_vec()));
+                    rows.len() < *limit
+                })
+                .expect("memory");
+            }
+            Answer::Rows(rows)
+        }
+    };
+    queries.iter().map(read).collect()
+}
+
+/// Devices around a post office that gives everything to everyone: what a hostile relay could do at worst.
+struct Region {
+    now: Timestamp,
+    nodes: BTreeMap<&'static str, Node>,
+    epoch: RelayEpoch,
+    /// Everything that was pushed, in order, with who pushed it.
+    post: Vec<(DeviceId, Bytes)>,
+    heads: Vec<HeadStatement>,
+    /// How far each node has been sent the post; absent while its line is cut.
+    online: BTreeMap<&'static str, usize>,
+}
+
+impl Region {
+    fn new(seed: u64, members: &[(&'static str, FacilityKind)]) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut council = Council::new(&mut rng);
+        let identities: Vec<_> = members
+            .iter()
+            .map(|(name, kind)| (*name, council.enrol(&mut rng, name, *kind)))
+            .collect();
+        let mut region = Self {
+            now: Timestamp(1_000_000),
+            nodes: BTreeMap::new(),
+            epoch: RelayEpoch([1; 16]),
+            post: Vec::new(),
+            heads: Vec::new(),
+            online: BTreeMap::new(),
+        };
+        for (at, (name, identity)) in (0..).zip(identities) {
+            let mut node = Node::new(identity, seed + 1 + at);
+            let certificates = council.certificates.clone();
+            let begin = Command::Begin { certificates, rebuild: false };
+            node.command(region.now, begin).expect("an empty store begins");
+            region.nodes.insert(name, node);
+        }
+        region
+    }
+
+    fn node(&mut self, name: &'static str) -> &mut Node {
+        self.nodes.get_mut(name).expect("a member")
+    }
+
+    fn facility(&self, name: &'static str) -> FacilityId {
+        self.nodes[name].identity.facility
+    }
+
+    fn command(&mut self, name: &'static str, command: Command) -> Result<Outcome, CommandError> {
+        self.now = self.now.plus_ms(1_000);
+        let now = self.now;
+        self.node(name).command(now, command)
+    }
+
+    fn connect(&mut self, name: &'static str) {
+        let now = self.now;
+        self.node(name).handle(now, Input::Connected);
+        self.online.insert(name, 0);
+    }
+
+    fn cut(&mut self, name: &'static str) {
+        let now = self.now;
+        self.online.remove(name);
+        self.node(name).sent.clear();
+        self.node(name).handle(now, Input::Disconnected);
+    }
+
+    /// Delivers until nothing moves.
+    fn run(&mut self) {
+        for _ in 0..1_000 {
+            self.now = self.now.plus_ms(10);
+            let names: Vec<_> = self.online.keys().copied().collect();
+            if !names.into_iter().fold(false, |moved, name| self.exchange(name) || moved) {
+                return;
+            }
+        }
+        panic!("the region does not come to rest");
+    }
+
+    fn exchange(&mut self, name: &'static str) -> bool {
+        let now = self.now;
+        let sent = std::mem::take(&mut self.node(name).sent);
+        let mut moved = !sent.is_empty();
+        for message in sent {
+            self.take(name, message);
+        }
+        let from = self.online[name];
+        let me = self.nodes[name].identity.device_id();
+        let end = self.post.len() as u64;
+        let want_own = self.nodes[name].status().rebuilding;
+        let items: Vec<FeedItem> = (1..)
+            .zip(&self.post)
+            .skip(from)
+            .filter(|(_, (author, _))| want_own || *author != me)
+            .map(|(position, (_, envelope))| FeedItem { position, envelope: envelope.clone() })
+            .collect();
+        self.online.insert(name, self.post.len());
+        if !items.is_empty() {
+            moved = true;
+            let feed = Message::Feed { items, end };
+            self.node(name).handle(now, Input::Received(feed));
+        }
+        moved
+    }
+
+    fn take(&mut self, name: &'static str, message: Message) {
+        let now = self.now;
+        let me = self.nodes[name].identity.device_id();
+        match message {
+            Message::Hello(hello) => {
+                let cursor = hello.cursor.filter(|cursor| cursor.epoch == self.epoch);
+                let position = cursor.map_or(0, |cursor| cursor.position);
+                self.online.insert(name, usize::try_from(position).expect("a short post"));
+                let end = self.post.len() as u64;
+                let welcome = Welcome { epoch: self.epoch, position, end, at: now };
+                self.node(name).handle(now, Input::Received(Message::Welcome(welcome)));
+            }
+            Message::Push(envelopes) => {
+                let mut stored = Vec::new();
+                for envelope in envelopes {
+                    let signed = crate::envelope::SignedEnvelope::from_bytes(envelope.0.clone())
+                        .expect("nodes push envelopes");
+                    stored.push(signed.claimed_id());
+                    if !self.post.iter().any(|(_, known)| *known == envelope) {
+                        self.post.push((me, envelope));
+                    }
+                }
+                let taken = Message::Taken { stored, refused: Vec::new() };
+                self.node(name).handle(now, Input::Received(taken));
+            }
+            Message::Head(statement) => {
+                let recipient = statement.recipient;
+                self.heads.push(statement.clone());
+                let names: Vec<_> = self.online.keys().copied().collect();
+                for other in names {
+                    if self.facility(other) == recipient {
+                        // A real relay's feed comes first as well.
+                        self.exchange(other);
+                        let head = Input::Received(Message::Head(statement.clone()));
+                        self.node(other).handle(now, head);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn record(patient: &str, id: &str, text: &str) -> ImportRecord {
+    ImportRecord {
+        subject: Subject::Patient(patient.into()),
+        key: RecordKey { kind: "Observation".into(), id: id.into() },
+        header: RecordHeader {
+            care_date: Some(20_240_131),
+            source: "fhir".into(),
+            full_url: None,
+            received: Timestamp(1),
+            by: "s1".into(),
+        },
+        content: content_digest(text.as_bytes()),
+        raw: text.as_bytes().to_vec(),
+    }
+}
+
+fn import(records: Vec<ImportRecord>) -> Command {
+    Command::Import { records }
+}
+
+fn staff(id: &str) -> Staff {
+    Staff(id.into())
+}
+
+fn local(id: &str) -> Who {
+    Who::Local(id.into())
+}

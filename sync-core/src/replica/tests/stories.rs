@@ -1,0 +1,200 @@
+//! What the engine promises, told as stories.
+
+use super::*;
+use rand::seq::SliceRandom;
+
+const MEMBERS: [(&str, FacilityKind); 3] = [
+    ("hospital", FacilityKind::Hospital),
+    ("clinic", FacilityKind::Clinic),
+    ("pharmacy", FacilityKind::Pharmacy),
+];
+
+fn consent(region: &Region, to: &'static str) -> Command {
+    let facilities = vec![region.facility(to)];
+    Command::GiveConsent { patient: local("p1"), facilities, until: None, by: staff("s1") }
+}
+
+fn disclosed(seed: u64) -> Region {
+    let mut region = Region::new(seed, &MEMBERS);
+    for (name, _) in MEMBERS {
+        region.connect(name);
+    }
+    let records = vec![record("p1", "o1", "{\"value\": 6.30}"), record("p1", "o2", "{}")];
+    region.command("hospital", import(records)).expect("an import");
+    let give = consent(&region, "clinic");
+    region.command("hospital", give).expect("a consent");
+    region.run();
+    region
+}
+
+#[test]
+fn a_record_reaches_whom_the_patient_consented_to_byte_for_byte_and_nobody_else() {
+    let region = disclosed(1);
+    assert_eq!(region.nodes["clinic"].visible(), region.nodes["hospital"].visible());
+    assert_eq!(region.nodes["clinic"].records(), 2);
+    assert_eq!(
+        region.nodes["pharmacy"].records(),
+        0,
+        "everything was handed to it, nothing opened"
+    );
+    assert_eq!(region.nodes["clinic"].patients(), region.nodes["hospital"].patients());
+}
+
+#[test]
+fn importing_again_changes_nothing_and_other_content_is_a_version() {
+    let mut region = disclosed(2);
+    let taken = |region: &mut Region, text: &str| {
+        let outcome = region.command("hospital", import(vec![record("p1", "o1", text)]));
+        let Ok(Outcome::Imported(taken)) = outcome else { panic!("{outcome:?}") };
+        taken[0]
+    };
+    assert_eq!(taken(&mut region, "{\"value\": 6.30}"), Taken::Unchanged);
+    assert_eq!(taken(&mut region, "{\"value\": 6.3}"), Taken::Version);
+    assert_eq!(taken(&mut region, "{\"value\": 6.30}"), Taken::Revert);
+    region.run();
+    assert_eq!(region.nodes["clinic"].visible(), region.nodes["hospital"].visible());
+    assert_eq!(region.nodes["hospital"].status().unsent, 0);
+}
+
+#[test]
+fn nothing_that_follows_a_withdrawal_can_be_read() {
+    let mut region = disclosed(3);
+    let withdraw =
+        Command::WithdrawConsent { patient: local("p1"), facilities: vec![], by: staff("s1") };
+    region.command("hospital", withdraw).expect("a withdrawal");
+    region.command("hospital", import(vec![record("p1", "o3", "later")])).expect("an import");
+    region.run();
+    assert_eq!(region.nodes["hospital"].records(), 3);
+    assert_eq!(region.nodes["clinic"].records(), 2);
+    let give = consent(&region, "clinic");
+    region.command("hospital", give).expect("a new consent");
+    region.run();
+    assert_eq!(region.nodes["clinic"].records(), 3, "a new consent opens all again");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_of_effects() {
+    let (one, other) = (disclosed(4), disclosed(4));
+    for (name, node) in &one.nodes {
+        assert_eq!(node.trace, other.nodes[name].trace, "{name}");
+    }
+    assert_eq!(one.post, other.post, "byte for byte");
+    assert_ne!(one.post, disclosed(5).post);
+}
+
+#[test]
+fn a_full_disk_refuses_the_command_and_loses_nothing() {
+    let mut region = disclosed(6);
+    region.node("hospital").full = true;
+    let later = || import(vec![record("p1", "o3", "later")]);
+    let failed = region.command("hospital", later());
+    assert_eq!(failed, Err(CommandError::Storage(StorageError::Full)));
+    assert_eq!(region.nodes["hospital"].records(), 2);
+    region.node("hospital").full = false;
+    let now = region.now.plus_ms(60_000);
+    region.now = now;
+    region.node("hospital").handle(now, Input::Tick);
+    region.command("hospital", later()).expect("room again");
+    region.cut("hospital");
+    region.connect("hospital");
+    region.run();
+    assert_eq!(region.nodes["clinic"].records(), 3);
+}
+
+#[test]
+fn a_reader_with_a_full_disk_says_so_and_catches_up_later() {
+    let mut region = disclosed(7);
+    region.node("clinic").full = true;
+    region.command("hospital", import(vec![record("p1", "o3", "later")])).expect("an import");
+    region.run();
+    assert!(region.nodes["clinic"].status().store_failing);
+    region.node("clinic").full = false;
+    region.now = region.now.plus_ms(60_000);
+    let now = region.now;
+    region.node("clinic").handle(now, Input::Tick);
+    region.cut("clinic");
+    region.connect("clinic");
+    region.run();
+    assert_eq!(region.nodes["clinic"].records(), 3);
+}
+
+#[test]
+fn envelopes_in_any_order_and_many_times_give_the_same_view() {
+    let reference = disclosed(8);
+    for seed in 0..20 {
+        let mut region = Region::new(8, &MEMBERS);
+        region.connect("clinic");
+        region.run();
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut post = reference.post.clone();
+        post.extend(reference.post.clone());
+        post.shuffle(&mut rng);
+        region.post = post;
+        region.run();
+        let clinic = &region.nodes["clinic"];
+        assert_eq!(clinic.visible(), reference.nodes["clinic"].visible(), "seed {seed}");
+        assert_eq!(clinic.status().waiting, reference.nodes["clinic"].status().waiting);
+    }
+}
+
+#[test]
+fn a_device_that_crashes_after_every_message_ends_where_the_others_are() {
+    let reference = disclosed(9);
+    let mut region = Region::new(9, &MEMBERS);
+    let post = reference.post.clone();
+    for end in 0..=post.len() {
+        region.post = post[..end].to_vec();
+        region.node("clinic").restart();
+        region.connect("clinic");
+        region.run();
+    }
+    assert_eq!(region.nodes["clinic"].visible(), reference.nodes["clinic"].visible());
+}
+
+#[test]
+fn complete_as_of_is_said_only_when_everything_is_held() {
+    let mut region = disclosed(10);
+    let said = region.nodes["clinic"].status().publishers;
+    assert_eq!(said.len(), 1);
+    assert!(said[0].complete.is_some(), "{said:?}");
+    assert_eq!(said[0].missing, 0);
+    let before = said[0].complete;
+
+    region.command("hospital", import(vec![record("p1", "o3", "later")])).expect("an import");
+    let held_back = region.post.len();
+    region.exchange("hospital");
+    // The relay withholds what the hospital wrote, and passes its word on.
+    let withheld = region.post.split_off(held_back);
+    assert!(!withheld.is_empty());
+    region.now = region.now.plus_ms(120_000);
+    let now = region.now;
+    region.node("hospital").handle(now, Input::Tick);
+    region.run();
+    let said = region.nodes["clinic"].status().publishers;
+    assert_eq!(said[0].complete, before);
+    assert_eq!(said[0].missing, 1);
+}
+
+#[test]
+fn a_lost_store_is_rebuilt_from_the_relay_and_goes_on_in_the_same_chains() {
+    let mut region = disclosed(11);
+    let certificates: Vec<_> = region.nodes["clinic"].replica.roster().certificates().collect();
+    region.cut("hospital");
+    let before = region.nodes["hospital"].visible();
+    let hospital = region.node("hospital");
+    hospital.disk = Memory::new();
+    hospital.restart();
+    let begin = Command::Begin { certificates, rebuild: true };
+    region.command("hospital", begin).expect("an empty store begins");
+    let early = region.command("hospital", import(vec![record("p9", "o9", "early")]));
+    assert_eq!(early, Err(CommandError::Rebuilding));
+    region.connect("hospital");
+    region.run();
+    assert_eq!(region.nodes["hospital"].visible(), before);
+    assert_eq!(region.nodes["hospital"].status().waiting, 0);
+    region.command("hospital", import(vec![record("p1", "o1", "changed")])).expect("an import");
+    region.run();
+    eprintln!("{:?}\n{:?}", region.nodes["hospital"].status(), region.nodes["clinic"].status());
+    assert_eq!(region.nodes["clinic"].visible(), region.nodes["hospital"].visible());
+    assert_eq!(region.nodes["clinic"].status().quarantined, 0, "no fork");
+}
