@@ -39,6 +39,8 @@ use rand_core::CryptoRng;
 pub use freshness::PublisherRow;
 pub use hold::{Cause, QuarantineRow, Wait};
 pub use ledger::LedgerEntry;
+pub use link::merged as merged_links;
+pub use note::merged as merged_note;
 pub use state::OpenError;
 pub use status::{PublisherStatus, RelayStatus, Status};
 

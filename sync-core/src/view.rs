@@ -10,7 +10,9 @@ use crate::envelope::{AdmittedEnvelope, Body, OpenError};
 use crate::id::{NoteId, ScopeId, VersionId};
 use crate::keys::{Descriptor, ScopeKey};
 use crate::replica::{LedgerEntry, QuarantineRow};
-use crate::storage::row::{RecordRow, ScopeNumber, key, parse_record_key, record_prefix};
+use crate::storage::row::{
+    DocumentRow, RecordRow, ScopeNumber, key, parse_record_key, record_prefix,
+};
 use crate::storage::{Order, Range, Read, StorageError, Table, table};
 use crate::wire::{Reader, Wire, WireError};
 
@@ -168,27 +170,27 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
         &self,
         number: ScopeNumber,
         document: &DocumentId,
-    ) -> Result<Vec<(u64, Vec<u8>)>, ViewError> {
+    ) -> Result<Vec<(u64, DocumentRow)>, ViewError> {
         let prefix = key(&[&number.to_be_bytes(), &document.to_bytes()]);
         self.rows(table::DOCUMENT, &Range::prefix(&prefix), |key, value| {
             let position = Reader::new(&key[prefix.len()..]).u64("position")?;
-            Ok(Some((position, value.to_vec())))
+            Ok(Some((position, DocumentRow::from_bytes(value)?)))
         })
     }
 
-    /// The notes of a care scope, each with its changes in log order.
+    /// The notes of a care scope, each with its changes in log order; [`crate::replica::merged_note`] merges them.
     pub fn notes(
         &self,
         number: ScopeNumber,
-    ) -> Result<BTreeMap<NoteId, Vec<(u64, Vec<u8>)>>, ViewError> {
-        let mut notes: BTreeMap<NoteId, Vec<(u64, Vec<u8>)>> = BTreeMap::new();
+    ) -> Result<BTreeMap<NoteId, Vec<(u64, DocumentRow)>>, ViewError> {
+        let mut notes: BTreeMap<NoteId, Vec<(u64, DocumentRow)>> = BTreeMap::new();
         let range = Range::prefix(&number.to_be_bytes());
         let rows = self.rows(table::DOCUMENT, &range, |key, value| {
             let mut reader = Reader::new(&key[4..]);
             let document = DocumentId::read(&mut reader)?;
             let position = reader.u64("position")?;
             Ok(match document {
-                DocumentId::Note(note) => Some((note, position, value.to_vec())),
+                DocumentId::Note(note) => Some((note, position, DocumentRow::from_bytes(value)?)),
                 _ => None,
             })
         })?;

@@ -167,6 +167,7 @@ mod tests {
                 kind: ScopeKind::Care,
                 owner: FacilityId([0x44; 16]),
                 patient: None,
+                local: None,
                 class: String::new(),
             },
         };

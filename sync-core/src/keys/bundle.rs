@@ -17,6 +17,9 @@ pub struct Descriptor {
     pub owner: FacilityId,
     /// The patient, where the scope belongs to one.
     pub patient: Option<PatientId>,
+    /// The owner's own patient id, where the scope is a chart: part of what it discloses, and what an owner that
+    /// lost its store finds its charts by.
+    pub local: Option<String>,
     /// The disclosure class (公開範囲); empty for the ordinary one.
     pub class: String,
 }
@@ -42,16 +45,19 @@ impl Wire for Descriptor {
         self.kind.write(writer);
         self.owner.write(writer);
         writer.option(&self.patient);
+        writer.bool(self.local.is_some());
+        if let Some(local) = &self.local {
+            writer.text(local);
+        }
         writer.text(&self.class);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(Self {
-            kind: ScopeKind::read(reader)?,
-            owner: FacilityId::read(reader)?,
-            patient: reader.option("patient")?,
-            class: reader.text(limits::TEXT)?.to_owned(),
-        })
+        let (kind, owner) = (ScopeKind::read(reader)?, FacilityId::read(reader)?);
+        let patient = reader.option("patient")?;
+        let has_local = reader.bool("local id")?;
+        let local = has_local.then(|| reader.text(limits::TEXT).map(str::to_owned)).transpose()?;
+        Ok(Self { kind, owner, patient, local, class: reader.text(limits::TEXT)?.to_owned() })
     }
 }
 
@@ -113,6 +119,7 @@ mod tests {
                 kind: ScopeKind::Chart,
                 owner: FacilityId([0x33; 16]),
                 patient: Some(PatientId([0x44; 16])),
+                local: Some("0077".into()),
                 class: "精神".into(),
             },
         }
@@ -129,6 +136,7 @@ mod tests {
             "33".repeat(16),
             "01".to_owned(),
             "44".repeat(16),
+            "010000000430303737".to_owned(),
             "00000006e7b2bee7a59e".to_owned(),
         ]
         .concat();
@@ -155,7 +163,7 @@ mod tests {
     #[test]
     fn debug_shows_neither_key_nor_patient_nor_class() {
         let text = format!("{:?}", sample());
-        for secret in ["2222", "4444", "精神"] {
+        for secret in ["2222", "4444", "0077", "精神"] {
             assert!(!text.contains(secret), "{text}");
         }
     }

@@ -75,12 +75,14 @@ impl State {
         tx: &mut Tx<'_>,
         kind: ScopeKind,
         patient: Option<PatientId>,
+        local: Option<String>,
     ) -> ScopeNumber {
         let mut nonce = [0; 16];
         tx.rng.fill_bytes(&mut nonce);
         let number = self.number(created_scope(kind, &self.home, &nonce));
         self.govern(tx, number, Statement::Create { kind, owner: self.home, nonce });
-        let descriptor = Descriptor { kind, owner: self.home, patient, class: String::new() };
+        let (owner, class) = (self.home, String::new());
+        let descriptor = Descriptor { kind, owner, patient, local, class };
         self.scope_mut(number).descriptor = Some(descriptor);
         self.index_patient(number, None);
         let key = ScopeKey::random(tx.rng);

@@ -1,7 +1,6 @@
 //! What people and importers can have done, and what comes of it.
 
-use super::pending::NoteEdit;
-use crate::document::{RecordHeader, RecordKey};
+use crate::document::{NoteEdit, RecordHeader, RecordKey};
 use crate::id::{ConsentId, FacilityId, NoteId, PatientId, Timestamp};
 use crate::identity::Certificate;
 use crate::storage::{Batch, StorageError};

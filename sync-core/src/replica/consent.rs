@@ -45,7 +45,8 @@ impl State {
         if charts.is_empty() && care.is_none() {
             return Err(CommandError::NoChart);
         }
-        let care = care.unwrap_or_else(|| self.create_scope(tx, ScopeKind::Care, Some(patient)));
+        let care =
+            care.unwrap_or_else(|| self.create_scope(tx, ScopeKind::Care, Some(patient), None));
         let consent = ConsentId::random(tx.rng);
         let mut statements = Vec::new();
         let home = self.home;

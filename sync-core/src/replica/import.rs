@@ -132,13 +132,14 @@ impl State {
             return number;
         }
         match subject {
-            Subject::Directory => self.create_scope(tx, ScopeKind::Directory, None),
+            Subject::Directory => self.create_scope(tx, ScopeKind::Directory, None, None),
             Subject::Patient(id) => {
                 let mut row = self.locals.get(id).cloned().unwrap_or_default();
                 if row.patients.is_empty() {
                     row.patients.push(PatientId::random(tx.rng));
                 }
-                let number = self.create_scope(tx, ScopeKind::Chart, Some(row.patients[0]));
+                let (patient, local) = (Some(row.patients[0]), Some(id.clone()));
+                let number = self.create_scope(tx, ScopeKind::Chart, patient, local);
                 row.chart = Some(self.scope(number).id);
                 self.set_local(tx, id.clone(), row);
                 number

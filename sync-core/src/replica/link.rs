@@ -1,17 +1,17 @@
 //! Linking: our own patient id and a network patient are one person, when two people say so.
 
-use super::pending::{DocumentError, LinkEdit, Links};
+use super::pending::{Link, LinkError, Links};
 use crate::access::ScopeKind;
-use crate::document::DocumentId;
+use crate::document::{Author, DocumentId};
 use crate::envelope::Body;
 use crate::id::PatientId;
-use crate::storage::row::{LocalRow, ScopeNumber, key};
+use crate::storage::row::{DocumentRow, LocalRow, ScopeNumber, key};
 use crate::storage::{Order, Range, table};
 use crate::wire::Wire;
 
 use super::Tx;
 use super::command::{CommandError, Outcome, Staff};
-use super::effect::{Applied, Query};
+use super::effect::Query;
 use super::input::Answer;
 use super::state::State;
 
@@ -50,24 +50,19 @@ impl State {
         }
         let office = match self.own_scope(ScopeKind::Office) {
             Some(number) => number,
-            None => self.create_scope(tx, ScopeKind::Office, None),
+            None => self.create_scope(tx, ScopeKind::Office, None, None),
         };
-        let mut links = Links::from_changes(&changes(answers)).map_err(document_error)?;
-        let edit = match step {
-            Step::Propose => LinkEdit::Propose,
-            Step::Confirm => LinkEdit::Confirm,
-            Step::Remove => LinkEdit::Remove,
+        let mut links = merged(&rows(answers));
+        let editor = self.editor(by);
+        let link = Link { facility: self.home, local: local.to_owned(), patient };
+        let made = match step {
+            Step::Propose => links.propose(&link, &editor, tx.now)?,
+            Step::Confirm => links.confirm(&link, &editor, tx.now)?,
+            Step::Remove => links.remove(&link, &editor, tx.now)?,
         };
-        if step == Step::Confirm {
-            let proposer = links.proposer(local, &patient).ok_or(CommandError::NotProposed)?;
-            if proposer == by.0 {
-                return Err(CommandError::SamePerson);
-            }
+        if let Some(changes) = made {
+            self.write_document(tx, office, DocumentId::Links, changes);
         }
-        let made = links
-            .edit(&self.home, local, &patient, edit, &by.0, tx.now, &self.me)
-            .map_err(document_error)?;
-        self.write_document(tx, office, DocumentId::Links, made);
         Ok(match step {
             Step::Propose => Outcome::Proposed,
             Step::Confirm => {
@@ -94,9 +89,18 @@ impl State {
             document => Body::Document { document, changes: changes.clone() },
         };
         let position = self.author(tx, number, &body);
-        let row = super::receive::document_key(number, &document, position);
-        tx.batch.put(table::DOCUMENT, row, changes);
-        tx.applied.push(Applied::Document { scope: number, document });
+        self.keep_changes(tx, number, document, position, self.me, changes);
+    }
+
+    /// What two people confirmed before the store was lost counts again.
+    pub(super) fn relink(&mut self, tx: &mut Tx<'_>, answers: Vec<Answer>) {
+        for found in merged(&rows(answers)).view() {
+            let link = found.link;
+            let counts = found.confirmed.is_some() && link.facility == self.home;
+            if counts && self.patients.contains_key(&link.patient) {
+                self.join(tx, &link.local, link.patient);
+            }
+        }
     }
 
     /// Our id now stands for the network's patient. A chart of ours that nobody linked before moves to that patient.
@@ -160,15 +164,28 @@ impl State {
     }
 }
 
-/// The changes in the answer to [`State::document_queries`].
-pub(super) fn changes(answers: Vec<Answer>) -> Vec<Vec<u8>> {
-    match answers.into_iter().next() {
-        Some(Answer::Rows(rows)) => rows.into_iter().map(|(_, changes)| changes).collect(),
-        _ => Vec::new(),
-    }
+/// The rows in the answer to [`State::document_queries`].
+pub(super) fn rows(answers: Vec<Answer>) -> Vec<DocumentRow> {
+    let Some(Answer::Rows(rows)) = answers.into_iter().next() else { return Vec::new() };
+    rows.iter().filter_map(|(_, value)| DocumentRow::from_bytes(value).ok()).collect()
 }
 
-/// A stored document that does not read, as a command's error.
-pub(super) fn document_error(error: DocumentError) -> CommandError {
-    CommandError::Document(error.to_string())
+/// The links from their changes.
+pub fn merged(rows: &[DocumentRow]) -> Links {
+    let mut links = Links::new();
+    for row in rows {
+        let author = Author { device: row.device, facility: row.facility };
+        let _ = links.apply(&author, &row.changes);
+    }
+    links
+}
+
+impl From<LinkError> for CommandError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::NotProposed => Self::NotProposed,
+            LinkError::SamePerson => Self::SamePerson,
+            LinkError::Edit(error) => error.into(),
+        }
+    }
 }

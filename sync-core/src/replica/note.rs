@@ -1,16 +1,15 @@
 //! Care notes: written in a patient's care scope, where the whole team reads and edits them.
 
-use super::pending::{CareNote, NoteEdit};
 use crate::access::ScopeKind;
-use crate::document::DocumentId;
+use crate::document::{Author, CareNote, DocumentId, EditError, Editor, NoteEdit};
 use crate::id::{NoteId, Timestamp};
-use crate::storage::row::ScopeNumber;
+use crate::storage::row::{DocumentRow, ScopeNumber};
 
 use super::Tx;
 use super::command::{CommandError, Outcome, Staff, Who};
 use super::effect::Query;
 use super::input::Answer;
-use super::link::{changes, document_error};
+use super::link::rows;
 use super::state::State;
 
 impl State {
@@ -35,31 +34,36 @@ impl State {
         tx: &mut Tx<'_>,
         who: &Who,
         note: Option<NoteId>,
-        edit: NoteEdit,
+        edit: &NoteEdit,
         by: &Staff,
         answers: Vec<Answer>,
     ) -> Result<Outcome, CommandError> {
         let number = self.care_scope(who, tx.now)?;
+        let editor = self.editor(by);
         let (id, made) = match note {
             None => {
-                let id = NoteId::random(tx.rng);
-                let (_, made) = CareNote::new(edit, &by.0, &self.home, tx.now, &self.me)
-                    .map_err(document_error)?;
-                (id, made)
+                let (_, made) = CareNote::create(edit, &editor, tx.now)?;
+                (NoteId::random(tx.rng), Some(made))
             }
             Some(id) => {
-                let changes = changes(answers);
-                if changes.is_empty() {
+                let rows = rows(answers);
+                if rows.is_empty() {
                     return Err(CommandError::UnknownNote);
                 }
-                let mut held = CareNote::from_changes(&changes).map_err(document_error)?;
-                let made =
-                    held.edit(edit, &by.0, &self.home, tx.now, &self.me).map_err(document_error)?;
-                (id, made)
+                let mut held = merged(&rows);
+                (id, held.edit(edit, &editor, tx.now)?)
             }
         };
-        self.write_document(tx, number, DocumentId::Note(id), made);
+        if let Some(changes) = made {
+            self.write_document(tx, number, DocumentId::Note(id), changes);
+        }
         Ok(Outcome::Saved { note: id })
+    }
+
+    /// A person of ours at this device.
+    pub(super) fn editor(&self, by: &Staff) -> Editor {
+        let author = Author { device: self.me, facility: self.home };
+        Editor { author, staff: by.0.clone() }
     }
 
     /// The care scope in which we may write about a patient; of several the one that reaches most.
@@ -75,5 +79,21 @@ impl State {
             .max()
             .map(|(_, number)| number.0)
             .ok_or(CommandError::NoCareScope)
+    }
+}
+
+/// A note from its changes. What its authors sealed wrongly is left out; the envelopes stay as evidence.
+pub fn merged(rows: &[DocumentRow]) -> CareNote {
+    let mut note = CareNote::new();
+    for row in rows {
+        let author = Author { device: row.device, facility: row.facility };
+        let _ = note.apply(&author, &row.changes);
+    }
+    note
+}
+
+impl From<EditError> for CommandError {
+    fn from(error: EditError) -> Self {
+        Self::Document(error.to_string())
     }
 }

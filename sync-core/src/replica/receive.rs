@@ -14,8 +14,9 @@ use crate::envelope::{
 use crate::id::{DeviceId, EnvelopeId, ScopeId};
 use crate::identity::{Admission, StandingError};
 use crate::keys::{KeyGrant, pair_accept, pair_info};
-use crate::storage::row::ChainRow;
-use crate::storage::row::{AheadRow, ScopeNumber, VectorRow, chain_key, key};
+use crate::storage::row::{
+    AheadRow, ChainRow, DocumentRow, LocalRow, ScopeNumber, VectorRow, chain_key, key,
+};
 use crate::storage::{Order, Range, table};
 use crate::wire::{Reader, Wire, limits};
 
@@ -218,11 +219,12 @@ impl State {
                 Ok(())
             }
             Body::Note { note, changes } => {
-                self.keep_changes(tx, number, DocumentId::Note(note), position, changes);
+                let document = DocumentId::Note(note);
+                self.keep_changes(tx, number, document, position, header.author, changes);
                 Ok(())
             }
             Body::Document { document, changes } => {
-                self.keep_changes(tx, number, document, position, changes);
+                self.keep_changes(tx, number, document, position, header.author, changes);
                 Ok(())
             }
             Body::Keys(grants) => {
@@ -312,16 +314,21 @@ impl State {
         }
     }
 
-    fn keep_changes(
-        &mut self,
+    /// Keeps changes of a document; whoever reads it merges them.
+    pub(super) fn keep_changes(
+        &self,
         tx: &mut Tx<'_>,
         number: ScopeNumber,
         document: DocumentId,
         position: u64,
+        device: DeviceId,
         changes: Vec<u8>,
     ) {
-        let row = document_key(number, &document, position);
-        tx.batch.put(table::DOCUMENT, row, changes);
+        // Admitted, so the roster has the device.
+        let Some(facility) = self.roster.device(&device).map(|it| it.facility) else { return };
+        let row = DocumentRow { device, facility, changes };
+        let at = document_key(number, &document, position);
+        tx.batch.put(table::DOCUMENT, at, row.to_bytes());
         tx.applied.push(Applied::Document { scope: number, document });
     }
 
@@ -359,6 +366,7 @@ impl State {
         from: crate::id::FacilityId,
         grant: KeyGrant,
     ) {
+        let home = self.home;
         let scope = self.scope_mut(number);
         let owner = scope.access.as_ref().map_or(grant.descriptor.owner, ScopeAccess::owner);
         if owner != from || grant.descriptor.owner != from {
@@ -366,10 +374,20 @@ impl State {
             return;
         }
         let before = scope.patient();
-        if grant.descriptor.kind != ScopeKind::Pair {
+        let chart = scope.id;
+        let told = &grant.descriptor;
+        let own = (told.kind == ScopeKind::Chart && from == home)
+            .then(|| told.local.clone().zip(told.patient))
+            .flatten();
+        if told.kind != ScopeKind::Pair {
             scope.descriptor = Some(grant.descriptor);
         }
-        if !scope.keys.contains_key(&grant.epoch) {
+        if let Some((local, patient)) = own {
+            // Our own word to ourselves, from before the store was lost.
+            let row = LocalRow { patients: vec![patient], chart: Some(chart) };
+            self.set_local(tx, local, row);
+        }
+        if !self.scope(number).keys.contains_key(&grant.epoch) {
             self.keep_key(tx, number, grant.epoch, grant.key);
         }
         self.index_patient(number, before);

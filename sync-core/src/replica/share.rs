@@ -121,7 +121,8 @@ impl State {
         self.govern(tx, number, Statement::PairOffer { to: *to, enc });
         self.keep_key(tx, number, 1, key.clone());
         let (kind, owner) = (ScopeKind::Pair, self.home);
-        let descriptor = Descriptor { kind, owner, patient: None, class: String::new() };
+        let descriptor =
+            Descriptor { kind, owner, patient: None, local: None, class: String::new() };
         (number, Some(KeyGrant { scope, epoch: 1, key, descriptor }))
     }
 }

@@ -138,7 +138,10 @@ impl Work {
                 .collect(),
             Self::Retry(number) => State::retry_queries(*number),
             Self::OfferAgain => state.own_chain_queries(),
-            Self::Head(_) | Self::Registry | Self::Rebuilt => Vec::new(),
+            Self::Rebuilt => {
+                State::document_queries(state.own_scope(ScopeKind::Office), &DocumentId::Links)
+            }
+            Self::Head(_) | Self::Registry => Vec::new(),
         };
         (queries, self)
     }
@@ -188,6 +191,7 @@ impl Work {
             Self::OfferAgain => state.offer_again(tx, answers),
             Self::Rebuilt => {
                 state.rebuilding = false;
+                state.relink(tx, answers);
                 tx.batch.remove(table::META, meta::REBUILDING);
                 Vec::new()
             }
@@ -244,7 +248,7 @@ fn run_command(
             state.link(tx, &local, patient, &by, link::Step::Remove, answers)
         }
         Command::EditNote { patient, note, edit, by } => {
-            state.edit_note(tx, &patient, note, edit, &by, answers)
+            state.edit_note(tx, &patient, note, &edit, &by, answers)
         }
         Command::Opened { patient, by, what, online } => {
             state.log_access(tx, patient, by, what, online);

@@ -12,13 +12,13 @@ use super::effect::{Effect, Query};
 use super::input::{Answer, CommandId, Input};
 use super::{Replica, Status};
 use crate::access::ScopeKind;
-use crate::document::{RecordHeader, RecordKey, content_digest};
+use crate::document::{NoteEdit, RecordHeader, RecordKey, content_digest};
 use crate::id::{DeviceId, FacilityId, PatientId, RelayEpoch, Timestamp};
 use crate::identity::{
     AgreementKeypair, Certificate, Device, Facility, FacilityKind, Identity, Possession, Rights,
     Root, Signed, SigningKeypair, Validity,
 };
-use crate::storage::{Memory, Order, Read, StorageError, Store};
+use crate::storage::{Memory, Read, StorageError, Store};
 use crate::sync::heads::HeadStatement;
 use crate::sync::message::{Bytes, FeedItem, Message, Welcome};
 use crate::view::{View, current};
@@ -162,6 +162,17 @@ impl Node {
 
     fn records(&self) -> usize {
         self.visible().len()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let view = View::new(&self.disk);
+        let scopes = view.scopes().expect("a sound store");
+        let notes = scopes.iter().flat_map(|scope| view.notes(scope.number).expect("sound"));
+        notes
+            .map(|(_, rows)| rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>())
+            .filter_map(|rows| super::merged_note(&rows).view())
+            .map(|note| note.text)
+            .collect()
     }
 
     fn patients(&self) -> Vec<PatientId> {

@@ -194,7 +194,31 @@ fn a_lost_store_is_rebuilt_from_the_relay_and_goes_on_in_the_same_chains() {
     assert_eq!(region.nodes["hospital"].status().waiting, 0);
     region.command("hospital", import(vec![record("p1", "o1", "changed")])).expect("an import");
     region.run();
-    eprintln!("{:?}\n{:?}", region.nodes["hospital"].status(), region.nodes["clinic"].status());
     assert_eq!(region.nodes["clinic"].visible(), region.nodes["hospital"].visible());
     assert_eq!(region.nodes["clinic"].status().quarantined, 0, "no fork");
+}
+
+#[test]
+fn a_note_written_with_the_line_cut_reaches_the_hospital_when_it_is_back() {
+    let mut region = disclosed(12);
+    region.cut("clinic");
+    let patient = region.nodes["clinic"].patients()[0];
+    let write = |note, text: &str| Command::EditNote {
+        patient: Who::Network(patient),
+        note,
+        edit: NoteEdit { text: Some(text.into()), ..NoteEdit::default() },
+        by: staff("d1"),
+    };
+    let saved = region.command("clinic", write(None, "発熱なし"));
+    let Ok(Outcome::Saved { note }) = saved else { panic!("{saved:?}") };
+    assert_eq!(region.nodes["clinic"].status().unsent, 1);
+    region.run();
+    assert_eq!(region.nodes["hospital"].notes(), Vec::<String>::new());
+    region.connect("clinic");
+    region.run();
+    assert_eq!(region.nodes["clinic"].status().unsent, 0);
+    assert_eq!(region.nodes["hospital"].notes(), ["発熱なし"]);
+    region.command("hospital", write(Some(note), "発熱なし。明日再診")).expect("an edit");
+    region.run();
+    assert_eq!(region.nodes["clinic"].notes(), ["発熱なし。明日再診"]);
 }
