@@ -22,7 +22,6 @@ mod import;
 mod ledger;
 mod link;
 mod note;
-mod pending;
 mod receive;
 mod registry;
 mod session;
@@ -39,8 +38,6 @@ use rand_core::CryptoRng;
 pub use freshness::PublisherRow;
 pub use hold::{Cause, QuarantineRow, Wait};
 pub use ledger::LedgerEntry;
-pub use link::merged as merged_links;
-pub use note::merged as merged_note;
 pub use state::OpenError;
 pub use status::{PublisherStatus, RelayStatus, Status};
 

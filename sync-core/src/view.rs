@@ -5,14 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::access::ScopeAccess;
-use crate::document::{DocumentId, RecordKey, RecordVersion, heads};
+use crate::document::{Contribution, DocumentId, RecordKey, RecordVersion, heads};
 use crate::envelope::{AdmittedEnvelope, Body, OpenError};
 use crate::id::{NoteId, ScopeId, VersionId};
 use crate::keys::{Descriptor, ScopeKey};
 use crate::replica::{LedgerEntry, QuarantineRow};
-use crate::storage::row::{
-    DocumentRow, RecordRow, ScopeNumber, key, parse_record_key, record_prefix,
-};
+use crate::storage::row::{RecordRow, ScopeNumber, key, parse_record_key, record_prefix};
 use crate::storage::{Order, Range, Read, StorageError, Table, table};
 use crate::wire::{Reader, Wire, WireError};
 
@@ -170,27 +168,27 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
         &self,
         number: ScopeNumber,
         document: &DocumentId,
-    ) -> Result<Vec<(u64, DocumentRow)>, ViewError> {
+    ) -> Result<Vec<(u64, Contribution)>, ViewError> {
         let prefix = key(&[&number.to_be_bytes(), &document.to_bytes()]);
         self.rows(table::DOCUMENT, &Range::prefix(&prefix), |key, value| {
             let position = Reader::new(&key[prefix.len()..]).u64("position")?;
-            Ok(Some((position, DocumentRow::from_bytes(value)?)))
+            Ok(Some((position, Contribution::from_bytes(value)?)))
         })
     }
 
-    /// The notes of a care scope, each with its changes in log order; [`crate::replica::merged_note`] merges them.
+    /// The notes of a care scope, each with its changes in log order; `CareNote::replay` merges them.
     pub fn notes(
         &self,
         number: ScopeNumber,
-    ) -> Result<BTreeMap<NoteId, Vec<(u64, DocumentRow)>>, ViewError> {
-        let mut notes: BTreeMap<NoteId, Vec<(u64, DocumentRow)>> = BTreeMap::new();
+    ) -> Result<BTreeMap<NoteId, Vec<(u64, Contribution)>>, ViewError> {
+        let mut notes: BTreeMap<NoteId, Vec<(u64, Contribution)>> = BTreeMap::new();
         let range = Range::prefix(&number.to_be_bytes());
         let rows = self.rows(table::DOCUMENT, &range, |key, value| {
             let mut reader = Reader::new(&key[4..]);
             let document = DocumentId::read(&mut reader)?;
             let position = reader.u64("position")?;
             Ok(match document {
-                DocumentId::Note(note) => Some((note, position, DocumentRow::from_bytes(value)?)),
+                DocumentId::Note(note) => Some((note, position, Contribution::from_bytes(value)?)),
                 _ => None,
             })
         })?;

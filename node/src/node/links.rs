@@ -1,7 +1,7 @@
 //! Linking this facility's own patients to patients of the network (名寄せ): two people, two steps.
 
 use azalea_core::access::ScopeKind;
-use azalea_core::document::{Author, DocumentId, LinkView, Links};
+use azalea_core::document::{DocumentId, LinkView, Links};
 use azalea_core::id::PatientId;
 use azalea_core::replica::command::Command;
 use azalea_core::view::View;
@@ -90,19 +90,12 @@ impl Node {
             .filter(|scope| scope.kind == ScopeKind::Office && scope.owner == self.home())
             .cloned()
             .collect();
-        let mut links = Links::new();
+        let mut made = Vec::new();
         for office in offices {
-            for (position, changes) in
-                view.changes(office.number, &DocumentId::Links).map_err(view_error)?
-            {
-                let device = view.envelope(position).map_err(view_error)?.header().author;
-                let facility = shown.roster.device(&device).map(|device| device.facility);
-                let author = Author { device, facility: facility.unwrap_or(office.owner) };
-                if let Err(error) = links.apply(&author, &changes) {
-                    tracing::warn!(%error, "changes of the links do not apply");
-                }
-            }
+            let entries = view.changes(office.number, &DocumentId::Links).map_err(view_error)?;
+            made.extend(entries.into_iter().map(|(_, contribution)| contribution));
         }
+        let (links, _) = Links::replay(&made);
         Ok(links.view())
     }
 

@@ -1,7 +1,7 @@
 //! Care notes: read by merging the changes that the log holds, written through the replica.
 
 use azalea_core::access::ScopeKind;
-use azalea_core::document::{Author, CareNote, Editor, Field, NoteEdit, Vital};
+use azalea_core::document::{CareNote, Editor, Field, NoteEdit, Vital};
 use azalea_core::id::{FacilityId, NoteId, PatientId};
 use azalea_core::replica::command::{Command, Outcome, Staff};
 use azalea_core::view::View;
@@ -29,21 +29,14 @@ impl Node {
             if scope.kind != ScopeKind::Care {
                 continue;
             }
-            for (id, changes) in view.notes(scope.number).map_err(view_error)? {
-                let mut note = CareNote::new();
+            for (id, entries) in view.notes(scope.number).map_err(view_error)? {
                 let mut unsent = false;
-                for (position, changes) in changes {
-                    let envelope = view.envelope(position).map_err(view_error)?;
-                    let device = envelope.header().author;
-                    let facility = shown.roster.device(&device).map(|device| device.facility);
-                    let facility = facility.unwrap_or(scope.owner);
-                    if let Err(error) = note.apply(&Author { device, facility }, &changes) {
-                        // The rest of the note still reads; the replica has set such an envelope apart.
-                        tracing::warn!(%error, "changes of a note do not apply");
-                    }
-                    unsent |=
-                        facility == self.home() && view.is_unsent(position).map_err(view_error)?;
+                for (position, contribution) in &entries {
+                    unsent |= contribution.author.facility == self.home()
+                        && view.is_unsent(*position).map_err(view_error)?;
                 }
+                let made: Vec<_> = entries.into_iter().map(|(_, made)| made).collect();
+                let (note, _) = CareNote::replay(&made);
                 notes.extend(self.note_page(shown, patient, id, &note, unsent));
             }
         }

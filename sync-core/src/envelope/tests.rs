@@ -274,7 +274,7 @@ fn a_statement_is_never_sealed_and_nothing_else_is_ever_clear() {
 fn a_body_that_is_too_large_is_refused_before_it_is_signed() {
     let world = world();
     let mut noise = blake3::Hasher::new().finalize_xof();
-    let mut raw = vec![0; 5 << 20];
+    let mut raw = vec![0; crate::wire::limits::BODY.max + 1];
     noise.fill(&mut raw);
     let refused = seal(world.draft(), &records(&raw), Some(&world.key), &world.hospital);
     assert!(matches!(refused, Err(SealError::TooLarge { limit: "body_bytes_max", .. })));

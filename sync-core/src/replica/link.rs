@@ -1,11 +1,10 @@
 //! Linking: our own patient id and a network patient are one person, when two people say so.
 
-use super::pending::{Link, LinkError, Links};
 use crate::access::ScopeKind;
-use crate::document::{Author, DocumentId};
+use crate::document::{Contribution, DocumentId, Link, LinkError, Links};
 use crate::envelope::Body;
 use crate::id::PatientId;
-use crate::storage::row::{DocumentRow, LocalRow, ScopeNumber, key};
+use crate::storage::row::{LocalRow, ScopeNumber, key};
 use crate::storage::{Order, Range, table};
 use crate::wire::Wire;
 
@@ -52,7 +51,7 @@ impl State {
             Some(number) => number,
             None => self.create_scope(tx, ScopeKind::Office, None, None),
         };
-        let mut links = merged(&rows(answers));
+        let (mut links, _) = Links::replay(&contributions(answers));
         let editor = self.editor(by);
         let link = Link { facility: self.home, local: local.to_owned(), patient };
         let made = match step {
@@ -94,7 +93,8 @@ impl State {
 
     /// What two people confirmed before the store was lost counts again.
     pub(super) fn relink(&mut self, tx: &mut Tx<'_>, answers: Vec<Answer>) {
-        for found in merged(&rows(answers)).view() {
+        let (links, _) = Links::replay(&contributions(answers));
+        for found in links.view() {
             let link = found.link;
             let counts = found.confirmed.is_some() && link.facility == self.home;
             if counts && self.patients.contains_key(&link.patient) {
@@ -164,20 +164,10 @@ impl State {
     }
 }
 
-/// The rows in the answer to [`State::document_queries`].
-pub(super) fn rows(answers: Vec<Answer>) -> Vec<DocumentRow> {
+/// The contributions in the answer to [`State::document_queries`].
+pub(super) fn contributions(answers: Vec<Answer>) -> Vec<Contribution> {
     let Some(Answer::Rows(rows)) = answers.into_iter().next() else { return Vec::new() };
-    rows.iter().filter_map(|(_, value)| DocumentRow::from_bytes(value).ok()).collect()
-}
-
-/// The links from their changes.
-pub fn merged(rows: &[DocumentRow]) -> Links {
-    let mut links = Links::new();
-    for row in rows {
-        let author = Author { device: row.device, facility: row.facility };
-        let _ = links.apply(&author, &row.changes);
-    }
-    links
+    rows.iter().filter_map(|(_, value)| Contribution::from_bytes(value).ok()).collect()
 }
 
 impl From<LinkError> for CommandError {

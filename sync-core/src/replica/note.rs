@@ -3,13 +3,13 @@
 use crate::access::ScopeKind;
 use crate::document::{Author, CareNote, DocumentId, EditError, Editor, NoteEdit};
 use crate::id::{NoteId, Timestamp};
-use crate::storage::row::{DocumentRow, ScopeNumber};
+use crate::storage::row::ScopeNumber;
 
 use super::Tx;
 use super::command::{CommandError, Outcome, Staff, Who};
 use super::effect::Query;
 use super::input::Answer;
-use super::link::rows;
+use super::link::contributions;
 use super::state::State;
 
 impl State {
@@ -46,11 +46,11 @@ impl State {
                 (NoteId::random(tx.rng), Some(made))
             }
             Some(id) => {
-                let rows = rows(answers);
-                if rows.is_empty() {
+                let contributions = contributions(answers);
+                if contributions.is_empty() {
                     return Err(CommandError::UnknownNote);
                 }
-                let mut held = merged(&rows);
+                let (mut held, _) = CareNote::replay(&contributions);
                 (id, held.edit(edit, &editor, tx.now)?)
             }
         };
@@ -80,16 +80,6 @@ impl State {
             .map(|(_, number)| number.0)
             .ok_or(CommandError::NoCareScope)
     }
-}
-
-/// A note from its changes. What its authors sealed wrongly is left out; the envelopes stay as evidence.
-pub fn merged(rows: &[DocumentRow]) -> CareNote {
-    let mut note = CareNote::new();
-    for row in rows {
-        let author = Author { device: row.device, facility: row.facility };
-        let _ = note.apply(&author, &row.changes);
-    }
-    note
 }
 
 impl From<EditError> for CommandError {

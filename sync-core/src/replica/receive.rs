@@ -7,16 +7,14 @@
 use std::collections::BTreeMap;
 
 use crate::access::{Change, Denial, ScopeAccess, ScopeKind, Statement, registry_scope};
-use crate::document::DocumentId;
+use crate::document::{Author, Contribution, DocumentId};
 use crate::envelope::{
     AdmittedEnvelope, Body, Header, SignedEnvelope, VerifiedEnvelope, VerifyError,
 };
 use crate::id::{DeviceId, EnvelopeId, ScopeId};
 use crate::identity::{Admission, StandingError};
 use crate::keys::{KeyGrant, pair_accept, pair_info};
-use crate::storage::row::{
-    AheadRow, ChainRow, DocumentRow, LocalRow, ScopeNumber, VectorRow, chain_key, key,
-};
+use crate::storage::row::{AheadRow, ChainRow, LocalRow, ScopeNumber, VectorRow, chain_key, key};
 use crate::storage::{Order, Range, table};
 use crate::wire::{Reader, Wire, limits};
 
@@ -326,7 +324,7 @@ impl State {
     ) {
         // Admitted, so the roster has the device.
         let Some(facility) = self.roster.device(&device).map(|it| it.facility) else { return };
-        let row = DocumentRow { device, facility, changes };
+        let row = Contribution { author: Author { device, facility }, changes };
         let at = document_key(number, &document, position);
         tx.batch.put(table::DOCUMENT, at, row.to_bytes());
         tx.applied.push(Applied::Document { scope: number, document });

@@ -12,7 +12,7 @@ use super::effect::{Effect, Query};
 use super::input::{Answer, CommandId, Input};
 use super::{Replica, Status};
 use crate::access::ScopeKind;
-use crate::document::{NoteEdit, RecordHeader, RecordKey, content_digest};
+use crate::document::{CareNote, NoteEdit, RecordHeader, RecordKey, content_digest};
 use crate::id::{DeviceId, FacilityId, PatientId, RelayEpoch, Timestamp};
 use crate::identity::{
     AgreementKeypair, Certificate, Device, Facility, FacilityKind, Identity, Possession, Rights,
@@ -170,7 +170,7 @@ impl Node {
         let notes = scopes.iter().flat_map(|scope| view.notes(scope.number).expect("sound"));
         notes
             .map(|(_, rows)| rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>())
-            .filter_map(|rows| super::merged_note(&rows).view())
+            .filter_map(|rows| CareNote::replay(&rows).0.view())
             .map(|note| note.text)
             .collect()
     }

@@ -1,6 +1,6 @@
 //! The keys and values of the core's tables as types. Integers in keys are big-endian, so that keys ascend.
 
-use crate::id::{DeviceId, EnvelopeId, FacilityId, PatientId, ScopeId, Timestamp, VersionId};
+use crate::id::{DeviceId, EnvelopeId, PatientId, ScopeId, Timestamp, VersionId};
 use crate::wire::{Reader, Wire, WireError, Writer, limits};
 
 /// A scope's number in this store: given in order of arrival, so that backfills write ascending keys.
@@ -162,39 +162,6 @@ impl Wire for VectorRow {
             seq: reader.u64("seq")?,
             id: EnvelopeId::read(reader)?,
             ahead: reader.list(limits::AHEAD)?,
-        })
-    }
-}
-
-/// Changes of a document that people write together, with whose envelope brought them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DocumentRow {
-    /// The device that signed.
-    pub device: DeviceId,
-    /// Its facility.
-    pub facility: FacilityId,
-    /// The changes.
-    pub changes: Vec<u8>,
-}
-
-impl std::fmt::Debug for DocumentRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DocumentRow({:?}, {} bytes)", self.device, self.changes.len())
-    }
-}
-
-impl Wire for DocumentRow {
-    fn write(&self, writer: &mut Writer) {
-        self.device.write(writer);
-        self.facility.write(writer);
-        writer.bytes(&self.changes);
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(Self {
-            device: DeviceId::read(reader)?,
-            facility: FacilityId::read(reader)?,
-            changes: reader.bytes(limits::CHANGES)?.to_vec(),
         })
     }
 }
