@@ -5,7 +5,7 @@
 //! secrets         store key and this device's keys, 0600
 //! node.json       settings: network, relay, facility, addresses
 //! store.redb      everything else, sealed under the store key
-//! inbox/          files to import; moved to inbox/done or inbox/quarantined
+//! inbox/          files to import; moved to done/ or, with their causes, to quarantined/
 //! control.sock    the running daemon listens here
 //! ```
 
@@ -70,6 +70,12 @@ pub struct Config {
     /// The facility's own name for itself, as the network's certificate has it.
     #[serde(default)]
     pub facility_name: String,
+    /// The certificates that enrolment gave, base64: a store that is lost starts from them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub certificates: String,
+    /// Whether a store was ever begun with them.
+    #[serde(default)]
+    pub begun: bool,
     /// Where the screens listen, unless `run --web` says otherwise.
     #[serde(default = "default_web")]
     pub web: String,
@@ -97,6 +103,8 @@ impl Default for Config {
             network: None,
             relay: None,
             facility_name: String::new(),
+            certificates: String::new(),
+            begun: false,
             web: default_web(),
             other: serde_json::Map::new(),
         }

@@ -1,8 +1,11 @@
 //! A facility's node: the daemon, the command line and the screens around the pure core.
 //!
-//! [`config`] knows the data directory, [`store`] keeps everything in it unreadable to others; [`clock`] and
-//! [`entropy`] are where time and chance come in. [`import`] turns a hospital's files into records.
+//! [`cli`] takes commands and [`ops`] answers them; [`serve`] brings the daemon up. [`node`] puts together what the
+//! screens ([`web`], [`index`]) and the importer ([`import`]) need, over the [`driver`], which alone calls the replica, and
+//! [`net`], the way to the relay. [`config`] knows the data directory, [`store`] keeps everything in it unreadable to
+//! others; [`clock`] and [`entropy`] are where time and chance come in.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod driver;
@@ -11,5 +14,7 @@ pub mod import;
 pub mod index;
 pub mod net;
 pub mod node;
+pub mod ops;
+pub mod serve;
 pub mod store;
 pub mod web;

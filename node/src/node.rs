@@ -4,8 +4,8 @@ mod access_log;
 mod clinic;
 mod consents;
 mod imports;
-mod links;
-mod notes;
+pub(crate) mod links;
+pub(crate) mod notes;
 mod patients;
 mod records;
 mod staff;
@@ -76,6 +76,26 @@ impl Node {
 
     fn access_tail(&self) -> MutexGuard<'_, access_log::Tail> {
         self.access.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why the node did not do something, with the replica's own words for commands.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// A reason that pages know.
+    #[error(transparent)]
+    Clinic(#[from] ClinicError),
+    /// The replica or its driver refused.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+}
+
+impl From<NodeError> for ClinicError {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Clinic(error) => error,
+            NodeError::Drive(error) => refused(error),
+        }
     }
 }
 

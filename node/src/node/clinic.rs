@@ -62,7 +62,7 @@ impl Clinic for Node {
         patient: PatientId,
         draft: &NoteDraft,
     ) -> Result<NoteId, ClinicError> {
-        self.save_note(staff, patient, None, edit_of(draft)?)
+        Ok(self.save_note(staff, patient, None, edit_of(draft)?)?)
     }
 
     fn edit_note(
@@ -72,7 +72,7 @@ impl Clinic for Node {
         note: NoteId,
         draft: &NoteDraft,
     ) -> Result<(), ClinicError> {
-        self.save_note(staff, patient, Some(note), edit_of(draft)?).map(|_| ())
+        self.save_note(staff, patient, Some(note), edit_of(draft)?).map(|_| ()).map_err(Into::into)
     }
 
     fn cancel_note(
@@ -82,7 +82,7 @@ impl Clinic for Node {
         note: NoteId,
     ) -> Result<(), ClinicError> {
         let edit = NoteEdit { cancelled: Some(true), ..NoteEdit::default() };
-        self.save_note(staff, patient, Some(note), edit).map(|_| ())
+        self.save_note(staff, patient, Some(note), edit).map(|_| ()).map_err(Into::into)
     }
 
     fn resolve_note(
@@ -93,7 +93,9 @@ impl Clinic for Node {
         field: NoteField,
         choice: &str,
     ) -> Result<(), ClinicError> {
-        self.save_note(staff, patient, Some(note), settling(field, choice)?).map(|_| ())
+        self.save_note(staff, patient, Some(note), settling(field, choice)?)
+            .map(|_| ())
+            .map_err(Into::into)
     }
 
     fn consents(&self, patient: PatientId) -> Result<ConsentPage, ClinicError> {
@@ -106,7 +108,7 @@ impl Clinic for Node {
         patient: PatientId,
         form: &ConsentForm,
     ) -> Result<ConsentId, ClinicError> {
-        self.record_consent(staff, patient, form)
+        Ok(self.record_consent(staff, patient, form)?)
     }
 
     fn withdraw_consent(

@@ -8,7 +8,7 @@ use azalea_core::view::View;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Node, disk, refused, view_error};
+use super::{Node, NodeError, disk, refused, view_error};
 use crate::driver::Shown;
 use crate::index::Day;
 use crate::index::date::JAPAN_OFFSET_MS;
@@ -74,12 +74,12 @@ impl Node {
         Ok(ConsentPage { linked: head.local_ids.clone(), patient: head, consents, facilities })
     }
 
-    pub(super) fn record_consent(
+    pub(crate) fn record_consent(
         &self,
         staff: &StaffId,
         patient: PatientId,
         form: &ConsentForm,
-    ) -> Result<ConsentId, ClinicError> {
+    ) -> Result<ConsentId, NodeError> {
         let by = self.staff_word(staff)?;
         let until = form.until.map(|day| end_of(day).ok_or(ClinicError::Invalid)).transpose()?;
         let name = by.0.split_once(' ').map_or_else(|| by.0.clone(), |(_, name)| name.to_owned());
@@ -89,8 +89,8 @@ impl Node {
             until,
             by,
         };
-        let Outcome::Given { patient, consent } = self.command(command).map_err(refused)? else {
-            return Err(ClinicError::Unavailable);
+        let Outcome::Given { patient, consent } = self.command(command)? else {
+            return Err(ClinicError::Unavailable.into());
         };
         let recorded = Recorded {
             blanket: form.kind == ConsentKind::Blanket,
@@ -127,6 +127,20 @@ impl Node {
             let at_ms = self.handle.clock().now().0;
             recorded.withdrawn = Some(Withdrawn { at_ms, by: name });
             self.put_recorded(patient, consent, &recorded)?;
+        }
+        Ok(())
+    }
+
+    /// Ends what was recorded here of a patient's consents whose facilities have all lost their access.
+    pub(crate) fn note_withdrawal(&self, patient: PatientId, by: &str) -> Result<(), ClinicError> {
+        let snapshot = self.handle.snapshot().map_err(disk)?;
+        let granted = self.granted(&snapshot, patient)?;
+        for (consent, mut recorded) in self.recorded(&snapshot, patient)? {
+            if recorded.withdrawn.is_none() && !granted.contains_key(&consent) {
+                let at_ms = self.handle.clock().now().0;
+                recorded.withdrawn = Some(Withdrawn { at_ms, by: by.to_owned() });
+                self.put_recorded(patient, consent, &recorded)?;
+            }
         }
         Ok(())
     }

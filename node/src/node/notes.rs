@@ -6,7 +6,7 @@ use azalea_core::id::{FacilityId, NoteId, PatientId};
 use azalea_core::replica::command::{Command, Outcome, Staff};
 use azalea_core::view::View;
 
-use super::{Node, disk, refused, view_error};
+use super::{Node, NodeError, disk, view_error};
 use crate::driver::Shown;
 use crate::store::Snapshot;
 use crate::web::ClinicError;
@@ -44,32 +44,36 @@ impl Node {
         Ok(notes)
     }
 
+    /// All notes about a patient, the newest first.
+    pub(crate) fn notes(&self, patient: PatientId) -> Result<Vec<NoteView>, ClinicError> {
+        let snapshot = self.handle.snapshot().map_err(disk)?;
+        self.read_notes(&snapshot, &self.handle.shown(), patient)
+    }
+
     pub(super) fn read_note(
         &self,
         patient: PatientId,
         note: NoteId,
     ) -> Result<NoteView, ClinicError> {
-        let snapshot = self.handle.snapshot().map_err(disk)?;
-        let notes = self.read_notes(&snapshot, &self.handle.shown(), patient)?;
-        notes.into_iter().find(|it| it.id == note).ok_or(ClinicError::NotFound)
+        self.notes(patient)?.into_iter().find(|it| it.id == note).ok_or(ClinicError::NotFound)
     }
 
     /// Writes a new note, or edits one.
-    pub(super) fn save_note(
+    pub(crate) fn save_note(
         &self,
         staff: &StaffId,
         patient: PatientId,
         note: Option<NoteId>,
         edit: NoteEdit,
-    ) -> Result<NoteId, ClinicError> {
+    ) -> Result<NoteId, NodeError> {
         let by = self.staff_word(staff)?;
         let patient = Self::who(patient);
         #[cfg(any())]
-        match self.command(Command::EditNote { patient, note, edit, by }).map_err(refused)? {
+        match self.command(Command::EditNote { patient, note, edit, by })? {
             Outcome::Saved { note } => Ok(note),
-            _ => Err(ClinicError::Unavailable),
+            _ => Err(ClinicError::Unavailable.into()),
         }
-        Err(ClinicError::Unavailable)
+        Err(ClinicError::Unavailable.into())
     }
 
     /// A person of this facility as documents name them: the id, then the name.
@@ -161,7 +165,7 @@ impl Node {
 }
 
 /// What a form says, as an edit.
-pub(super) fn edit_of(draft: &NoteDraft) -> Result<NoteEdit, ClinicError> {
+pub(crate) fn edit_of(draft: &NoteDraft) -> Result<NoteEdit, ClinicError> {
     let base = match draft.base.as_str() {
         "" => None,
         base => Some(base.parse().map_err(|_| ClinicError::Invalid)?),

@@ -1,0 +1,351 @@
+//! The words of the command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A facility's part of a regional medical network: holds patients' records offline, keeps them in step with
+/// other facilities through a relay that cannot read them, and serves the screens.
+#[derive(Debug, Parser)]
+#[command(name = "azalea", version, max_term_width = 100)]
+pub struct Arguments {
+    /// Settings of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Settings of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The node's directory.
+    #[arg(
+        long,
+        global = true,
+        env = "AZALEA_DIR",
+        value_name = "DIR",
+        default_value = "azalea-data"
+    )]
+    pub dir: PathBuf,
+    /// Prints JSON for programs.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Says on standard error what goes on, without patient data; RUST_LOG chooses more finely.
+    #[arg(long, global = true)]
+    pub trace: bool,
+    /// A file with the passphrase of the secrets file, if it is under one.
+    #[arg(long, global = true, env = "AZALEA_PASSPHRASE_FILE", value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Milliseconds added to the clock, for rehearsals.
+    #[arg(long, global = true, env = "AZALEA_CLOCK_SHIFT_MS", hide = true, default_value_t = 0)]
+    pub clock_shift_ms: u64,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes this facility's and this device's keys
+    Init(InitOptions),
+    /// Joins a network by the one-time code that its office gave
+    Join(JoinOptions),
+    /// Runs the node: sync, inbox, screens
+    Run(RunOptions),
+    /// Takes FHIR R4 JSON and NDJSON files, or whole folders
+    Import {
+        /// Files or folders.
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Who imports, by login or staff id.
+        #[arg(long, value_name = "LOGIN")]
+        staff: Option<String>,
+    },
+    /// Patients: what is held, from whom, how fresh
+    #[command(subcommand)]
+    Patient(PatientCommand),
+    /// Links own patients to patients of the network; two people are needed
+    #[command(subcommand)]
+    Link(LinkCommand),
+    /// Consents: who may read a patient's chart here and write with us
+    #[command(subcommand)]
+    Consent(ConsentCommand),
+    /// Writes records out as FHIR, byte for byte as they came
+    Export(ExportOptions),
+    /// How the node stands: line, last sync, unsent, missing, waiting
+    Status,
+    /// Checks every signature, chain, hash and statement of the replica, offline
+    Verify,
+    /// Care notes
+    #[command(subcommand)]
+    Note(NoteCommand),
+    /// What is set apart: files that could not be taken, late writes, forks
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+    /// Staff accounts of this facility
+    #[command(subcommand)]
+    Staff(StaffCommand),
+    /// The network's facilities
+    #[command(subcommand)]
+    Facility(FacilityCommand),
+    /// Moves a damaged store aside and starts a new one; the relay sends everything again
+    Repair,
+}
+
+/// Making keys.
+#[derive(Debug, Args)]
+pub struct InitOptions {
+    /// Puts the keys under a passphrase, read from this file; `run` needs it then.
+    #[arg(long, value_name = "FILE")]
+    pub new_passphrase_file: Option<PathBuf>,
+}
+
+/// Joining.
+#[derive(Debug, Args)]
+pub struct JoinOptions {
+    /// The code; hyphens, spaces and case do not matter.
+    pub code: String,
+    /// The relay's address, if it is not reached at the one in the code.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub relay: Option<String>,
+    /// What staff call this device.
+    #[arg(long, default_value = "node")]
+    pub label: String,
+    /// The login of the first staff account, an administrator.
+    #[arg(long, value_name = "LOGIN", default_value = "admin")]
+    pub staff: String,
+    /// The first member of staff's name.
+    #[arg(long, value_name = "NAME", default_value = "管理者")]
+    pub staff_name: String,
+    /// What the first member of staff does: doctor, nurse, pharmacist or clerk.
+    #[arg(long, default_value = "clerk")]
+    pub role: String,
+    /// A file with the first password; without it one is made and printed once.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// Running.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// Where the screens listen; port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub web: Option<String>,
+    /// The relay's address, if it is not reached at the one in the code.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub relay: Option<String>,
+    /// A name under which browsers ask for the screens, besides localhost and plain addresses.
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
+    /// The screens are reached through a proxy that speaks TLS.
+    #[arg(long)]
+    pub behind_tls: bool,
+}
+
+/// Patients.
+#[derive(Debug, Subcommand)]
+pub enum PatientCommand {
+    /// Lists patients, the newest care first, or those who match
+    List {
+        /// Name, kana, number or date of birth.
+        query: Vec<String>,
+        /// Skips so many.
+        #[arg(long, default_value_t = 0)]
+        offset: usize,
+        /// Lists at most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Shows what is held of a patient, from whom, how fresh
+    Show {
+        /// The network's id or this facility's own.
+        id: String,
+    },
+}
+
+/// Linking.
+#[derive(Debug, Subcommand)]
+pub enum LinkCommand {
+    /// Says that a patient of the network and one of our own are one person
+    Propose(LinkWho),
+    /// Confirms it, as another person than the one who proposed it
+    Confirm(LinkWho),
+    /// Takes a link or its proposal back
+    Remove(LinkWho),
+    /// Lists who waits for a link, what is proposed and what is linked
+    List,
+}
+
+/// Who is linked, by whom.
+#[derive(Debug, Args)]
+pub struct LinkWho {
+    /// The network's patient id.
+    pub patient: String,
+    /// This facility's own patient id.
+    pub local: String,
+    /// Who says so, by login or staff id.
+    #[arg(long, value_name = "LOGIN")]
+    pub staff: String,
+}
+
+/// Consents.
+#[derive(Debug, Subcommand)]
+pub enum ConsentCommand {
+    /// Records that a patient lets facilities read our chart and write with us
+    Give {
+        /// The network's patient id or this facility's own.
+        id: String,
+        /// A facility, by id, code or name; may be given more than once.
+        #[arg(long, value_name = "FACILITY", required = true)]
+        to: Vec<String>,
+        /// The last day, as 2027-03-31.
+        #[arg(long, value_name = "DAY")]
+        until: Option<String>,
+        /// Who gave it, if not the patient.
+        #[arg(long, value_name = "NAME")]
+        proxy: Option<String>,
+        /// Who recorded it, by login or staff id.
+        #[arg(long, value_name = "LOGIN")]
+        staff: String,
+    },
+    /// Records that a patient withdraws; for all facilities where none is named
+    Withdraw {
+        /// The network's patient id or this facility's own.
+        id: String,
+        /// A facility, by id, code or name.
+        #[arg(long, value_name = "FACILITY")]
+        to: Vec<String>,
+        /// Who recorded it, by login or staff id.
+        #[arg(long, value_name = "LOGIN")]
+        staff: String,
+    },
+    /// Shows a patient's consents
+    Show {
+        /// The network's patient id or this facility's own.
+        id: String,
+    },
+}
+
+/// Writing records out.
+#[derive(Debug, Args)]
+pub struct ExportOptions {
+    /// The network's patient id or this facility's own.
+    #[arg(required_unless_present_any = ["directory", "all"], conflicts_with_all = ["directory", "all"])]
+    pub id: Option<String>,
+    /// What belongs to no patient: organisations, practitioners, places.
+    #[arg(long, conflicts_with = "all")]
+    pub directory: bool,
+    /// Everything that is held.
+    #[arg(long)]
+    pub all: bool,
+    /// Superseded versions too.
+    #[arg(long)]
+    pub versions: bool,
+    /// One resource a line instead of one Bundle.
+    #[arg(long)]
+    pub ndjson: bool,
+    /// Writes to a file, readable by its owner only, instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Notes.
+#[derive(Debug, Subcommand)]
+pub enum NoteCommand {
+    /// Writes a note; its text is read from standard input where --text is missing
+    Write {
+        /// The network's patient id or this facility's own.
+        id: String,
+        /// record, vitals, nursing or handover.
+        #[arg(long, default_value = "record")]
+        kind: String,
+        /// The title.
+        #[arg(long, default_value = "")]
+        title: String,
+        /// The text.
+        #[arg(long)]
+        text: Option<String>,
+        /// A vital sign: temperature, systolic, diastolic, pulse, spo2, respiration.
+        #[arg(long, value_name = "NAME=VALUE", value_parser = vital)]
+        vital: Vec<(String, String)>,
+        /// Who writes, by login or staff id.
+        #[arg(long, value_name = "LOGIN")]
+        staff: String,
+    },
+    /// Lists the notes about a patient
+    List {
+        /// The network's patient id or this facility's own.
+        id: String,
+    },
+}
+
+/// What is set apart.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// Lists it with causes
+    List,
+    /// Reads quarantined files again
+    Retry,
+}
+
+/// Accounts.
+#[derive(Debug, Subcommand)]
+pub enum StaffCommand {
+    /// Adds an account
+    Add {
+        /// What the person types to sign in.
+        login: String,
+        /// The person's name.
+        #[arg(long, value_name = "NAME")]
+        staff_name: String,
+        /// doctor, nurse, pharmacist or clerk.
+        #[arg(long, default_value = "clerk")]
+        role: String,
+        /// May add and stop accounts.
+        #[arg(long)]
+        admin: bool,
+        /// A file with the password; without it one is made and printed once.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Lists the accounts
+    List,
+}
+
+/// Facilities.
+#[derive(Debug, Subcommand)]
+pub enum FacilityCommand {
+    /// Lists them with ids and codes
+    List,
+}
+
+fn vital(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_words_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    /// Each page as people read it, with a terminal of fixed width.
+    #[test]
+    fn help_reads_well() {
+        let mut pages = String::new();
+        pages_of(Arguments::command().term_width(100), "azalea", &mut pages);
+        insta::assert_snapshot!(pages);
+    }
+
+    fn pages_of(mut command: clap::Command, name: &str, pages: &mut String) {
+        pages.push_str(&format!("━━ {name}\n{}\n", command.render_long_help()));
+        command.build();
+        for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            pages_of(inner.clone().term_width(100), &format!("{name} {}", inner.get_name()), pages);
+        }
+    }
+}

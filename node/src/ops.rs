@@ -1,0 +1,307 @@
+//! What commands ask of a node, answered by one function, whether the daemon runs or the command opens the store itself.
+
+mod consent;
+mod export;
+mod facility;
+mod import;
+mod note;
+mod patient;
+mod staff;
+mod status;
+pub mod verify;
+
+use azalea_core::storage::StorageError;
+use azalea_core::view::ViewError;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::io;
+use std::path::PathBuf;
+
+use crate::driver::DriveError;
+use crate::node::{Node, NodeError};
+use crate::web::ClinicError;
+
+/// Something to do or to tell.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Request {
+    /// Take files.
+    Import {
+        /// Absolute paths of files or folders.
+        paths: Vec<PathBuf>,
+        /// Who imports, by login or id; the command itself where absent.
+        staff: Option<String>,
+    },
+    /// List patients.
+    PatientList {
+        /// Name, kana, number or date of birth; all where empty.
+        query: String,
+        /// Skip so many.
+        offset: usize,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Show what is held of a patient.
+    PatientShow {
+        /// The network's id or this facility's own.
+        id: String,
+    },
+    /// One step of linking.
+    Link {
+        /// `propose`, `confirm` or `remove`.
+        step: Step,
+        /// The network's patient.
+        patient: String,
+        /// This facility's own id.
+        local: String,
+        /// Who.
+        staff: String,
+    },
+    /// What is proposed and linked.
+    LinkList,
+    /// Record a consent.
+    ConsentGive {
+        /// The patient.
+        id: String,
+        /// Facilities by id, code or name.
+        to: Vec<String>,
+        /// The last day, `yyyy-mm-dd`.
+        until: Option<String>,
+        /// Who gave it for the patient, if not the patient.
+        proxy: Option<String>,
+        /// Who recorded it.
+        staff: String,
+    },
+    /// Record a withdrawal.
+    ConsentWithdraw {
+        /// The patient.
+        id: String,
+        /// Facilities; all where empty.
+        to: Vec<String>,
+        /// Who recorded it.
+        staff: String,
+    },
+    /// Show the consents of a patient.
+    ConsentShow {
+        /// The patient.
+        id: String,
+    },
+    /// Write records out.
+    Export(Export),
+    /// How things stand.
+    Status,
+    /// Check everything.
+    Verify,
+    /// Write a note.
+    NoteWrite {
+        /// The patient.
+        id: String,
+        /// `record`, `vitals`, `nursing` or `handover`.
+        kind: String,
+        /// The title.
+        title: String,
+        /// The text.
+        text: String,
+        /// Vital signs by name, as written down.
+        vitals: std::collections::BTreeMap<String, String>,
+        /// Who writes.
+        staff: String,
+    },
+    /// List the notes about a patient.
+    NoteList {
+        /// The patient.
+        id: String,
+    },
+    /// What is set apart.
+    QuarantineList,
+    /// Try quarantined files again.
+    QuarantineRetry,
+    /// Add a staff account.
+    StaffAdd {
+        /// What the person types to sign in.
+        login: String,
+        /// The name.
+        name: String,
+        /// `doctor`, `nurse`, `pharmacist` or `clerk`.
+        role: String,
+        /// Whether the person may add and stop accounts.
+        admin: bool,
+        /// The stored form of the password.
+        verifier: String,
+    },
+    /// List staff accounts.
+    StaffList,
+    /// List the network's facilities.
+    FacilityList,
+}
+
+/// A step of linking.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// The first person.
+    Propose,
+    /// The second.
+    Confirm,
+    /// Anyone: takes it back.
+    Remove,
+}
+
+/// What to write out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Export {
+    /// Whose records.
+    pub what: What,
+    /// Superseded versions too.
+    pub versions: bool,
+    /// One resource a line instead of one Bundle.
+    pub ndjson: bool,
+}
+
+/// Whose records to write out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// One patient's.
+    Patient(String),
+    /// Those that belong to no patient.
+    Directory,
+    /// All.
+    All,
+}
+
+/// What came of a request: for programs and for people.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answer {
+    /// Printed with `--json`.
+    pub json: Value,
+    /// Printed without.
+    pub text: String,
+    /// Whether the command succeeded: an import that quarantined something has an answer and still fails.
+    pub success: bool,
+}
+
+/// What is told on the way, as the control socket carries it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    /// For the person who waits.
+    Progress(String),
+    /// A piece of the result itself.
+    Data(String),
+}
+
+/// Where a request tells what it does on the way.
+pub trait Output {
+    /// How far it is, for the person who waits.
+    fn progress(&mut self, text: &str);
+    /// A piece of a long result; an error where nobody reads any more.
+    fn data(&mut self, text: &str) -> io::Result<()>;
+}
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum OpError {
+    /// No such patient.
+    #[error("no patient {0:?} is held here: see `azalea patient list`")]
+    Patient(String),
+    /// No such account.
+    #[error("no staff account {0:?}: see `azalea staff list`")]
+    Staff(String),
+    /// No such facility.
+    #[error("no facility {0:?}: see `azalea facility list`")]
+    Facility(String),
+    /// More than one facility has that name.
+    #[error("more than one facility is called {0:?}: give its id, see `azalea facility list`")]
+    Ambiguous(String),
+    /// A value that cannot be.
+    #[error("{0}")]
+    Value(String),
+    /// The replica or its driver refused.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// The store could not be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The store's contents could not be read.
+    #[error("{0}; run `azalea verify`")]
+    View(#[from] ViewError),
+    /// The node refused.
+    #[error("{0}")]
+    Clinic(#[from] ClinicError),
+    /// The node refused, with the replica's words.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// Nobody reads the output any more, or it cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Answer {
+    fn new(json: Value, text: String) -> Self {
+        Self { json, text, success: true }
+    }
+}
+
+/// Does what is asked; for threads that may block.
+pub fn execute(node: &Node, request: Request, output: &mut dyn Output) -> Result<Answer, OpError> {
+    match request {
+        Request::Import { paths, staff } => import::take(node, &paths, staff, output),
+        Request::PatientList { query, offset, limit } => patient::list(node, &query, offset, limit),
+        Request::PatientShow { id } => patient::show(node, &id),
+        Request::Link { step, patient, local, staff } => {
+            patient::link(node, step, &patient, &local, &staff)
+        }
+        Request::LinkList => patient::links(node),
+        Request::ConsentGive { id, to, until, proxy, staff } => {
+            consent::give(node, &id, &to, until.as_deref(), proxy, &staff)
+        }
+        Request::ConsentWithdraw { id, to, staff } => consent::withdraw(node, &id, &to, &staff),
+        Request::ConsentShow { id } => consent::show(node, &id),
+        Request::Export(export) => export::write(node, &export, output),
+        Request::Status => status::show(node),
+        Request::Verify => verify::check(node, output),
+        Request::NoteWrite { id, kind, title, text, vitals, staff } => {
+            note::write(node, &id, note::Draft { kind, title, text, vitals }, &staff)
+        }
+        Request::NoteList { id } => note::list(node, &id),
+        Request::QuarantineList => import::quarantine(node),
+        Request::QuarantineRetry => import::retry(node, output),
+        Request::StaffAdd { login, name, role, admin, verifier } => {
+            staff::add(node, login, name, &role, admin, verifier)
+        }
+        Request::StaffList => staff::list(node),
+        Request::FacilityList => facility::list(node),
+    }
+}
+
+/// The patient whom a command names.
+fn patient_of(node: &Node, id: &str) -> Result<azalea_core::id::PatientId, OpError> {
+    node.find_patient(id).ok_or_else(|| OpError::Patient(id.to_owned()))
+}
+
+/// The account that a command names.
+fn staff_of(node: &Node, name: &str) -> Result<crate::web::model::StaffAccount, OpError> {
+    node.staff(name)?.ok_or_else(|| OpError::Staff(name.to_owned()))
+}
+
+/// A moment as programs read it.
+fn moment(at: azalea_core::id::Timestamp) -> String {
+    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| String::new(), |at| at.to_string())
+}
+
+/// A moment as people read it, where this machine stands.
+fn moment_text(at: azalea_core::id::Timestamp) -> String {
+    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+    let Ok(at) = jiff::Timestamp::from_millisecond(ms) else { return String::new() };
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn day_text(day: crate::index::Day) -> String {
+    match (day.month(), day.day()) {
+        (Some(month), Some(date)) => format!("{:04}-{month:02}-{date:02}", day.year()),
+        (Some(month), None) => format!("{:04}-{month:02}", day.year()),
+        _ => format!("{:04}", day.year()),
+    }
+}

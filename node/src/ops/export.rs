@@ -1,0 +1,107 @@
+//! Writing records out, byte for byte as they came.
+
+use azalea_core::access::ScopeKind;
+use azalea_core::document::RecordVersion;
+use azalea_core::replica::effect::ScopeView;
+use azalea_core::view::{View, current};
+use serde_json::json;
+use std::io;
+
+use super::{Answer, Export, OpError, Output, What, moment, patient_of};
+use crate::node::Node;
+
+/// Text handed on at once.
+const PIECE_BYTES: usize = 256 << 10;
+
+pub(super) fn write(
+    node: &Node,
+    export: &Export,
+    output: &mut dyn Output,
+) -> Result<Answer, OpError> {
+    let scopes = scopes(node, &export.what)?;
+    let snapshot = node.handle().snapshot()?;
+    let mut view = View::new(&snapshot);
+    let mut pieces = Pieces { output, waiting: String::new() };
+    if !export.ndjson {
+        let at = moment(node.handle().clock().now());
+        pieces.put(&format!(
+            "{{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"timestamp\":\"{at}\",\"entry\":["
+        ))?;
+    }
+    let mut count: u64 = 0;
+    for scope in scopes {
+        for versions in view.records(scope.number)? {
+            let heads: Vec<_> = current(&versions).iter().map(|head| head.id).collect();
+            for entry in &versions {
+                if entry.row.removed || !(export.versions || heads.contains(&entry.id)) {
+                    continue;
+                }
+                let version = view.open(entry)?;
+                let Some(resource) = text(&version)? else { continue };
+                match export.ndjson {
+                    true => {
+                        // Line breaks in JSON stand between tokens only, where a space says the same.
+                        pieces.put(&resource.replace(['\n', '\r'], " "))?;
+                        pieces.put("\n")?;
+                    }
+                    false => {
+                        pieces.put(if count == 0 { "\n{" } else { ",\n{" })?;
+                        if let Some(url) = &version.header.full_url {
+                            pieces.put(&format!("\"fullUrl\":{},", json!(url)))?;
+                        }
+                        pieces.put("\"resource\":")?;
+                        pieces.put(resource)?;
+                        pieces.put("}")?;
+                    }
+                }
+                count += 1;
+            }
+        }
+    }
+    if !export.ndjson {
+        pieces.put("]}\n")?;
+    }
+    pieces.flush()?;
+    Ok(Answer::new(json!({ "resources": count }), format!("{count} resources")))
+}
+
+fn scopes(node: &Node, what: &What) -> Result<Vec<ScopeView>, OpError> {
+    let directory = node.handle().directory();
+    let is_facility =
+        |scope: &&ScopeView| matches!(scope.kind, ScopeKind::Directory | ScopeKind::Office);
+    let is_chart = |scope: &&ScopeView| scope.kind == ScopeKind::Chart;
+    Ok(match what {
+        What::Patient(id) => {
+            drop(directory);
+            let patient = patient_of(node, id)?;
+            node.handle().directory().scopes_of(&patient).filter(is_chart).cloned().collect()
+        }
+        What::Directory => directory.scopes().filter(is_facility).cloned().collect(),
+        What::All => {
+            directory.scopes().filter(|it| is_chart(it) || is_facility(it)).cloned().collect()
+        }
+    })
+}
+
+fn text(version: &RecordVersion) -> Result<Option<&str>, OpError> {
+    let text = version.raw().map(std::str::from_utf8).transpose();
+    text.map_err(|_| OpError::Value("a record is not UTF-8: run `azalea verify`".to_owned()))
+}
+
+/// Gathers small texts into pieces.
+struct Pieces<'a> {
+    output: &'a mut dyn Output,
+    waiting: String,
+}
+
+impl Pieces<'_> {
+    fn put(&mut self, text: &str) -> io::Result<()> {
+        self.waiting.push_str(text);
+        if self.waiting.len() >= PIECE_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let piece = std::mem::take(&mut self.waiting);
+        if piece.is_empty() { Ok(()) } else { self.output.data(&piece) }
+    }
+}

@@ -1,0 +1,96 @@
+//! How the node stands.
+
+use azalea_core::replica::RelayStatus;
+use serde_json::{Value, json};
+
+use super::patient::{freshness_text, publisher};
+use super::{Answer, OpError, moment, moment_text};
+use crate::net::relay_link::LinkState;
+use crate::node::Node;
+use crate::web::Clinic;
+use crate::web::model::{Link, Trouble};
+
+pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
+    let card = node.facility();
+    let sync = node.sync_status()?;
+    let state = &sync.state;
+    let shown = node.handle().shown();
+    let status = &shown.status;
+    let (link, since) = match state.link {
+        Link::Connected { since } => ("connected", Some(since)),
+        Link::Connecting => ("connecting", None),
+        Link::Offline { since } => ("offline", since),
+    };
+    let cause = match node.handle().link() {
+        LinkState::Offline { cause, .. } => Some(cause),
+        _ => None,
+    };
+    let publishers: Vec<Value> = sync
+        .publishers
+        .iter()
+        .map(|it| {
+            let mut json = publisher(&it.facility, &it.freshness);
+            json["patients"] = it.patients.into();
+            json["held"] = it.held.into();
+            json["missing"] = it.missing.into();
+            json["last_heard"] = it.last_heard.map(moment).into();
+            json
+        })
+        .collect();
+    let (bytes, stored) = node.handle().store().sizes()?;
+    let refused: serde_json::Map<String, Value> =
+        sync.refusals.iter().map(|it| (it.cause.clone(), it.count.into())).collect();
+    let json = json!({
+        "facility": { "id": card.facility.id.to_string(), "name": card.facility.name },
+        "device": card.device.to_string(),
+        "network": card.network,
+        "relay": sync.relay,
+        "link": link,
+        "link_since": since.map(moment),
+        "link_cause": cause,
+        "caught_up": status.relay == RelayStatus::CaughtUp,
+        "last_sync": state.last_sync.map(moment),
+        "relay_heard": sync.relay_heard.map(moment),
+        "unsent": state.unsent,
+        "waiting": status.waiting,
+        "quarantined": state.quarantined,
+        "needs_review": state.needs_review,
+        "patients": node.handle().directory().patient_count(),
+        "rebuilding": status.rebuilding,
+        "trouble": state.trouble.map(trouble),
+        "clock_skew_ms": status.clock_skew_ms,
+        "certified_until": node.certified_until().map(moment),
+        "refused": refused,
+        "publishers": publishers,
+        "store": { "bytes": bytes, "stored_bytes": stored },
+    });
+    let mut lines = vec![
+        format!("{} ({})", card.facility.name, card.facility.id),
+        format!("link: {link}{}", cause.map(|cause| format!(" ({cause})")).unwrap_or_default()),
+        format!("last sync: {}", state.last_sync.map_or_else(|| "never".to_owned(), moment_text)),
+        format!(
+            "unsent: {}  waiting: {}  quarantined: {}  needs review: {}",
+            state.unsent, status.waiting, state.quarantined, state.needs_review
+        ),
+    ];
+    lines.extend(state.trouble.map(|it| format!("trouble: {}", trouble(it))));
+    if status.rebuilding {
+        lines.push("the store is being rebuilt from the relay".to_owned());
+    }
+    lines.extend(
+        sync.publishers
+            .iter()
+            .map(|it| format!("  {}: {}", it.facility.name, freshness_text(&it.freshness))),
+    );
+    Ok(Answer::new(json, lines.join("\n")))
+}
+
+fn trouble(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::DiskFull => "disk-full",
+        Trouble::DiskFault => "disk-fault",
+        Trouble::ClockWrong => "clock-wrong",
+        Trouble::Revoked => "revoked",
+        Trouble::Refused => "refused-by-relay",
+    }
+}

@@ -1,0 +1,323 @@
+//! Opening a node and running it: the order in which things come up, and go down again.
+//!
+//! ```text
+//! lock ─► secrets ─► settings ─► store ─► driver ─► (run only) control socket ─► screens ─► inbox ─► relay
+//! ```
+
+pub(crate) mod inbox;
+
+use azalea_core::id::DeviceId;
+use azalea_core::identity::{Certificate, Identity, PublicKey};
+use azalea_core::replica::command::Command;
+use azalea_core::wire::{Limit, Reader, WireError, Writer};
+use azalea_transport::control::{Control, ControlError, Progress};
+use azalea_transport::endpoint::{Endpoint, EndpointError};
+use azalea_transport::lock::{DataLock, LockError};
+use serde::Serialize;
+use serde_json::Value;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, DataDir, Passphrase, RelayConfig, Secrets, SecretsError};
+use crate::driver::{self, DriveError, Running, StartError};
+use crate::entropy::{self, EntropyError};
+use crate::net::relay_link::{self, RelayTarget};
+use crate::node::Node;
+use crate::ops::{self, Output, Request};
+use crate::store::{OpenError, RedbStore, StoreOpenError};
+use crate::web::{self, Clinic};
+
+/// Certificates that a settings file may hold.
+const CERTIFICATES: Limit = Limit { name: "certificates_max", max: 4_096 };
+
+/// Why a node cannot be opened or run. Each says what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant is the error of the room that it names")]
+pub enum ServeError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    #[error(transparent)]
+    Store(#[from] StoreOpenError),
+    #[error(transparent)]
+    NewStore(#[from] OpenError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Begin(#[from] DriveError),
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The settings or keys are not what this program wrote.
+    #[error("{what} cannot be read: {cause}")]
+    Form { what: &'static str, cause: WireError },
+    /// The device has keys but no network.
+    #[error(
+        "this node has not joined a network yet: ask the network's office for a code and run `azalea join CODE`"
+    )]
+    NotJoined,
+    /// The screens' address is taken or not ours.
+    #[error("the screens cannot listen on {address}: {source}; choose another with --web")]
+    Web { address: String, source: io::Error },
+    /// The driver's thread ended by itself.
+    #[error("the driver has stopped; the log says why; start the node again")]
+    DriverGone,
+}
+
+/// A node whose store is open; nothing of the network runs yet.
+pub struct Opened {
+    /// The node.
+    pub node: Arc<Node>,
+    /// Its settings.
+    pub config: Config,
+    clock: Clock,
+    running: Running,
+    _lock: DataLock,
+}
+
+/// How to run.
+pub struct RunOptions {
+    /// Where the screens listen; the settings' address where absent.
+    pub web: Option<String>,
+    /// Where the relay is, if not where the code said.
+    pub relay: Option<String>,
+    /// Names under which the screens may be asked for, besides `localhost` and addresses.
+    pub hosts: Vec<String>,
+    /// Whether a TLS proxy stands before the screens.
+    pub tls: bool,
+}
+
+/// What `run` says once everything is up.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ready {
+    /// Always true.
+    pub ready: bool,
+    /// Where the screens are.
+    pub web: String,
+    /// The facility's name.
+    pub facility: String,
+    /// The facility's id.
+    pub facility_id: String,
+    /// This device's id.
+    pub device_id: String,
+}
+
+/// Opens the node in `dir` for this process.
+pub async fn open(
+    dir: &DataDir,
+    passphrase: Option<&Passphrase>,
+    clock: Clock,
+) -> Result<Opened, ServeError> {
+    let config = Config::load(dir)?;
+    let lock = DataLock::acquire(dir.path())?;
+    let secrets = Secrets::load(&dir.secrets(), passphrase)?;
+    let identity = read_identity(&secrets)?;
+    if config.network.is_none() {
+        return Err(ServeError::NotJoined);
+    }
+    if !config.begun && !dir.store().exists() {
+        RedbStore::create(&dir.store(), &secrets.store_key)?;
+    }
+    let store = RedbStore::open(&dir.store(), &secrets.store_key)?;
+    let running = driver::start(identity.clone(), store, clock, entropy::rng()?)?;
+    let mut opened = Opened {
+        node: Arc::new(Node::new(
+            running.handle.clone(),
+            identity,
+            dir.clone(),
+            config.relay.as_ref().map(|relay| relay.address.clone()).unwrap_or_default(),
+        )),
+        config,
+        clock,
+        running,
+        _lock: lock,
+    };
+    opened.begin().await?;
+    Ok(opened)
+}
+
+/// The keys in a secrets file.
+pub fn read_identity(secrets: &Secrets) -> Result<Identity, ServeError> {
+    Identity::from_secret_bytes(&secrets.identity)
+        .map_err(|cause| ServeError::Form { what: "the keys in the secrets file", cause })
+}
+
+/// Certificates as the settings keep them.
+pub fn certificates_text(certificates: &[Certificate]) -> String {
+    let mut writer = Writer::new();
+    writer.list(certificates);
+    data_encoding::BASE64.encode(&writer.into_bytes())
+}
+
+fn read_certificates(text: &str) -> Result<Vec<Certificate>, ServeError> {
+    let failed = |cause| ServeError::Form { what: "the certificates in node.json", cause };
+    let bytes = data_encoding::BASE64
+        .decode(text.as_bytes())
+        .map_err(|_| failed(WireError::Invalid { field: "base64" }))?;
+    let mut reader = Reader::new(&bytes);
+    let certificates = reader.list(CERTIFICATES).map_err(failed)?;
+    reader.finish().map_err(failed)?;
+    Ok(certificates)
+}
+
+impl Opened {
+    /// Gives a new store the certificates of the enrolment; does nothing where it has them.
+    async fn begin(&mut self) -> Result<(), ServeError> {
+        if self.running.handle.shown().roster.root().is_none() {
+            let certificates = read_certificates(&self.config.certificates)?;
+            // A node that began before and has an empty store now has lost it.
+            let rebuild = self.config.begun;
+            self.running.handle.command(Command::Begin { certificates, rebuild }).await?;
+        }
+        if !self.config.begun {
+            self.config.begun = true;
+            self.config.save(&self.node.dir)?;
+        }
+        Ok(())
+    }
+
+    /// Finishes what was begun and closes the store.
+    pub async fn close(self) {
+        self.running.stop().await;
+    }
+
+    /// Runs until `stop` is set; `ready` is told once everything is up.
+    pub async fn run(
+        self,
+        options: RunOptions,
+        ready: impl FnOnce(&Ready),
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), ServeError> {
+        let control = Control::bind(self.node.dir.path())?;
+        let address = options.web.unwrap_or_else(|| self.config.web.clone());
+        let web_error = |source| ServeError::Web { address: address.clone(), source };
+        let listener = TcpListener::bind(&address).await.map_err(web_error)?;
+        let bound: SocketAddr = listener.local_addr().map_err(web_error)?;
+        let (quit, quitting) = watch::channel(false);
+
+        let clock = self.clock;
+        let web_options = web::WebOptions {
+            clock: Arc::new(move || clock.now()),
+            hosts: options.hosts,
+            tls: options.tls,
+        };
+        let clinic: Arc<dyn Clinic> = self.node.clone();
+        let router = web::router(clinic, web_options);
+        let screens = tokio::spawn(web::serve(listener, router, ended(quitting.clone())));
+        let node = self.node.clone();
+        let controlled = tokio::spawn(async move {
+            control.serve(move |request, progress| answer(node.clone(), request, progress)).await;
+        });
+        let watched = tokio::spawn(inbox::watch(self.node.clone(), clock, quitting));
+        let mut link = None;
+        if let Some(relay) = &self.config.relay {
+            let endpoint = Endpoint::client(&self.node.identity.device.seed())?;
+            let target = RelayTarget {
+                address: options.relay.unwrap_or_else(|| relay.address.clone()),
+                relay: relay_device(relay, &self.node.dir)?,
+            };
+            let (events, state) =
+                (self.running.link_events.clone(), self.running.link_state.clone());
+            let kept = relay_link::keep(endpoint.clone(), target, events, state, clock);
+            link = Some((endpoint, tokio::spawn(kept)));
+        }
+        let card = self.node.facility();
+        ready(&Ready {
+            ready: true,
+            web: bound.to_string(),
+            facility: card.facility.name.clone(),
+            facility_id: card.facility.id.to_string(),
+            device_id: card.device.to_string(),
+        });
+
+        let outcome = self.wait(stop).await;
+        let _ = quit.send(true);
+        if let Some((endpoint, kept)) = link {
+            kept.abort();
+            endpoint.close("the node is stopping");
+            let _ = timeout(STOP, endpoint.wait_idle()).await;
+        }
+        let _ = timeout(STOP, screens).await;
+        let _ = timeout(STOP, watched).await;
+        controlled.abort();
+        let _ = controlled.await;
+        self.close().await;
+        outcome
+    }
+
+    /// Ends when it is told to, or when the driver has died.
+    async fn wait(&self, mut stop: watch::Receiver<bool>) -> Result<(), ServeError> {
+        let mut pulse = tokio::time::interval(PULSE);
+        loop {
+            tokio::select! {
+                () = ended(stop.clone()) => return Ok(()),
+                // The caller is gone without a word: the same as being told.
+                changed = stop.changed() => if changed.is_err() { return Ok(()) },
+                _ = pulse.tick() => if self.running.is_finished() {
+                    return Err(ServeError::DriverGone);
+                },
+            }
+        }
+    }
+}
+
+/// How long each part may take to end.
+const STOP: Duration = Duration::from_secs(3);
+/// How often the driver's pulse is felt.
+const PULSE: Duration = Duration::from_secs(1);
+
+async fn ended(mut stop: watch::Receiver<bool>) {
+    // An error means that whoever could set it is gone: that ends things too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn relay_device(relay: &RelayConfig, dir: &DataDir) -> Result<DeviceId, ServeError> {
+    let key = relay.key_bytes();
+    let key = key.map_err(|reason| ConfigError::Form { file: dir.config(), reason })?;
+    Ok(PublicKey::from_bytes(key).device_id())
+}
+
+/// A request of the control socket.
+async fn answer(node: Arc<Node>, request: Value, progress: Progress) -> Result<Value, String> {
+    let request: Request = serde_json::from_value(request).map_err(|error| {
+        format!(
+            "the running node does not understand this: {error}; it is another version, restart it"
+        )
+    })?;
+    let work = move || {
+        let mut output = Told(progress);
+        ops::execute(&node, request, &mut output)
+    };
+    let answer = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?;
+    let answer = answer.map_err(|error| error.to_string())?;
+    serde_json::to_value(answer).map_err(|error| error.to_string())
+}
+
+/// Sends what a request tells on its way over the control socket.
+struct Told(Progress);
+
+impl Output for Told {
+    fn progress(&mut self, text: &str) {
+        self.0.send_blocking(ops::Told::Progress(text.to_owned()));
+    }
+
+    fn data(&mut self, text: &str) -> io::Result<()> {
+        self.0.send_blocking(ops::Told::Data(text.to_owned()));
+        match self.0.is_closed() {
+            true => Err(io::ErrorKind::BrokenPipe.into()),
+            false => Ok(()),
+        }
+    }
+}
