@@ -79,20 +79,40 @@ impl Daemon {
     }
 }
 
-/// Runs a command to its end and returns the JSON that it printed last.
-pub async fn answer(mut command: Command, what: &str) -> Result<Value> {
+/// Runs a command to its end and returns the JSON that it printed last; an exit code other than 0 is an error.
+pub async fn answer(command: Command, what: &str) -> Result<Value> {
+    let (told, failure) = finish(command, what).await?;
+    match failure {
+        None => told,
+        Some(words) => bail!("{what}: {words}"),
+    }
+}
+
+/// The same for commands that also report by JSON when not everything went well.
+pub async fn report(command: Command, what: &str) -> Result<Value> {
+    let (told, failure) = finish(command, what).await?;
+    match (told, failure) {
+        (Ok(told), _) => Ok(told),
+        (Err(_), Some(words)) => bail!("{what}: {words}"),
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// What a command printed as JSON, and what it said if it failed.
+async fn finish(mut command: Command, what: &str) -> Result<(Result<Value>, Option<String>)> {
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(COMMAND_MAX, command.output())
         .await
         .with_context(|| format!("{what}: no answer"))?
         .with_context(|| format!("{what}: cannot be started"))?;
     let printed = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
+    let told = json_at_the_end(&printed).with_context(|| format!("{what}: no JSON came back"));
+    let failure = (!output.status.success()).then(|| {
         let errors = String::from_utf8_lossy(&output.stderr);
-        let words = if errors.trim().is_empty() { printed } else { errors };
-        bail!("{what}: {}", words.trim());
-    }
-    json_at_the_end(&printed).with_context(|| format!("{what}: no JSON came back"))
+        let words = if errors.trim().is_empty() { printed.clone() } else { errors };
+        words.trim().to_owned()
+    });
+    Ok((told, failure))
 }
 
 /// Commands may print progress, one JSON value a line, before their last word; or one value over many lines.

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use super::build::Programs;
 use super::cast::{Member, Part};
-use super::child::{Daemon, answer};
+use super::child::{Daemon, answer, report};
 
 /// The relay's commands on its data folder.
 #[derive(Clone, Debug)]
@@ -97,6 +97,7 @@ impl NodeTool {
             .args(["--relay", &relay.to_string()])
             .args(["--staff", first.login])
             .args(["--staff-name", first.name])
+            .args(["--role", first.role])
             .arg("--password-file")
             .arg(password);
         answer(command, "azalea join").await.map(|_| ())
@@ -113,7 +114,8 @@ impl NodeTool {
         command.args(["--relay", &relay.to_string()]).args(["--web", "127.0.0.1:0"]);
         let (daemon, told) = Daemon::start(command, name, logs).await?;
         let web = told["web"].as_str().context("the node did not say where its screens are")?;
-        Ok((daemon, web.to_owned()))
+        let web = if web.contains("://") { web.to_owned() } else { format!("http://{web}/") };
+        Ok((daemon, web))
     }
 
     /// Adds a member of staff.
@@ -131,7 +133,8 @@ impl NodeTool {
     pub async fn import(&self, path: &Path) -> Result<Value> {
         let mut command = self.command(&["import"]);
         command.arg(path);
-        answer(command, "azalea import").await
+        // Files that were put aside are told in the report; the demo goes on with what was taken.
+        report(command, "azalea import").await
     }
 
     /// Records a consent of one of this facility's own patients for other facilities.
