@@ -122,6 +122,8 @@ pub enum Subject {
     Patient(String),
     /// No patient: the facility's directory.
     Directory,
+    /// No single patient, and nothing that other facilities are meant to see: stays with the facility's own devices.
+    Office,
 }
 
 /// Names a patient in a command. Debug shows no local id.

@@ -119,6 +119,7 @@ impl State {
     fn known_scope(&self, subject: &Subject) -> Option<ScopeNumber> {
         match subject {
             Subject::Directory => self.own_scope(ScopeKind::Directory),
+            Subject::Office => self.own_scope(ScopeKind::Office),
             Subject::Patient(id) => {
                 let chart = self.locals.get(id)?.chart?;
                 self.scopes.get(&chart).map(|scope| scope.number)
@@ -133,6 +134,7 @@ impl State {
         }
         match subject {
             Subject::Directory => self.create_scope(tx, ScopeKind::Directory, None, None),
+            Subject::Office => self.create_scope(tx, ScopeKind::Office, None, None),
             Subject::Patient(id) => {
                 let mut row = self.locals.get(id).cloned().unwrap_or_default();
                 if row.patients.is_empty() {
