@@ -93,7 +93,10 @@ impl Sink for NodeSink<'_> {
         let records = batch.into_iter().map(|record| ImportRecord {
             subject: match record.subject {
                 import::Subject::Patient(id) => Subject::Patient(id),
-                import::Subject::Directory => Subject::Directory,
+                import::Subject::Directory if import::describes_facility(&record.key.kind) => {
+                    Subject::Directory
+                }
+                import::Subject::Directory => Subject::Office,
             },
             key: record.key,
             header: RecordHeader {

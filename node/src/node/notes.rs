@@ -68,12 +68,10 @@ impl Node {
     ) -> Result<NoteId, NodeError> {
         let by = self.staff_word(staff)?;
         let patient = Self::who(patient);
-        #[cfg(any())]
         match self.command(Command::EditNote { patient, note, edit, by })? {
             Outcome::Saved { note } => Ok(note),
             _ => Err(ClinicError::Unavailable.into()),
         }
-        Err(ClinicError::Unavailable.into())
     }
 
     /// A person of this facility as documents name them: the id, then the name.
