@@ -58,7 +58,7 @@ fn a_repeated_key_is_noticed_even_when_it_is_escaped() {
 /// What serde_json reads, this parser reads, with the same meaning, and nothing else.
 #[test]
 fn agrees_with_serde_json_on_any_text() {
-    bolero::check!().with_iterations(3_000).for_each(|bytes: &[u8]| {
+    bolero::check!(name = "json").with_iterations(3_000).for_each(|bytes: &[u8]| {
         let Ok(text) = std::str::from_utf8(bytes) else { return };
         agree(text);
         agree(&json_like(bytes));
@@ -102,6 +102,10 @@ fn agree(text: &str) {
         parser.finish()?;
         Ok(read)
     });
+    if text.contains("$serde_json::private") {
+        // serde_json takes such an object for a number, which is one reason for this parser.
+        return;
+    }
     let theirs = serde_json::from_str::<serde_json::Value>(text);
     match (&ours, &theirs) {
         (Ok((node, false)), Ok(value)) => assert!(same(node, value), "same meaning"),

@@ -130,7 +130,7 @@ fn a_stream_that_stops_says_where_and_why() {
 /// However the bytes arrive, the pieces are the same.
 #[test]
 fn any_stream_is_cut_the_same_in_any_chunks() {
-    bolero::check!().with_iterations(2_000).for_each(|bytes: &[u8]| {
+    bolero::check!(name = "scan").with_iterations(2_000).for_each(|bytes: &[u8]| {
         let like: Vec<u8> = bytes
             .iter()
             .flat_map(|byte| PIECES[usize::from(*byte) % PIECES.len()].bytes())

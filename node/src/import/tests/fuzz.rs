@@ -49,7 +49,7 @@ fn check(bytes: &[u8]) {
 
 #[test]
 fn any_bytes_are_taken_or_refused_the_same_in_any_chunks() {
-    bolero::check!().with_iterations(1_500).with_max_len(512).for_each(|bytes: &[u8]| {
+    bolero::check!(name = "import").with_iterations(1_500).with_max_len(512).for_each(|bytes: &[u8]| {
         check(bytes);
         check(fhir_like(bytes).as_bytes());
     });
