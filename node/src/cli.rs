@@ -55,12 +55,9 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<bool> {
         Command::Join(options) => return enrol::join(&context, options).await,
         Command::Run(options) => return run::run(&context, options).await,
         Command::Repair => return repair::repair(&context).await,
-        Command::Import { paths, staff } => {
+        Command::Import { paths, staff, lang } => {
             let paths = paths.iter().map(std::fs::canonicalize).collect::<Result<Vec<_>, _>>();
-            Request::Import {
-                paths: paths.map_err(|error| anyhow::anyhow!("a path cannot be found: {error}"))?,
-                staff,
-            }
+            Request::Import { paths: paths.map_err(|error| anyhow::anyhow!("a path cannot be found: {error}"))?, staff, lang }
         }
         Command::Patient(PatientCommand::List { query, offset, limit }) => {
             Request::PatientList { query: query.join(" "), offset, limit }

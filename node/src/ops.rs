@@ -31,6 +31,8 @@ pub enum Request {
         paths: Vec<PathBuf>,
         /// Who imports, by login or id; the command itself where absent.
         staff: Option<String>,
+        /// The report's language, `ja` or `en`.
+        lang: String,
     },
     /// List patients.
     PatientList {
@@ -246,7 +248,9 @@ impl Answer {
 /// Does what is asked; for threads that may block.
 pub fn execute(node: &Node, request: Request, output: &mut dyn Output) -> Result<Answer, OpError> {
     match request {
-        Request::Import { paths, staff } => import::take(node, &paths, staff, output),
+        Request::Import { paths, staff, lang } => {
+            import::take(node, &paths, staff, &lang, output)
+        }
         Request::PatientList { query, offset, limit } => patient::list(node, &query, offset, limit),
         Request::PatientShow { id } => patient::show(node, &id),
         Request::Link { step, patient, local, staff } => {

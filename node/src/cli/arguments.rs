@@ -59,6 +59,9 @@ pub enum Command {
         /// Who imports, by login or staff id.
         #[arg(long, value_name = "LOGIN")]
         staff: Option<String>,
+        /// The language of the report: ja or en.
+        #[arg(long, default_value = "en", value_parser = ["ja", "en"])]
+        lang: String,
     },
     /// Patients: what is held, from whom, how fresh
     #[command(subcommand)]

@@ -19,12 +19,14 @@ pub(super) fn take(
     node: &Node,
     paths: &[PathBuf],
     staff: Option<String>,
+    lang: &str,
     output: &mut dyn Output,
 ) -> Result<Answer, OpError> {
     let by = match staff {
         Some(staff) => staff_of(node, &staff)?.id.0,
         None => BY_COMMAND.to_owned(),
     };
+    let language = if lang == "ja" { Language::Japanese } else { Language::English };
     let mut sink = node.sink(by);
     let mut reports = Vec::new();
     let mut texts = Vec::new();
@@ -40,7 +42,7 @@ pub(super) fn take(
             }
         });
         success &= report.stopped.is_none() && report.counts.quarantined == 0;
-        texts.push(report.text(Language::English));
+        texts.push(report.text(language));
         reports.push(serde_json::to_value(&report).map_err(io::Error::other)?);
     }
     // One path is the common case: its report stands by itself.
