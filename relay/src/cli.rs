@@ -43,6 +43,8 @@ enum Action {
     Revoke(Revoke),
     /// 状態を見る / Show members, connections, backlog
     Status(Common),
+    /// バックアップから戻した直後に / Once, after the directory came from a backup
+    Restored(Common),
     /// 登録機関(医師会など)/ Registrars, such as a medical association
     #[command(subcommand)]
     Registrar(RegistrarAction),
@@ -188,6 +190,11 @@ pub async fn main(cli: Cli) -> anyhow::Result<()> {
         Action::Status(common) => {
             let answer = ask(&common.dir, Command::Status).await?;
             show(&common, &answer, |status: &StatusView| text::status(status, clock::now()))
+        }
+        Action::Restored(common) => {
+            let epoch = Home::new(&common.dir).restored()?;
+            let answer = json!({ "epoch": epoch.to_string() });
+            show(&common, &answer, |_: &Value| text::restored())
         }
         Action::Registrar(RegistrarAction::Add(args)) => registrar_add(args).await,
     }

@@ -94,7 +94,7 @@ mod tests {
         for n in 0..300_usize {
             queue.push(n % 3, n * 10_000, n);
         }
-        assert_eq!(queue.bytes_of(&1), (0..100).map(|n| (3 * n + 1) * 10_000).sum());
+        assert_eq!(queue.bytes_of(&1), (0..100).map(|n| (3 * n + 1) * 10_000).sum::<usize>());
         let popped: Vec<usize> = std::iter::from_fn(|| queue.pop()).collect();
         for holder in 0..3 {
             let own: Vec<_> = popped.iter().copied().filter(|n| n % 3 == holder).collect();

@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 
 use azalea_core::id::{RelayEpoch, Timestamp};
 use azalea_core::identity::{AgreementKeypair, PublicKey, SigningKeypair};
-use azalea_core::storage::Store;
+use azalea_core::storage::{Batch, Store};
+use azalea_core::wire::Wire;
 use azalea_transport::lock::{DataLock, LockError};
 use serde::{Deserialize, Serialize};
 
 use crate::keyfile::{self, KeyFileError};
-use crate::mailbox::{Genesis, GenesisError};
+use crate::mailbox::{Genesis, GenesisError, tables};
 use crate::store::RedbStore;
 
 /// Certificates that the relay gives itself hold this long: ten years.
@@ -163,6 +164,17 @@ impl Home {
         // The settings come last: their file says that all the rest is there.
         self.write_settings(settings)?;
         Ok(genesis.network())
+    }
+
+    /// Draws a new epoch for a store that came from a backup: what readers hold of its feeds is not to be relied on.
+    pub fn restored(&self) -> Result<RelayEpoch, HomeError> {
+        let _lock = DataLock::acquire(&self.dir)?;
+        self.settings()?;
+        let epoch = RelayEpoch::random(&mut rand::rng());
+        let mut batch = Batch::new();
+        batch.put(tables::META, tables::EPOCH_KEY, epoch.to_bytes());
+        RedbStore::open(&self.store_path())?.commit(&batch)?;
+        Ok(epoch)
     }
 
     /// Reads the settings.

@@ -138,6 +138,10 @@ pub type RequestResult = Result<(), PublishError>;
 
 /// One thing to do. Effects are carried out in their order; `Store` and `Load` are answered by inputs.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most effects are `Send`, the largest; they are moved once"
+)]
 pub enum Effect {
     /// Send a message.
     Send {
@@ -431,3 +435,6 @@ impl Mailbox {
         due
     }
 }
+
+#[cfg(test)]
+mod tests;

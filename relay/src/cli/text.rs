@@ -56,6 +56,12 @@ pub(super) fn revoked() -> String {
         .to_owned()
 }
 
+pub(super) fn restored() -> String {
+    "新しい世代にしました。中継サーバを動かしてください。施設は受け取り位置を確かめ直します。\n\
+     A new epoch has been drawn. Run the relay; every reader starts its feed again.\n"
+        .to_owned()
+}
+
 pub(super) fn registrar_added() -> String {
     "登録機関を加えました。ルート鍵を金庫に戻してください。\n\
      The registrar has been added. Put the root key back into the safe.\n"

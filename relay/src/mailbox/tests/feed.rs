@@ -1,0 +1,221 @@
+//! Who gets what, in which order, and from where a reader goes on.
+
+use azalea_core::access::pair_scope;
+use azalea_core::sync::heads::{HeadStatement, Tally};
+
+use super::*;
+
+#[test]
+fn a_reader_goes_on_where_it_stopped() {
+    let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
+    let before: Vec<_> = (0..3).map(|n| hospital.write(&world, chart, &[n])).collect();
+    world.push_all(&hospital, &before);
+    let position = world.fed(&clinic).last().unwrap().0;
+    world.input(Input::Closed { session: clinic.session });
+    let after: Vec<_> = (3..6).map(|n| hospital.write(&world, chart, &[n])).collect();
+    world.push_all(&hospital, &after);
+    world.restart();
+    let epoch = RelayEpoch([9; 16]);
+    let welcome = world.connect(&mut clinic, Some(Cursor { epoch, position })).unwrap();
+    assert_eq!((welcome.position, welcome.end), (position, position + 3));
+    assert_eq!(world.fed_ids(&clinic), ids(&after));
+}
+
+#[test]
+fn a_cursor_of_another_life_or_beyond_the_end_starts_again_from_the_beginning() {
+    let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
+    let written = hospital.write(&world, chart, b"result");
+    world.push_all(&hospital, std::slice::from_ref(&written));
+    for (epoch, position) in [([8; 16], 1), ([9; 16], 1_000)] {
+        let cursor = Cursor { epoch: RelayEpoch(epoch), position };
+        let welcome = world.connect(&mut clinic, Some(cursor)).unwrap();
+        assert_eq!(welcome.position, 0);
+        assert_eq!(world.fed_ids(&clinic).last(), Some(&written.claimed_id()));
+    }
+}
+
+#[test]
+fn a_new_reader_gets_what_came_before_then_the_grant_then_what_follows() {
+    let mut world = World::new();
+    let mut hospital = world.member(FacilityKind::Hospital);
+    let mut clinic = world.member(FacilityKind::Clinic);
+    world.connect(&mut hospital, None).unwrap();
+    world.connect(&mut clinic, None).unwrap();
+    world.fed(&clinic);
+    let (chart, created) = hospital.create(&world, ScopeKind::Chart, 1);
+    let mut expected = vec![created.clone()];
+    world.push_all(&hospital, &[created]);
+    for n in 0..2_500_u16 {
+        expected.push(hospital.write(&world, chart, &n.to_be_bytes()));
+    }
+    for some in expected[1..].chunks(500) {
+        world.push_all(&hospital, some);
+    }
+    assert_eq!(world.fed_ids(&clinic), []);
+    let grant = hospital.grant(&world, chart, &clinic, Access::READ, 1);
+    let after = hospital.write(&world, chart, b"after");
+    expected.extend([grant.clone(), after.clone()]);
+    world.push_all(&hospital, &[grant, after]);
+    assert_eq!(world.fed_ids(&clinic), ids(&expected));
+}
+
+#[test]
+fn a_grant_that_begins_later_fills_the_feed_when_it_begins() {
+    let (mut world, mut hospital, _, chart) = hospital_and_clinic();
+    let mut nurse = world.member(FacilityKind::VisitingNurse);
+    world.connect(&mut nurse, None).unwrap();
+    world.fed(&nurse);
+    let begins = world.now.plus_ms(60_000);
+    let written = hospital.write(&world, chart, b"result");
+    let statement = Statement::Grant {
+        grant: GrantId([2; 16]),
+        facility: nurse.facility_id(),
+        access: Access::READ,
+        from: begins,
+        until: None,
+        consent: None,
+        tick: 2,
+    };
+    let grant = hospital.say(&world, chart, statement);
+    world.push_all(&hospital, &[written, grant.clone()]);
+    assert_eq!(world.fed_ids(&nurse), []);
+    assert!(world.mailbox.wake_at() <= begins);
+    world.wait(60_000);
+    assert_eq!(world.fed_ids(&nurse).last(), Some(&grant.claimed_id()));
+}
+
+#[test]
+fn a_new_device_gets_its_facilitys_scopes_and_the_whole_registry() {
+    let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
+    let written = hospital.write(&world, chart, b"result");
+    world.push_all(&hospital, std::slice::from_ref(&written));
+    let mut tablet = world.stranger();
+    tablet.facility = clinic.facility.clone();
+    let certificate = tablet.certificate(&world);
+    let registry = world.mailbox.state.registry();
+    let mut clinic = clinic;
+    let said = clinic.say(&world, registry, Statement::Certificate(certificate));
+    world.push_all(&clinic, std::slice::from_ref(&said));
+    world.connect(&mut tablet, None).unwrap();
+    let fed = world.fed_ids(&tablet);
+    // Five of the relay's own beginning, two for each facility, the tablet's own.
+    for id in [written.claimed_id(), said.claimed_id()] {
+        assert_eq!(fed.iter().filter(|fed| **fed == id).count(), 1);
+    }
+    assert_eq!(fed.len(), 5 + 2 * 2 + 1 + 3);
+}
+
+#[test]
+fn a_pair_scope_reaches_its_one_reader() {
+    let (mut world, mut hospital, clinic, _) = hospital_and_clinic();
+    let mut other = world.member(FacilityKind::Pharmacy);
+    world.connect(&mut other, None).unwrap();
+    world.fed(&other);
+    let pair = pair_scope(&world.network(), &hospital.id(), &clinic.id());
+    let enc = vec![0; azalea_core::access::PAIR_ENC_LEN];
+    let offer = hospital.say(&world, pair, Statement::PairOffer { to: clinic.id(), enc });
+    let keys = hospital.seal(&world, pair, &Body::Keys(Vec::new()));
+    world.push_all(&hospital, &[offer.clone(), keys.clone()]);
+    world.fed_ids(&other);
+    assert_eq!(world.fed_ids(&clinic)[2..], ids(&[offer, keys]));
+}
+
+#[test]
+fn a_rebuilt_store_gets_its_own_envelopes_before_it_is_welcomed() {
+    let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
+    let written: Vec<_> = (0..3).map(|n| hospital.write(&world, chart, &[n])).collect();
+    world.push_all(&hospital, &written);
+    for _ in 0..2 {
+        world.held = Some(Vec::new());
+        assert_eq!(world.connect_wanting(&mut hospital, None, true).is_some(), {
+            // The second time they lie in the feed already.
+            world.mailbox.state.devices.iter().any(|device| device.row.own_through > 0)
+        });
+        world.release();
+        let fed: BTreeSet<_> = world.fed_ids(&hospital).into_iter().collect();
+        assert!(ids(&written).iter().all(|id| fed.contains(id)));
+    }
+    world.connect(&mut hospital, None).unwrap();
+    let fed = world.fed_ids(&hospital);
+    assert!(ids(&written).iter().all(|id| !fed.contains(id)), "not wanted, not sent");
+    assert_eq!(world.fed_ids(&clinic), ids(&written));
+}
+
+#[test]
+fn no_more_is_under_way_than_the_window_and_a_silent_reader_is_let_go() {
+    let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
+    let noise = |n: u8| -> Vec<u8> {
+        let mut state = u32::from(n) + 1;
+        let draw = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..1 << 20).map(draw).collect()
+    };
+    for n in 0..12 {
+        let written = hospital.write(&world, chart, &noise(n));
+        world.push_all(&hospital, &[written]);
+    }
+    let under_way: usize = world.sent[&clinic.session]
+        .iter()
+        .map(|message| match message {
+            Message::Feed { items, .. } => items.iter().map(|item| item.envelope.0.len()).sum(),
+            _ => 0,
+        })
+        .sum();
+    assert!((4 << 20..7 << 20).contains(&under_way), "{under_way}");
+    assert_eq!(world.fed(&clinic).len(), 12);
+    let written = hospital.write(&world, chart, b"unconfirmed");
+    world.push_all(&hospital, &[written]);
+    world.wait(200_000);
+    assert_eq!(world.closed.get(&clinic.session), Some(&Goodbye::Closing));
+    assert_eq!(world.closed.get(&hospital.session), None);
+}
+
+#[test]
+fn a_statement_reaches_its_facility_after_what_it_counts_and_only_the_newest_is_kept() {
+    let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
+    let statement = |world: &World, hospital: &Member, clinic: &Member, count| {
+        let tally = Tally { count, ..Tally::default() };
+        let (to, network) = (clinic.facility_id(), world.network());
+        HeadStatement::sign(network, to, world.now, tally, &hospital.device)
+    };
+    let older = statement(&world, &hospital, &clinic, 1);
+    world.now = world.now.plus_ms(1_000);
+    let newer = statement(&world, &hospital, &clinic, 2);
+    let written = hospital.write(&world, chart, b"result");
+    world.push_all(&hospital, &[written]);
+    for said in [&newer, &older] {
+        world.say(&hospital, Message::Head(said.clone()));
+    }
+    let heads = |world: &World, clinic: &Member| -> Vec<HeadStatement> {
+        let head = |message: &Message| match message {
+            Message::Head(statement) => Some(statement.clone()),
+            _ => None,
+        };
+        world.sent[&clinic.session].iter().filter_map(head).collect()
+    };
+    assert_eq!(heads(&world, &clinic), std::slice::from_ref(&newer));
+    assert!(matches!(world.sent[&clinic.session].last(), Some(Message::Head(_))));
+    // Nobody else can speak for the hospital.
+    world.now = world.now.plus_ms(1_000);
+    let forged = HeadStatement { at: world.now, ..newer.clone() };
+    world.say(&hospital, Message::Head(forged));
+    world.restart();
+    world.connect(&mut clinic, None).unwrap();
+    assert_eq!(heads(&world, &clinic), [newer]);
+    assert!(matches!(world.sent[&clinic.session].last(), Some(Message::Head(_))));
+}
+
+#[test]
+fn the_newest_connection_of_a_device_is_the_one_that_counts() {
+    let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
+    let former = clinic.session;
+    world.connect(&mut clinic, None).unwrap();
+    assert_eq!(world.closed.get(&former), Some(&Goodbye::Closing));
+    world.input(Input::Closed { session: former });
+    world.fed(&clinic);
+    let written = hospital.write(&world, chart, b"result");
+    world.push_all(&hospital, std::slice::from_ref(&written));
+    assert_eq!(world.fed_ids(&clinic), [written.claimed_id()]);
+}
