@@ -159,4 +159,80 @@ mod tests {
         assert_eq!(decompress(&bomb), None);
         assert!(decompress(&compress(&vec![0; limits::PLAINTEXT.max])).is_some());
     }
+
+    fn header() -> Header {
+        use crate::id::{DeviceId, DocumentTag, EnvelopeId, NetworkId, ScopeId, Timestamp};
+        Header {
+            network: NetworkId([1; 32]),
+            scope: ScopeId([2; 16]),
+            tag: DocumentTag([3; 16]),
+            author: DeviceId([4; 16]),
+            seq: 1,
+            previous: EnvelopeId::ZERO,
+            epoch: 1,
+            at: Timestamp(5),
+            salt: [0; 16],
+            body_len: 0,
+            body_hash: [0; 32],
+        }
+    }
+
+    /// An author that picks its own salt could make one ciphertext that two keys open to two different texts.
+    #[test]
+    fn a_salt_that_was_not_made_from_the_plaintext_opens_nothing() {
+        use crate::wire::Wire;
+        let key = ScopeKey::from([6; 32]);
+        let frame = pack(b"some words");
+        let mut good = header();
+        let body = encrypt(&mut good, frame.clone(), &key);
+        assert_eq!(decrypt(&good, &body, &key).as_ref(), Some(&frame));
+
+        let mut chosen = Header { salt: [7; 16], body_len: good.body_len, ..header() };
+        let mut body = frame;
+        cipher(&chosen, &key)
+            .encrypt_in_place(&Nonce::default(), &chosen.to_bytes()[..Header::HASH_AT], &mut body)
+            .expect("short");
+        chosen.body_hash = *blake3::hash(&body).as_bytes();
+        assert_eq!(decrypt(&chosen, &body, &key), None);
+    }
+
+    #[test]
+    fn every_field_before_the_salt_is_in_the_salt_and_in_the_key() {
+        use crate::id::{DeviceId, DocumentTag, EnvelopeId, NetworkId, ScopeId, Timestamp};
+        let key = ScopeKey::from([6; 32]);
+        let frame = pack(b"some words");
+        let mut good = header();
+        let body = encrypt(&mut good, frame, &key);
+        let changes: [fn(&mut Header); 8] = [
+            |header| header.network = NetworkId([9; 32]),
+            |header| header.scope = ScopeId([9; 16]),
+            |header| header.tag = DocumentTag([9; 16]),
+            |header| header.author = DeviceId([9; 16]),
+            |header| header.seq = 9,
+            |header| header.previous = EnvelopeId([9; 32]),
+            |header| header.epoch = 9,
+            |header| header.at = Timestamp(9),
+        ];
+        for (at, change) in changes.iter().enumerate() {
+            let mut other = good.clone();
+            change(&mut other);
+            assert_eq!(decrypt(&other, &body, &key), None, "change {at}");
+        }
+    }
+
+    #[test]
+    fn fuzz_frame() {
+        let sample = pack(&b"the same words, the same words".repeat(9));
+        bolero::check!(name = "frame")
+            .with_type::<Vec<(u16, u8)>>()
+            .with_iterations(5_000)
+            .for_each(|edits| {
+                let mut frame = sample.clone();
+                for (at, byte) in edits {
+                    let at = usize::from(*at) % frame.len();
+                    frame[at] = *byte;
+                }
+                let _ = unpack(&frame);
+            });
+    }
 }

@@ -1,0 +1,5 @@
+//! The binary forms of envelopes and of what is in them, seen from outside the crate.
+
+mod corpus;
+mod fuzz;
+mod sample;
