@@ -28,10 +28,10 @@ macro_rules! fuzz {
     ($name:literal, $samples:expr, $check:expr) => {
         let samples: Samples = $samples;
         let check = $check;
-        bolero::check!(name = $name).with_iterations(10_000).for_each(|bytes: &[u8]| check(bytes));
+        bolero::check!(name = $name).with_iterations(4_000).for_each(|bytes: &[u8]| check(bytes));
         bolero::check!(name = $name)
             .with_type::<Damage>()
-            .with_iterations(10_000)
+            .with_iterations(4_000)
             .for_each(|damage| check(&damaged(&samples, damage)));
     };
 }

@@ -60,6 +60,7 @@ pub(crate) fn grants() -> Samples {
             kind: ScopeKind::Chart,
             owner: FacilityId([6; 16]),
             patient,
+            local: patient.map(|_| "0001234".into()),
             class: class.into(),
         },
     };
