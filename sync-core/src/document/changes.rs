@@ -11,6 +11,8 @@ mod leb128;
 use automerge::{Change, ExpandedChange};
 
 use self::leb128::Cursor;
+use super::Author;
+use crate::id::DeviceId;
 use crate::wire::{Limit, limits};
 
 /// A change that is well formed, bounded and decoded.
@@ -32,6 +34,16 @@ pub(super) fn read(batch: &[u8]) -> Result<Vec<Candidate>, ChangeError> {
         candidates.push(read_one(&mut rest)?);
     }
     Ok(candidates)
+}
+
+/// Reads a batch that must be the author's own: every actor is its device's id and a suffix.
+pub(super) fn read_of(author: &Author, batch: &[u8]) -> Result<Vec<Candidate>, ChangeError> {
+    let candidates = read(batch)?;
+    let is_own = |candidate: &Candidate| {
+        let actor = candidate.expanded.actor_id.to_bytes();
+        actor.len() == ACTOR_LEN && actor.starts_with(author.device.as_bytes())
+    };
+    if candidates.iter().all(is_own) { Ok(candidates) } else { Err(ChangeError::Author) }
 }
 
 fn read_one(rest: &mut Cursor<'_>) -> Result<Candidate, ChangeError> {
@@ -57,6 +69,8 @@ fn read_one(rest: &mut Cursor<'_>) -> Result<Candidate, ChangeError> {
     Ok(Candidate { change, expanded })
 }
 
+/// Bytes of an actor: the device's id and the beginning of a digest of the change.
+pub(super) const ACTOR_LEN: usize = DeviceId::LEN + 8;
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const CHECKSUM: usize = 4;
 const CHANGE_CHUNK: u8 = 1;

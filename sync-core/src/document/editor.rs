@@ -2,6 +2,7 @@
 
 use automerge::ChangeHash;
 
+use super::changes::{self, ChangeError};
 use crate::id::{DeviceId, FacilityId};
 use crate::wire::{Reader, Wire, WireError, Writer, limits};
 
@@ -43,6 +44,13 @@ impl Wire for Contribution {
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let author = Author::read(reader)?;
         Ok(Self { author, changes: reader.bytes(limits::CHANGES)?.to_vec() })
+    }
+}
+
+impl Contribution {
+    /// Whether the changes are in the format and under their author's name; what they refer to shows on replay.
+    pub fn check(&self) -> Result<(), ChangeError> {
+        changes::read_of(&self.author, &self.changes).map(|_| ())
     }
 }
 

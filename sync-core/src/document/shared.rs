@@ -14,7 +14,7 @@ use automerge::{
     ActorId, Automerge, AutomergeError, Change, ChangeHash, ChangeMetadata, PatchLog, ReadDoc,
 };
 
-use super::changes::{self, Candidate, ChangeError};
+use super::changes::{self, ACTOR_LEN, Candidate, ChangeError};
 use super::shape::Shape;
 use super::{Author, Editor, Heads};
 use crate::id::{DeviceId, FacilityId, Timestamp};
@@ -103,12 +103,13 @@ impl Shared {
         if base.is_some_and(|base| !self.has(base)) {
             return Err(EditError::UnknownBase);
         }
-        let mut actor = [editor.author.device.as_bytes(), &[0; SUFFIX][..]].concat();
+        let mut actor = editor.author.device.as_bytes().to_vec();
+        actor.resize(ACTOR_LEN, 0);
         let Some((_, blank)) = self.commit(&actor, base, editor, at, &write)? else {
             return Ok(None);
         };
         let digest = blake3::derive_key(ACTOR_CONTEXT, blank.raw_bytes());
-        actor[DeviceId::LEN..].copy_from_slice(&digest[..SUFFIX]);
+        actor[DeviceId::LEN..].copy_from_slice(&digest[..ACTOR_LEN - DeviceId::LEN]);
         if self.claims.contains_key(&actor) {
             return Ok(None);
         }
@@ -334,11 +335,7 @@ struct Staged {
 
 impl Staged {
     fn add(&mut self, author: &Author, batch: &[u8]) -> Result<(), ChangeError> {
-        let candidates = changes::read(batch)?;
-        if candidates.iter().any(|candidate| !is_by(candidate, author)) {
-            return Err(ChangeError::Author);
-        }
-        for candidate in candidates {
+        for candidate in changes::read_of(author, batch)? {
             let actor = candidate.expanded.actor_id.to_bytes().to_vec();
             let claim = Claim { facility: author.facility, change: candidate.change.hash() };
             match self.claims.get(&actor) {
@@ -375,11 +372,6 @@ impl Staged {
         self.applied.waiting = self.waiting.len();
         sound
     }
-}
-
-fn is_by(candidate: &Candidate, author: &Author) -> bool {
-    let actor = candidate.expanded.actor_id.to_bytes();
-    actor.len() == DeviceId::LEN + SUFFIX && actor.starts_with(author.device.as_bytes())
 }
 
 fn check_waiting(waiting: &[Candidate]) -> Result<(), ChangeError> {
@@ -435,9 +427,7 @@ pub enum LoadError {
 const VERSION: u8 = 1;
 const FIELD: &str = "stored document";
 const ACTOR_CONTEXT: &str = "azalea document actor v1";
-/// Bytes of an actor after the device's id.
-const SUFFIX: usize = 8;
 const SAVED: Limit = Limit { name: "stored_document_bytes_max", max: 256 << 20 };
 const CLAIMS: Limit = Limit { name: "stored_claims_max", max: 1 << 20 };
-const ACTOR: Limit = Limit { name: "actor_bytes_max", max: DeviceId::LEN + SUFFIX };
+const ACTOR: Limit = Limit { name: "actor_bytes_max", max: ACTOR_LEN };
 const WAITING: Limit = Limit { name: "waiting_changes_max", max: 4_096 };

@@ -218,12 +218,10 @@ impl State {
             }
             Body::Note { note, changes } => {
                 let document = DocumentId::Note(note);
-                self.keep_changes(tx, number, document, position, header.author, changes);
-                Ok(())
+                self.take_changes(tx, number, document, position, header.author, changes)
             }
             Body::Document { document, changes } => {
-                self.keep_changes(tx, number, document, position, header.author, changes);
-                Ok(())
+                self.take_changes(tx, number, document, position, header.author, changes)
             }
             Body::Keys(grants) => {
                 self.take_keys(tx, number, &header.author, grants);
@@ -310,6 +308,25 @@ impl State {
             self.index_patient(number, before);
             tx.refuse("keys from somebody who does not own the scope");
         }
+    }
+
+    /// Keeps changes of somebody else, unless they are malformed or under another device's name.
+    fn take_changes(
+        &self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        document: DocumentId,
+        position: u64,
+        device: DeviceId,
+        changes: Vec<u8>,
+    ) -> Result<(), Stop> {
+        let Some(facility) = self.roster.device(&device).map(|it| it.facility) else {
+            return Err(Stop::Wait(number, Wait::Statement, position));
+        };
+        let sent = Contribution { author: Author { device, facility }, changes };
+        sent.check().map_err(|_| Stop::Apart(Cause::Body, number))?;
+        self.keep_changes(tx, number, document, position, device, sent.changes);
+        Ok(())
     }
 
     /// Keeps changes of a document; whoever reads it merges them.

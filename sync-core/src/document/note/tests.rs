@@ -231,6 +231,8 @@ fn changes_under_another_devices_name_are_refused() {
     let (_, mut theirs, _) = pair("a");
     let (_, forged) = CareNote::create(&edit("x"), &editor(1), Timestamp(20)).expect("small");
     assert_eq!(theirs.apply(&author(2), &forged), Err(ChangeError::Author));
+    let check = |by| Contribution { author: author(by), changes: forged.clone() }.check();
+    assert_eq!((check(2), check(1)), (Err(ChangeError::Author), Ok(())));
 }
 
 /// Makes changes with Automerge directly, as a hostile author could.
