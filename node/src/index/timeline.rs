@@ -253,11 +253,11 @@ fn encounter(row: &mut TimelineRow, resource: &Value) {
     row.status = class.unwrap_or_default().to_owned();
     let reason = first_concept(resource, "reasonCode");
     let kind = first_concept(resource, "type").or_else(|| concept(resource.get("serviceType")));
-    row.title = kind.clone().or_else(|| reason.clone()).unwrap_or_default();
+    row.title = kind.or_else(|| reason.clone()).unwrap_or_default();
     let place =
         list(resource, "location").iter().find_map(|it| reference_name(it.get("location")?));
     let provider = resource.get("serviceProvider").and_then(reference_name);
-    let reason = reason.filter(|reason| Some(reason) != kind.as_ref());
+    let reason = reason.filter(|reason| *reason != row.title);
     let words = [reason, place.map(str::to_owned), provider.map(str::to_owned)];
     row.detail = words.into_iter().flatten().collect::<Vec<_>>().join("・");
 }

@@ -10,10 +10,14 @@ use crate::index::{Category, Day, Standing};
 /// Values of one test that its line shows and draws.
 const SERIES_MAX: usize = 12;
 
-/// Newest first; rows without a date last; ties by title, so that a page looks the same twice.
+/// Newest day first, rows without a date last; within a day by kind, facility and time, so that what belongs
+/// together stands together; then by title, so that a page looks the same twice.
 pub(super) fn newest_first(entries: &mut [&ChartEntry]) {
     entries.sort_by(|a, b| {
-        let key = |entry: &ChartEntry| Reverse(entry.row.at);
+        let key = |entry: &ChartEntry| {
+            let day = Reverse(entry.row.at.map(|at| at.day));
+            (day, entry.row.category, entry.facility, Reverse(entry.row.at))
+        };
         key(a)
             .cmp(&key(b))
             .then_with(|| a.row.title.cmp(&b.row.title))

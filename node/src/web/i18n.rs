@@ -124,7 +124,7 @@ words! {
     LastSyncAt: "最終同期 {}", "Last sync {}";
     NeverSynced: "まだ同期していません", "Not synced yet";
     NeedsReview: "要確認", "Needs review";
-    NeedsReviewCount: "要確認 {} 件", "{} need review";
+    NeedsReviewCount: "要確認 {} 件", "{} to review";
     QuarantinedCount: "取込保留 {} 件", "{} quarantined";
     SyncState: "連携の状態", "Sync state";
     OfflineHint: "オフラインのままでも、閲覧と記録ができます。回線が戻ると自動で送信します。", "You can go on reading and writing. Everything goes out when the line is back.";
@@ -162,6 +162,7 @@ words! {
     SearchGo: "検索", "Search";
     SearchClear: "消す", "Clear";
     Name: "氏名", "Name";
+    NameUnknown: "(氏名未受信)", "(name not received)";
     Kana: "フリガナ", "Reading";
     BirthDate: "生年月日", "Date of birth";
     AgeSex: "年齢・性別", "Age, sex";

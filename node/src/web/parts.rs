@@ -122,6 +122,24 @@ pub(super) fn encounter_class(code: &str) -> Option<Word> {
     }
 }
 
+/// A patient's name; a patient can be known before the record that names them has arrived.
+pub(super) fn name(lang: Lang, name: &str) -> &str {
+    if name.trim().is_empty() { lang.t(Word::NameUnknown) } else { name }
+}
+
+/// A date of birth that breaks after its year where there is little room.
+pub(super) fn birth(lang: Lang, day: Day) -> Markup {
+    let words = dates::birth(lang, day);
+    html! {
+        span.birth {
+            @match words.split_once(')') {
+                Some((year, rest)) => { (year) ")" wbr; (rest) }
+                None => { (words) }
+            }
+        }
+    }
+}
+
 /// The word of a gender.
 pub(super) fn gender(gender: Gender) -> Word {
     match gender {

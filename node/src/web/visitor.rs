@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap};
+use axum::http::header::{COOKIE, HeaderMap};
 use axum::http::request::Parts;
 
 use super::app::App;
@@ -97,16 +97,9 @@ impl Fields {
     }
 }
 
-/// The language that a browser asks for: its cookie, else what it prefers, else Japanese.
+/// The language that a person chose on this browser; Japanese until they choose.
 pub(super) fn lang(headers: &HeaderMap) -> Lang {
-    if let Some(lang) = cookie(headers, LANG_COOKIE).and_then(Lang::from_tag) {
-        return lang;
-    }
-    let preferred =
-        headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("ja");
-    // Japanese first: English only where a browser asks for it and not for Japanese.
-    let wants = |tag: &str| preferred.split(',').any(|item| item.trim().starts_with(tag));
-    if wants("en") && !wants("ja") { Lang::En } else { Lang::Ja }
+    cookie(headers, LANG_COOKIE).and_then(Lang::from_tag).unwrap_or_default()
 }
 
 /// The value of a cookie.

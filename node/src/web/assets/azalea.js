@@ -71,7 +71,11 @@
     field.addEventListener("input", soon);
     field.addEventListener("compositionstart", () => { composing = true; });
     field.addEventListener("compositionend", () => { composing = false; soon(); });
-    field.setSelectionRange(field.value.length, field.value.length);
+    // With a keyboard one types at once; on a tablet the focus would cover half the page with keys.
+    if (matchMedia("(pointer: fine)").matches) {
+      field.focus();
+      field.setSelectionRange(field.value.length, field.value.length);
+    }
 
     document.addEventListener("keydown", (event) => {
       const links = [...results.querySelectorAll("a.row-link")];

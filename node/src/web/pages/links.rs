@@ -106,7 +106,9 @@ fn waiting_card(frame: &Frame, waiting: &LinkWaiting) -> Markup {
                                 (frame.token())
                                 input type="hidden" name="patient" value=(waiting.patient.id);
                                 input type="hidden" name="local" value=(candidate.local_id);
-                                button.primary type="submit" { (icon(Icon::Link)) (t(Word::Propose)) }
+                                button.primary[agrees(&waiting.patient, candidate)] type="submit" {
+                                    (icon(Icon::Link)) (t(Word::Propose))
+                                }
                             }
                         }))
                     }
@@ -182,9 +184,9 @@ fn network_row(frame: &Frame, patient: &PatientHead) -> Markup {
     html! {
         tr.network {
             th scope="row" { (frame.t(Word::NetworkPatient)) }
-            td { a href={ "/p/" (patient.id) } { (patient.name) } }
+            td { a href={ "/p/" (patient.id) } { (parts::name(frame.lang, &patient.name)) } }
             td { (patient.kana.as_deref().unwrap_or_default()) }
-            td { @if let Some(birth) = patient.birth { (dates::birth(frame.lang, birth)) } }
+            td { @if let Some(birth) = patient.birth { (parts::birth(frame.lang, birth)) } }
             td { (parts::age_and_gender(frame.lang, patient.birth, patient.gender, frame.today())) }
             td.number {
                 @for id in &patient.local_ids { (id.value) " " small.quiet { (id.facility.name) } " " }
@@ -195,7 +197,6 @@ fn network_row(frame: &Frame, patient: &PatientHead) -> Markup {
 }
 
 fn local_row(frame: &Frame, network: &PatientHead, local: &LocalPatient, action: Markup) -> Markup {
-    let kana = |text: &Option<String>| text.as_deref().map(fold);
     html! {
         tr {
             th scope="row" { (frame.t(Word::LocalPatient)) }
@@ -203,12 +204,12 @@ fn local_row(frame: &Frame, network: &PatientHead, local: &LocalPatient, action:
             td {
                 (local.kana.as_deref().unwrap_or_default())
                 @if local.kana.is_some() && network.kana.is_some() {
-                    (matched(frame, kana(&local.kana) == kana(&network.kana)))
+                    (matched(frame, folded(&local.kana) == folded(&network.kana)))
                 }
             }
             td {
                 @if let Some(birth) = local.birth {
-                    (dates::birth(frame.lang, birth)) (matched(frame, local.birth == network.birth))
+                    (parts::birth(frame.lang, birth)) (matched(frame, local.birth == network.birth))
                 }
             }
             td {
@@ -219,6 +220,21 @@ fn local_row(frame: &Frame, network: &PatientHead, local: &LocalPatient, action:
             td { (action) }
         }
     }
+}
+
+fn folded(text: &Option<String>) -> Option<String> {
+    text.as_deref().map(fold)
+}
+
+/// Whether everything that both sides state is the same.
+fn agrees(network: &PatientHead, local: &LocalPatient) -> bool {
+    let kana = local.kana.is_none()
+        || network.kana.is_none()
+        || folded(&local.kana) == folded(&network.kana);
+    fold(&local.name) == fold(&network.name)
+        && kana
+        && local.birth == network.birth
+        && local.gender == network.gender
 }
 
 fn matched(frame: &Frame, same: bool) -> Markup {
@@ -245,7 +261,7 @@ fn linked_table(frame: &Frame, linked: &[Linked]) -> Markup {
                 tbody {
                     @for link in linked {
                         tr {
-                            th scope="row" { a href={ "/p/" (link.patient) } { (link.name) } }
+                            th scope="row" { a href={ "/p/" (link.patient) } { (parts::name(frame.lang, &link.name)) } }
                             td.number { (link.local_id) }
                             td { (link.proposed_by) }
                             td { (link.confirmed_by) }

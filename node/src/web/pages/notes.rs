@@ -217,9 +217,31 @@ async fn form_page(
 pub(super) fn brief(frame: &Frame, note: &NoteView) -> Markup {
     html! {
         article.note.brief.cancelled[note.state == NoteState::Cancelled] {
-            (header(frame, note))
+            p.note-line {
+                span class={ "badge note-" (note.kind.slug()) } { (frame.t(parts::note_kind(note.kind))) }
+                @if note.state == NoteState::Cancelled {
+                    span.badge.void { (frame.t(Word::NoteCancelled)) }
+                }
+                strong { (note.title) }
+                @if !note.conflicts.is_empty() { (parts::needs_review(frame.lang)) }
+                @match &note.delivery {
+                    Delivery::Received => {}
+                    Delivery::Delivered { to } => {
+                        span.delivery.delivered {
+                            (icon(Icon::Check)) (frame.t(Word::DeliveredTo)) " "
+                            (frame.lang.count(Word::HospitalCount, to.len() as u64))
+                        }
+                    }
+                    other => { (delivery(frame, other)) }
+                }
+            }
             (measured(frame, note))
             @if !note.text.is_empty() { p.prose.clamp { (note.text) } }
+            p.line-meta {
+                span.date { (dates::full(frame.lang, note.created)) }
+                span { (note.author) }
+                span { (note.facility.name) }
+            }
         }
     }
 }

@@ -28,7 +28,7 @@ const TIMELINE_SIZE: usize = 60;
 const PROBLEMS_SHOWN: usize = 12;
 const TESTS_SHOWN: usize = 12;
 const ROWS_SHOWN: usize = 8;
-const EARLIER_SHOWN: usize = 3;
+const EARLIER_SHOWN: usize = 2;
 
 /// The overview.
 pub(in super::super) async fn overview(
@@ -39,7 +39,7 @@ pub(in super::super) async fn overview(
     let (frame, chart) = open(&app, &visitor, &patient).await?;
     let content = html! {
         (top(&frame, &chart, Tab::Overview))
-        div.columns {
+        div.columns.overview {
             div { (problems(&frame, &chart)) (medications(&frame, &chart)) (encounters(&frame, &chart)) }
             div { (latest_notes(&frame, &chart)) (labs_card(&frame, &chart)) (documents(&frame, &chart)) }
         }

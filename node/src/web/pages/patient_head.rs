@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::super::chart;
-use super::super::dates;
 use super::super::i18n::Word;
 use super::super::icons::{Icon, icon};
 use super::super::layout::Frame;
@@ -34,18 +33,18 @@ pub(super) fn top(frame: &Frame, chart: &Chart, tab: Tab) -> Markup {
 }
 
 /// Name, reading, birth, age, sex, numbers.
-pub(super) fn identity(frame: &Frame, patient: &PatientHead) -> Markup {
+fn identity(frame: &Frame, patient: &PatientHead) -> Markup {
     let lang = frame.lang;
     html! {
         div.identity {
             div.identity-name {
                 @if let Some(kana) = &patient.kana { span.kana { (kana) } }
-                h1 { (patient.name) }
+                h1 { (parts::name(lang, &patient.name)) }
             }
             p.identity-age {
                 @if patient.deceased { span.badge.void { (frame.t(Word::Deceased)) } }
                 strong { (age_and_gender(lang, patient.birth, patient.gender, frame.today())) }
-                @if let Some(birth) = patient.birth { span { (dates::birth(lang, birth)) } }
+                @if let Some(birth) = patient.birth { span { (parts::birth(lang, birth)) } }
             }
             dl.ids {
                 @for id in &patient.local_ids {

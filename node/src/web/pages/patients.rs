@@ -80,7 +80,7 @@ fn search(frame: &Frame, query: &str) -> Markup {
             label for="q" { (frame.t(Word::SearchLabel)) }
             div.search-line {
                 (icon(Icon::Search))
-                input type="search" id="q" name="q" value=(query) maxlength="100" autofocus
+                input type="search" id="q" name="q" value=(query) maxlength="100"
                     autocomplete="off" autocapitalize="none" spellcheck="false" enterkeyhint="search"
                     aria-describedby="search-hint";
                 button.primary type="submit" { (frame.t(Word::SearchGo)) }
@@ -139,12 +139,12 @@ fn row(frame: &Frame, hit: &PatientHit) -> Markup {
         tr {
             th.who scope="row" {
                 @if let Some(kana) = &hit.kana { span.kana { (kana) } }
-                a.row-link href={ "/p/" (hit.id) } { (hit.name) }
+                a.row-link href={ "/p/" (hit.id) } { (parts::name(lang, &hit.name)) }
                 @if hit.needs_review > 0 { (parts::needs_review(lang)) }
                 @if hit.link_waiting { span.badge.pending { (icon(Icon::Link)) (lang.t(Word::LinkWaiting)) } }
             }
-            td.birth data-label=(lang.t(Word::BirthDate)) {
-                @if let Some(birth) = hit.birth { (dates::birth(lang, birth)) }
+            td data-label=(lang.t(Word::BirthDate)) {
+                @if let Some(birth) = hit.birth { (parts::birth(lang, birth)) }
             }
             td.age data-label=(lang.t(Word::AgeSex)) {
                 (age_and_gender(lang, hit.birth, hit.gender, frame.today()))

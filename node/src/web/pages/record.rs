@@ -18,7 +18,7 @@ use super::super::model::{AccessKind, Provenance, RecordPage};
 use super::super::parts;
 use super::super::verbatim::verbatim;
 use super::super::visitor::Visitor;
-use super::patient_head::{facility, identity};
+use super::patient_head::{Tab, facility, top};
 use crate::index::document::{DocumentView, document_view};
 use crate::index::{TimelineRow, timeline_rows};
 
@@ -38,18 +38,18 @@ pub(in super::super) async fn page(
 ) -> Result<Response, Failure> {
     let patient: PatientId = patient.parse().map_err(|_| ClinicError::NotFound)?;
     let version: VersionId = version.parse().map_err(|_| ClinicError::NotFound)?;
-    let record = app.ask(move |clinic| clinic.record(patient, version)).await??;
+    let (record, chart) = app
+        .ask(move |clinic| {
+            Ok::<_, ClinicError>((clinic.record(patient, version)?, clinic.chart(patient)?))
+        })
+        .await??;
     app.log(&visitor, AccessKind::OpenedRecord, Some(patient), Some(version)).await?;
     let frame = app.frame(&visitor, Place::Patients).await?;
     let rows = record.raw.as_deref().map(|raw| timeline_rows(raw).unwrap_or_default());
     let rows = rows.unwrap_or_default();
     let document = record.raw.as_deref().and_then(document_view);
     let content = html! {
-        div.patient-top.slim { (identity(&frame, &record.patient)) }
-        p.back {
-            a.button href={ "/p/" (patient) } { (frame.t(Word::Overview)) }
-            a.button href={ "/p/" (patient) "/timeline" } { (frame.t(Word::Timeline)) }
-        }
+        (top(&frame, &chart, Tab::Timeline))
         div.columns.record {
             div {
                 (conflict(&frame, &record))

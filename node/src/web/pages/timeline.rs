@@ -68,9 +68,44 @@ pub(super) fn list(frame: &Frame, chart: &Chart, entries: &[&ChartEntry]) -> Mar
             @for group in entries.chunk_by(|a, b| day(a) == day(b)) {
                 section.day {
                     h2 { (day_heading(frame, day(group[0]))) }
-                    ul { @for entry in group { (line(frame, chart, entry)) } }
+                    ul {
+                        @for panel in group.chunk_by(|a, b| is_one_panel(a, b)) {
+                            @if panel.len() > 1 { (lab_panel(frame, chart, panel)) }
+                            @else { (line(frame, chart, panel[0])) }
+                        }
+                    }
                 }
             }
+        }
+    }
+}
+
+/// Results of one day from one hospital read as one line, as they stand on a laboratory's sheet.
+fn is_one_panel(a: &ChartEntry, b: &ChartEntry) -> bool {
+    let is_plain = |entry: &ChartEntry| {
+        entry.row.category == Category::Lab
+            && entry.row.value.is_some()
+            && entry.row.standing != Standing::Void
+    };
+    is_plain(a) && is_plain(b) && a.facility == b.facility
+}
+
+fn lab_panel(frame: &Frame, chart: &Chart, panel: &[&ChartEntry]) -> Markup {
+    let (word, drawing) = parts::category(Category::Lab);
+    html! {
+        li {
+            span.kind { (icon(drawing)) (frame.t(word)) }
+            ul.panel {
+                @for entry in panel {
+                    li {
+                        a href=(record::path(chart.patient.id, entry.record)) { (title(frame, entry)) }
+                        @if let Some(value) = &entry.row.value { " " (parts::value(frame.lang, value)) }
+                        (parts::standing(frame.lang, entry.row.standing))
+                        @if entry.conflict { (parts::needs_review(frame.lang)) }
+                    }
+                }
+            }
+            span.where { span { (facility_name(chart, panel[0])) } }
         }
     }
 }
@@ -85,7 +120,7 @@ fn line(frame: &Frame, chart: &Chart, entry: &ChartEntry) -> Markup {
     let lang = frame.lang;
     html! {
         li.void[row.standing == Standing::Void] {
-            span class={ "kind " (row.category.slug()) } { (icon(drawing)) (frame.t(word)) }
+            span class={ "kind kind-" (row.category.slug()) } { (icon(drawing)) (frame.t(word)) }
             div.what {
                 p.what-title {
                     (class_badge(frame, entry))
