@@ -57,7 +57,11 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<bool> {
         Command::Repair => return repair::repair(&context).await,
         Command::Import { paths, staff, lang } => {
             let paths = paths.iter().map(std::fs::canonicalize).collect::<Result<Vec<_>, _>>();
-            Request::Import { paths: paths.map_err(|error| anyhow::anyhow!("a path cannot be found: {error}"))?, staff, lang }
+            Request::Import {
+                paths: paths.map_err(|error| anyhow::anyhow!("a path cannot be found: {error}"))?,
+                staff,
+                lang,
+            }
         }
         Command::Patient(PatientCommand::List { query, offset, limit }) => {
             Request::PatientList { query: query.join(" "), offset, limit }

@@ -248,9 +248,7 @@ impl Answer {
 /// Does what is asked; for threads that may block.
 pub fn execute(node: &Node, request: Request, output: &mut dyn Output) -> Result<Answer, OpError> {
     match request {
-        Request::Import { paths, staff, lang } => {
-            import::take(node, &paths, staff, &lang, output)
-        }
+        Request::Import { paths, staff, lang } => import::take(node, &paths, staff, &lang, output),
         Request::PatientList { query, offset, limit } => patient::list(node, &query, offset, limit),
         Request::PatientShow { id } => patient::show(node, &id),
         Request::Link { step, patient, local, staff } => {

@@ -49,10 +49,12 @@ fn check(bytes: &[u8]) {
 
 #[test]
 fn any_bytes_are_taken_or_refused_the_same_in_any_chunks() {
-    bolero::check!(name = "import").with_iterations(1_500).with_max_len(512).for_each(|bytes: &[u8]| {
-        check(bytes);
-        check(fhir_like(bytes).as_bytes());
-    });
+    bolero::check!(name = "import").with_iterations(1_500).with_max_len(512).for_each(
+        |bytes: &[u8]| {
+            check(bytes);
+            check(fhir_like(bytes).as_bytes());
+        },
+    );
 }
 
 /// Random bytes are never FHIR; pieces of FHIR in random order sometimes are.
