@@ -104,13 +104,27 @@ pub fn import_source(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<FileReport, SinkError> {
     let mut report = FileReport::new(path.display().to_string());
-    match read_source(&mut file, path, sink, progress, &mut report) {
-        Ok(()) => {}
-        Err(Stop::Sink(error)) => return Err(error),
-        Err(Stop::Scan(error)) => {
-            let (cause, place) = error.into();
-            report.quarantine(cause, place);
+    let fingerprint = match Fingerprint::of(&mut file) {
+        Ok(fingerprint) => fingerprint,
+        Err(error) => {
+            report.quarantine(Cause::Unreadable(error.kind()), None);
+            return Ok(report);
         }
+    };
+    report.bytes = fingerprint.bytes;
+    report.digest = data_encoding::HEXLOWER.encode(&fingerprint.digest);
+    let before = sink.mark(&fingerprint.digest)?.unwrap_or_default();
+    let read = read_source(&mut file, &fingerprint, &before, path, sink, progress, &mut report);
+    let (cause, place) = match read {
+        Ok(()) => return Ok(report),
+        Err(Stop::Sink(error)) => return Err(error),
+        Err(Stop::Refused(cause)) => (cause, None),
+        Err(Stop::Scan(error)) => error.into(),
+    };
+    let lasting = !matches!(cause, Cause::Changed | Cause::Unreadable(_));
+    report.quarantine(cause, place);
+    if lasting {
+        sink.finished(&fingerprint.digest, &before, &report)?;
     }
     Ok(report)
 }
@@ -126,42 +140,34 @@ pub fn identifiers(patient: &[u8]) -> Vec<(String, String)> {
 
 fn read_source(
     file: &mut (impl Read + Seek),
+    fingerprint: &Fingerprint,
+    before: &Mark,
     path: &Path,
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(Progress<'_>),
     report: &mut FileReport,
 ) -> Result<(), Stop> {
-    let mut start = Vec::new();
-    file.take(sniff::SNIFF_BYTES).read_to_end(&mut start).map_err(ScanError::Read)?;
-    if let Some(foreign) = sniff::foreign(&start) {
-        report.bytes = file.seek(std::io::SeekFrom::End(0)).map_err(ScanError::Read)?;
-        report.quarantine(Cause::Foreign(foreign), None);
-        return Ok(());
-    }
-    file.rewind().map_err(ScanError::Read)?;
-    let fingerprint = Fingerprint::of(&mut *file).map_err(ScanError::Read)?;
-    report.bytes = fingerprint.bytes;
-    report.digest = data_encoding::HEXLOWER.encode(&fingerprint.digest);
-
-    let before = sink.mark(&fingerprint.digest)?.unwrap_or_default();
     if before.whole && before.quarantined.is_empty() {
         report.outcome = Outcome::SeenBefore;
         report.counts.unchanged = before.position;
         return Ok(());
     }
-
-    let mut survey = Survey::of(&mut reading(&mut *file, &fingerprint)?)?;
+    let mut start = Vec::new();
+    file.rewind().map_err(ScanError::Read)?;
+    file.take(sniff::SNIFF_BYTES).read_to_end(&mut start).map_err(ScanError::Read)?;
+    if let Some(foreign) = sniff::foreign(&start) {
+        return Err(Stop::Refused(Cause::Foreign(foreign)));
+    }
+    let mut survey = Survey::of(&mut reading(&mut *file, fingerprint)?)?;
     report.form = survey.name();
     if survey.values == 0 {
-        report.quarantine(Cause::Empty, None);
-        return Ok(());
+        return Err(Stop::Refused(Cause::Empty));
     }
     if survey.links.unsettled() {
-        survey.settle(&mut reading(&mut *file, &fingerprint)?, &*sink)?;
+        survey.settle(&mut reading(&mut *file, fingerprint)?, &*sink)?;
     }
-
-    let mut scanner = reading(file, &fingerprint)?;
-    let mut taking = Taking::new(&survey, sink, fingerprint.digest, before, report);
+    let mut scanner = reading(file, fingerprint)?;
+    let mut taking = Taking::new(&survey, sink, fingerprint.digest, before.clone(), report);
     loop {
         let more = taking.step(&mut scanner)?;
         progress(Progress {

@@ -117,6 +117,9 @@ impl Links {
 
     /// Whose the resource is that this reference means, where that was wanted.
     pub(crate) fn owner(&self, scope: u64, reference: &Reference<'_>) -> Option<&str> {
+        if self.owners.is_empty() {
+            return None;
+        }
         names_of(scope, reference).find_map(|name| self.owners.get(&name)?.as_deref())
     }
 

@@ -107,7 +107,8 @@ pub trait Sink {
         batch: Vec<RecordInput>,
     ) -> Result<BatchOutcome, SinkError>;
 
-    /// Nothing more comes of this file. The mark stays, so that the same bytes are known when they come again.
+    /// Nothing more comes of this file, taken or not; what the report lists as quarantined waits for a person. The mark
+    /// is kept, so that the same bytes are known when they come again.
     fn finished(
         &mut self,
         file: &[u8; 32],

@@ -38,6 +38,8 @@ type Candidate = Result<RecordInput, Quarantined>;
 
 /// Why taking stopped before the end of the file.
 pub(crate) enum Stop {
+    /// The file as a whole cannot be taken.
+    Refused(Cause),
     /// The file could not be read on.
     Scan(ScanError),
     /// The sink could not keep what it was given.
