@@ -49,17 +49,22 @@ impl Cursor {
                     }
                 }
                 State::Escape => self.state = State::Quote,
-                State::Nest => match byte {
-                    b'"' => self.state = State::Quote,
-                    b'{' | b'[' => self.depth += 1,
-                    b'}' | b']' => {
-                        self.depth -= 1;
-                        if self.depth == 0 {
-                            return (at + 1, true);
-                        }
+                State::Nest => {
+                    let rest = &chunk[at..];
+                    let Some(length) = rest.iter().position(|byte| MARKS[usize::from(*byte)])
+                    else {
+                        return (chunk.len(), false);
+                    };
+                    at += length;
+                    match chunk[at] {
+                        b'"' => self.state = State::Quote,
+                        b'{' | b'[' => self.depth += 1,
+                        _ => self.depth -= 1,
                     }
-                    _ => {}
-                },
+                    if self.depth == 0 {
+                        return (at + 1, true);
+                    }
+                }
                 State::Word => {
                     if matches!(
                         byte,
@@ -83,3 +88,15 @@ impl Cursor {
         (chunk.len(), false)
     }
 }
+
+/// The bytes that matter between strings.
+const MARKS: [bool; 256] = {
+    let mut marks = [false; 256];
+    let found = *b"\"{}[]";
+    let mut place = 0;
+    while place < found.len() {
+        marks[found[place] as usize] = true;
+        place += 1;
+    }
+    marks
+};
