@@ -4,7 +4,7 @@
 //! that it depends on. Whether a change is sound then depends on its own past only, and every replica
 //! decides alike, in whatever order changes come.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use automerge::legacy::{ElementId, Key, ObjectId, Op, OpId, OpType};
 use automerge::{ActorId, ChangeHash, ObjType, ScalarValue};
@@ -17,6 +17,25 @@ pub(super) struct Shape {
     nodes: Vec<Node>,
     by_hash: HashMap<ChangeHash, usize>,
     operations: HashMap<OpId, Spot>,
+    /// The changes that no other one builds on.
+    heads: BTreeSet<usize>,
+}
+
+/// The changes that one builds on.
+enum Past {
+    /// All that there are: whoever writes after having read everything.
+    All,
+    /// These.
+    Some(Vec<bool>),
+}
+
+impl Past {
+    fn contains(&self, node: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(nodes) => nodes.get(node).copied().unwrap_or(false),
+        }
+    }
 }
 
 /// A change and those that it depends on.
@@ -52,7 +71,8 @@ impl Shape {
 
     /// Checks a change that is ready, and takes it in if it is sound.
     pub(super) fn take(&mut self, candidate: &Candidate) -> Result<(), ChangeError> {
-        let past = self.past(&candidate.expanded.deps)?;
+        let dependencies = self.dependencies(candidate)?;
+        let past = self.past(&dependencies);
         let first = candidate.expanded.start_op.get();
         let operations = &candidate.expanded.operations;
         let last = first.saturating_add(operations.len() as u64).saturating_sub(1);
@@ -62,45 +82,58 @@ impl Shape {
         if candidate.expanded.seq != 1 {
             return Err(ChangeError::Foreign { field: "a sequence number" });
         }
-        if past.iter().any(|node| self.nodes[*node].last_operation >= first) {
+        if self.last_operation(&past) >= first || last > u64::from(u32::MAX) {
             return Err(ChangeError::Malformed { field: "first operation" });
         }
-        if last > u64::from(u32::MAX) || self.operations.len() + operations.len() > OPERATIONS_MAX {
-            let limit = "document_operations_max";
-            return Err(ChangeError::TooMuch { limit, max: OPERATIONS_MAX });
+        for (count, limit, max) in [
+            (self.operations.len() + operations.len(), "document_operations_max", OPERATIONS_MAX),
+            (self.nodes.len() + 1, "document_changes_max", CHANGES_MAX),
+        ] {
+            if count > max {
+                return Err(ChangeError::TooMuch { limit, max });
+            }
         }
         let spots = self.spots(&past, first, &candidate.expanded.actor_id, operations)?;
         self.operations.extend(spots);
-        let dependencies = candidate
-            .expanded
-            .deps
-            .iter()
-            .filter_map(|hash| self.by_hash.get(hash).copied())
-            .collect();
-        self.by_hash.insert(candidate.change.hash(), self.nodes.len());
+        let node = self.nodes.len();
+        self.by_hash.insert(candidate.change.hash(), node);
+        dependencies.iter().for_each(|before| {
+            self.heads.remove(before);
+        });
+        self.heads.insert(node);
         self.nodes.push(Node { dependencies, last_operation: last });
         Ok(())
     }
 
-    /// The changes that one with these dependencies builds on.
-    fn past(&self, dependencies: &[ChangeHash]) -> Result<HashSet<usize>, ChangeError> {
-        let mut open = Vec::new();
-        for hash in dependencies {
-            let field = "a change";
-            open.push(*self.by_hash.get(hash).ok_or(ChangeError::Dangling { field })?);
+    fn dependencies(&self, candidate: &Candidate) -> Result<Vec<usize>, ChangeError> {
+        let dangling = ChangeError::Dangling { field: "a change" };
+        let find = |hash| self.by_hash.get(hash).copied().ok_or(dangling.clone());
+        candidate.expanded.deps.iter().map(find).collect()
+    }
+
+    fn past(&self, dependencies: &[usize]) -> Past {
+        if self.heads.iter().all(|head| dependencies.contains(head)) {
+            return Past::All;
         }
-        let mut past = HashSet::new();
+        let mut past = vec![false; self.nodes.len()];
+        let mut open = dependencies.to_vec();
         while let Some(node) = open.pop() {
-            if past.insert(node) {
+            if !std::mem::replace(&mut past[node], true) {
                 open.extend(&self.nodes[node].dependencies);
             }
         }
-        Ok(past)
+        Past::Some(past)
+    }
+
+    fn last_operation(&self, past: &Past) -> u64 {
+        let in_past = |(at, _): &(usize, &Node)| past.contains(*at);
+        let nodes = self.nodes.iter().enumerate().filter(in_past);
+        nodes.map(|(_, node)| node.last_operation).max().unwrap_or(0)
     }
 
     fn spots(
         &self,
-        past: &HashSet<usize>,
+        past: &Past,
         first: u64,
         actor: &ActorId,
         operations: &[Op],
@@ -110,7 +143,7 @@ impl Shape {
             let id = OpId::new(counter, actor);
             let find = |id: &OpId| {
                 own.get(id)
-                    .or_else(|| self.operations.get(id).filter(|spot| past.contains(&spot.node)))
+                    .or_else(|| self.operations.get(id).filter(|spot| past.contains(spot.node)))
             };
             let spot = check(&id, operation, self.nodes.len(), find)?;
             own.insert(id, spot);
@@ -187,3 +220,5 @@ fn check_action(kind: ObjType, operation: &Op) -> Result<Option<ObjType>, Change
 
 /// Operations of one document: a note of this size would take a day to read.
 const OPERATIONS_MAX: usize = 1 << 20;
+/// Changes of one document: checking one costs as much as there are before it, where it was made apart.
+const CHANGES_MAX: usize = 16_384;

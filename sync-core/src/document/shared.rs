@@ -6,14 +6,17 @@
 //! whose past has not arrived waits. Automerge runs on a copy and behind a barrier: if it should fail
 //! on something that passed the checks, the document stays as it was.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod history;
+mod staged;
+
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::transaction::{CommitOptions, Transaction};
-use automerge::{
-    ActorId, Automerge, AutomergeError, Change, ChangeHash, ChangeMetadata, PatchLog, ReadDoc,
-};
+use automerge::{ActorId, Automerge, AutomergeError, Change, ChangeHash, PatchLog, ReadDoc};
 
+pub use self::history::Revision;
+use self::staged::Staged;
 use super::changes::{self, ACTOR_LEN, Candidate, ChangeError};
 use super::shape::Shape;
 use super::{Author, Editor, Heads};
@@ -48,17 +51,6 @@ pub struct Applied {
     pub waiting: usize,
     /// Refused for good, each with its cause; the envelope that brought them is kept as evidence.
     pub refused: Vec<ChangeError>,
-}
-
-/// One edit in a document's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revision {
-    /// Who.
-    pub editor: Editor,
-    /// When, by the editor's device.
-    pub at: Timestamp,
-    /// The state right after it.
-    pub heads: Heads,
 }
 
 impl Shared {
@@ -206,66 +198,6 @@ impl Shared {
         staged.applied
     }
 
-    /// Every edit that a state consists of: each after those that it builds on, otherwise by time. The same on
-    /// every replica, in whatever order the edits came.
-    pub(super) fn history(&self, heads: &Heads) -> Vec<Revision> {
-        let mut found = BTreeMap::new();
-        let mut open = heads.0.clone();
-        while let Some(hash) = open.pop() {
-            let Some(meta) = self.document.get_change_meta_by_hash(&hash) else { continue };
-            if found.contains_key(&hash) {
-                continue;
-            }
-            open.extend(&meta.deps);
-            found.insert(hash, meta);
-        }
-        let mut missing: BTreeMap<ChangeHash, usize> = BTreeMap::new();
-        let mut next: BTreeMap<ChangeHash, Vec<ChangeHash>> = BTreeMap::new();
-        for (hash, meta) in &found {
-            missing.insert(*hash, meta.deps.len());
-            meta.deps.iter().for_each(|before| next.entry(*before).or_default().push(*hash));
-        }
-        let time = |hash: &ChangeHash| found.get(hash).map_or(0, |meta| meta.timestamp);
-        let mut ready: BTreeSet<(i64, ChangeHash)> = missing
-            .iter()
-            .filter(|(_, count)| **count == 0)
-            .map(|(hash, _)| (time(hash), *hash))
-            .collect();
-        let mut history = Vec::with_capacity(found.len());
-        while let Some((_, hash)) = ready.pop_first() {
-            history.extend(found.get(&hash).and_then(|meta| self.revision(meta)));
-            for after in next.remove(&hash).unwrap_or_default() {
-                let count = missing.entry(after).or_default();
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    ready.insert((time(&after), after));
-                }
-            }
-        }
-        history
-    }
-
-    fn revision(&self, meta: &ChangeMetadata<'_>) -> Option<Revision> {
-        Some(Revision {
-            editor: self.editor(meta.actor.to_bytes(), meta.message.as_deref())?,
-            at: Timestamp(u64::try_from(meta.timestamp).unwrap_or(0)),
-            heads: Heads(vec![meta.hash]),
-        })
-    }
-
-    fn editor(&self, actor: &[u8], staff: Option<&str>) -> Option<Editor> {
-        let claim = self.claims.get(actor)?;
-        let device = DeviceId(actor.get(..DeviceId::LEN)?.try_into().ok()?);
-        let author = Author { device, facility: claim.facility };
-        Some(Editor { author, staff: staff.unwrap_or_default().to_owned() })
-    }
-
-    /// The edit that wrote a value.
-    pub(super) fn writer(&self, value: &automerge::ObjId) -> Option<Revision> {
-        let hash = self.document.hash_for_opid(value)?;
-        self.document.get_change_meta_by_hash(&hash).and_then(|meta| self.revision(&meta))
-    }
-
     fn shape(&self) -> Shape {
         if let Some(shape) = &self.shape {
             return shape.clone();
@@ -322,55 +254,6 @@ impl Shared {
         }
         reader.finish()?;
         Ok(Self { document, claims, waiting, shape: None })
-    }
-}
-
-/// Changes on their way in; the document takes them over once Automerge has.
-struct Staged {
-    claims: BTreeMap<Vec<u8>, Claim>,
-    waiting: Vec<Candidate>,
-    shape: Shape,
-    applied: Applied,
-}
-
-impl Staged {
-    fn add(&mut self, author: &Author, batch: &[u8]) -> Result<(), ChangeError> {
-        for candidate in changes::read_of(author, batch)? {
-            let actor = candidate.expanded.actor_id.to_bytes().to_vec();
-            let claim = Claim { facility: author.facility, change: candidate.change.hash() };
-            match self.claims.get(&actor) {
-                Some(held) if held.change == claim.change => self.applied.known += 1,
-                Some(_) => self.applied.refused.push(ChangeError::Repeated),
-                None => {
-                    self.claims.insert(actor, claim);
-                    self.waiting.push(candidate);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes out of the waiting changes those whose past is there, past first, and drops the unsound.
-    fn settle(&mut self) -> Vec<Change> {
-        let mut sound = Vec::new();
-        let mut progress = true;
-        while progress {
-            progress = false;
-            for candidate in std::mem::take(&mut self.waiting) {
-                if !self.shape.is_ready(&candidate) {
-                    self.waiting.push(candidate);
-                    continue;
-                }
-                progress = true;
-                match self.shape.take(&candidate) {
-                    Ok(()) => sound.push(candidate.change),
-                    Err(error) => self.applied.refused.push(error),
-                }
-            }
-        }
-        self.applied.merged = sound.len();
-        self.applied.waiting = self.waiting.len();
-        sound
     }
 }
 

@@ -103,4 +103,47 @@ mod tests {
             assert_ne!(pair_accept(&ours, &damaged, b""), Ok(key.clone()), "byte {at}");
         }
     }
+
+    /// Counts up, so that the exchange below is the same in every run and with every version of `rand`.
+    struct Counting(u8);
+
+    impl rand_core::TryRng for Counting {
+        type Error = std::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            let mut bytes = [0; 4];
+            self.try_fill_bytes(&mut bytes)?;
+            Ok(u32::from_be_bytes(bytes))
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            let mut bytes = [0; 8];
+            self.try_fill_bytes(&mut bytes)?;
+            Ok(u64::from_be_bytes(bytes))
+        }
+
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+            for byte in bytes {
+                *byte = self.0;
+                self.0 = self.0.wrapping_add(1);
+            }
+            Ok(())
+        }
+    }
+
+    impl rand_core::TryCryptoRng for Counting {}
+
+    #[test]
+    fn an_exchange_has_these_bytes() {
+        let ours = AgreementKeypair::from_seed([3; 32]);
+        let info = pair_info(&NetworkId([1; 32]), &DeviceId([2; 16]), &DeviceId([3; 16]));
+        let (enc, key) = pair_offer(&mut Counting(0), ours.public(), &info);
+        let digest = blake3::hash(&enc).to_hex();
+        assert_eq!(
+            digest.as_str(),
+            "efd383ed4b835485aa550cbca88e1e1bde20edab2fa93cd2d46da825d08cbf19"
+        );
+        let key: String = key.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(key, "c6aa9dbbdd7d1d4402efff68fc23b10672b214b5f12bb3f6818aaf1ac0421fe5");
+    }
 }
