@@ -199,12 +199,13 @@ impl Mailbox {
             let id = device.id();
             let number = self.state.numbers.get(&id).copied();
             let (last_seen, backlog) = number.map_or((None, 0), |number| self.seen_by(number));
+            let is_connected = number.is_some_and(|number| self.by_device.contains_key(&number));
             DeviceReport {
                 id,
                 label: device.label.clone(),
                 trouble: roster.standing(&id, now).err(),
-                is_connected: number.is_some_and(|number| self.by_device.contains_key(&number)),
-                last_seen,
+                is_connected,
+                last_seen: if is_connected { Some(now) } else { last_seen },
                 backlog,
             }
         });
