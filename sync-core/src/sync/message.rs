@@ -410,3 +410,6 @@ impl Wire for Goodbye {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! Messages have one binary form, and whatever a peer sends is a message or a refusal.
+
+use super::*;
+use crate::id::FacilityId;
+use crate::identity::SigningKeypair;
+use crate::sync::heads::Tally;
+
+fn samples() -> Vec<(Message, String)> {
+    let signer = SigningKeypair::from_seed([7; 32]);
+    let network = NetworkId([0x11; 32]);
+    let tally = Tally { count: 3, sum: [1, 2, 3, 4] };
+    let head = HeadStatement::sign(network, FacilityId([0x22; 16]), Timestamp(5), tally, &signer);
+    let head_hex: String = head.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let cursor = Cursor { epoch: RelayEpoch([0x33; 16]), position: 9 };
+    let device = DeviceId([0x44; 16]);
+    let id = EnvelopeId([0x55; 32]);
+    let refusals = [
+        (RefusalCause::Invalid, "000000000000000000"),
+        (RefusalCause::Author, "010000000000000000"),
+        (RefusalCause::Right, "020000000000000000"),
+        (RefusalCause::Late, "030000000000000000"),
+        (RefusalCause::Gap { expected: 2 }, "040000000000000002"),
+        (RefusalCause::Fork, "050000000000000000"),
+        (RefusalCause::Busy, "060000000000000000"),
+    ];
+    let refused = refusals.iter().map(|(cause, _)| Refusal { id, cause: *cause }).collect();
+    let refused_hex: String =
+        refusals.iter().map(|(_, hex)| format!("{}{hex}", "55".repeat(32))).collect();
+    let item = FeedItem { position: 1, envelope: Bytes(vec![0xaa, 0xbb]) };
+    vec![
+        (
+            Message::Hello(Hello {
+                network,
+                device,
+                cursor: Some(cursor),
+                want_own: true,
+                at: Timestamp(6),
+            }),
+            format!(
+                "0100{}{}01{}0000000000000009010000000000000006",
+                "11".repeat(32),
+                "44".repeat(16),
+                "33".repeat(16)
+            ),
+        ),
+        (
+            Message::Welcome(Welcome {
+                epoch: cursor.epoch,
+                position: 9,
+                end: 10,
+                at: Timestamp(6),
+            }),
+            format!("0101{}0000000000000009000000000000000a0000000000000006", "33".repeat(16)),
+        ),
+        (Message::Push(vec![Bytes(vec![0xcc])]), "01020000000100000001cc".into()),
+        (
+            Message::Taken { stored: vec![id], refused },
+            format!("010300000001{}00000007{refused_hex}", "55".repeat(32)),
+        ),
+        (
+            Message::Feed { items: vec![item], end: 2 },
+            "010400000001000000000000000100000002aabb0000000000000002".into(),
+        ),
+        (Message::Seen { position: 1 }, "01050000000000000001".into()),
+        (Message::Head(head), format!("0106{head_hex}")),
+        (
+            Message::Challenge { enc: vec![1], sealed: vec![2, 3] },
+            "01080000000101000000020203".into(),
+        ),
+        (Message::Prove { nonce: [9; 32] }, format!("0109{}", "09".repeat(32))),
+        (Message::Enrolled { certificates: Vec::new() }, "010a00000000".into()),
+        (Message::Goodbye(Goodbye::Version { ours: 1 }), "010b0000000001".into()),
+        (Message::Goodbye(Goodbye::Busy { retry_after_ms: 256 }), "010b0500000100".into()),
+        (Message::Goodbye(Goodbye::Closing), "010b0600000000".into()),
+    ]
+}
+
+#[test]
+fn every_message_has_these_bytes() {
+    for (message, expected) in samples() {
+        let bytes = message.to_bytes();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, expected, "{message:?}");
+        assert_eq!(Message::from_bytes(&bytes), Ok(message));
+    }
+}
+
+#[test]
+fn a_message_of_a_newer_version_asks_for_an_update() {
+    let mut bytes = Message::Seen { position: 1 }.to_bytes();
+    bytes[0] = 2;
+    let error = Message::from_bytes(&bytes).expect_err("version 2 is not known");
+    assert!(error.to_string().ends_with("update this program"), "{error}");
+}
+
+#[test]
+fn a_cause_that_carries_what_its_kind_does_not_is_refused() {
+    let refusal = Refusal { id: EnvelopeId([1; 32]), cause: RefusalCause::Fork };
+    let mut bytes = refusal.to_bytes();
+    *bytes.last_mut().expect("not empty") = 1;
+    assert_eq!(Refusal::from_bytes(&bytes), Err(WireError::Invalid { field: "refusal cause" }));
+}
+
+#[test]
+fn whatever_a_peer_sends_is_a_message_or_a_refusal() {
+    let samples: Vec<Vec<u8>> = samples().iter().map(|(message, _)| message.to_bytes()).collect();
+    bolero::check!()
+        .with_iterations(20_000)
+        .with_type::<(u8, Vec<(u16, u8)>, Option<u16>)>()
+        .for_each(|(which, changes, cut)| {
+            let mut bytes = samples[usize::from(*which) % samples.len()].clone();
+            for (at, value) in changes {
+                let at = usize::from(*at) % bytes.len();
+                bytes[at] = *value;
+            }
+            bytes.truncate(cut.map_or(bytes.len(), usize::from));
+            if let Ok(message) = Message::from_bytes(&bytes) {
+                assert_eq!(message.to_bytes(), bytes, "one value, one form");
+            }
+        });
+}
