@@ -1,0 +1,224 @@
+//! A facility of a story: its folder, its line to the relay, and its process while it runs.
+
+use azalea_simulations::line::{Line, Quality};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use tokio::runtime::Runtime;
+
+use crate::command::{self, Told};
+use crate::daemon::Daemon;
+use crate::fhir;
+use crate::programs::programs;
+use crate::region::Part;
+use crate::wait::until;
+
+/// The login of the first member of staff, whom every facility has.
+pub const STAFF: &str = "tanaka";
+const PASSWORD: &str = "kumo-no-ue-no-hato-83";
+
+/// A facility's node.
+#[derive(Debug)]
+pub struct Node {
+    /// What it is.
+    pub part: Part,
+    /// Its line to the relay.
+    pub line: Line,
+    dir: PathBuf,
+    log: PathBuf,
+    web: Option<String>,
+    environment: Vec<(String, String)>,
+    daemon: Option<Daemon>,
+}
+
+impl Node {
+    pub(crate) fn join(
+        part: Part,
+        dir: PathBuf,
+        log: PathBuf,
+        code: &str,
+        relay: SocketAddr,
+        environment: &[(String, String)],
+    ) -> Self {
+        let line = runtime().block_on(Line::open(relay, Quality::default(), 1)).expect("a line");
+        let password = log.with_extension("password");
+        std::fs::write(&password, PASSWORD).expect("a file for the password");
+        let address = line.address().to_string();
+        let environment = environment.to_vec();
+        let node = Self { part, line, dir, log, web: None, environment, daemon: None };
+        let password = password.to_str().expect("a path in UTF-8");
+        let words = ["join", code, "--relay", &address, "--staff", STAFF, "--role", "doctor"];
+        let words = [&words[..], &["--staff-name", "田中 一郎", "--password-file", password]];
+        node.ask(&words.concat()).expect("azalea join");
+        node
+    }
+
+    /// Its data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Where its screens are, as HOST:PORT.
+    pub fn web(&self) -> &str {
+        self.web.as_deref().expect("the node runs")
+    }
+
+    /// Its process; panics where it does not run.
+    pub fn daemon(&mut self) -> &mut Daemon {
+        self.daemon.as_mut().expect("the node runs")
+    }
+
+    /// Sets an environment variable for whatever is started from now on; the last of a name counts.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A command on it, not yet run.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&programs().node);
+        command.args(words).arg("--dir").arg(&self.dir).arg("--json");
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// Runs a command on it.
+    #[track_caller]
+    pub fn ask(&self, words: &[&str]) -> Told {
+        command::run(&mut self.command(words))
+    }
+
+    /// Starts it.
+    pub fn start(&mut self) {
+        if let Err(error) = self.try_start() {
+            panic!("the {} {error}", self.part.slug);
+        }
+    }
+
+    /// As [`Node::start`], where that may fail.
+    pub fn try_start(&mut self) -> Result<(), String> {
+        let relay = self.line.address().to_string();
+        let mut command = self.command(&["run", "--web", "127.0.0.1:0", "--relay", &relay]);
+        let (daemon, ready) = Daemon::start(&mut command, &self.log)?;
+        self.web = Some(ready["web"].as_str().ok_or("did not say where it listens")?.to_owned());
+        self.daemon = Some(daemon);
+        Ok(())
+    }
+
+    /// Ends it as a power cut does.
+    pub fn kill(&mut self) {
+        if let Some(daemon) = self.daemon.take() {
+            daemon.kill();
+        }
+    }
+
+    /// Stops it in good order.
+    pub fn stop(&mut self) {
+        if let Some(daemon) = self.daemon.take() {
+            daemon.stop();
+        }
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.daemon.as_mut().is_some_and(Daemon::is_running)
+    }
+
+    /// Imports a path; panics unless everything was taken.
+    #[track_caller]
+    pub fn import(&self, path: &Path) -> Value {
+        self.ask(&["import", path.to_str().expect("a path in UTF-8")]).expect("azalea import")
+    }
+
+    /// Its state.
+    #[track_caller]
+    pub fn status(&self) -> Value {
+        self.ask(&["status"]).expect("azalea status")
+    }
+
+    /// Gives a consent and returns the network's id of the patient.
+    #[track_caller]
+    pub fn consent(&self, patient: &str, to: &[&Part]) -> String {
+        let mut words = vec!["consent", "give", patient, "--staff", STAFF];
+        to.iter().for_each(|part| words.extend(["--to", part.code]));
+        let told = self.ask(&words).expect("azalea consent give");
+        told["patient"].as_str().expect("a patient").to_owned()
+    }
+
+    /// Withdraws all consents of a patient.
+    #[track_caller]
+    pub fn withdraw(&self, patient: &str) -> Value {
+        self.ask(&["consent", "withdraw", patient, "--staff", STAFF])
+            .expect("azalea consent withdraw")
+    }
+
+    /// Writes a note.
+    #[track_caller]
+    pub fn note(&self, patient: &str, text: &str) -> Value {
+        let words = ["note", "write", patient, "--title", "経過", "--text", text, "--staff", STAFF];
+        self.ask(&words).expect("azalea note write")
+    }
+
+    /// The notes about a patient; none where the patient is not known (yet).
+    pub fn notes(&self, patient: &str) -> Vec<Value> {
+        let told = self.ask(&["note", "list", patient]).json();
+        told["notes"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The texts of the notes about a patient.
+    pub fn note_texts(&self, patient: &str) -> Vec<String> {
+        let text = |note: &Value| note["text"].as_str().unwrap_or_default().to_owned();
+        self.notes(patient).iter().map(text).collect()
+    }
+
+    /// The resources that it gives out, byte for byte; none where the patient is not known (yet). `what` is a patient, `--all` or
+    /// `--directory`, and options.
+    pub fn export(&self, what: &[&str]) -> Vec<String> {
+        let told = self.ask(&[&["export"], what].concat());
+        if told.ok { fhir::resources(&told.out) } else { Vec::new() }
+    }
+
+    /// How many patients it knows.
+    #[track_caller]
+    pub fn patients(&self) -> u64 {
+        self.ask(&["patient", "list"]).expect("azalea patient list")["total"].as_u64().unwrap_or(0)
+    }
+
+    /// Checks everything it holds; panics unless it is whole.
+    #[track_caller]
+    pub fn verify(&self) -> Value {
+        let told = self.ask(&["verify"]);
+        assert!(told.ok, "{} is not whole: {}{}", self.part.slug, told.err, told.out);
+        told.json()
+    }
+
+    /// Waits until it has a connection and nothing to send or to fetch.
+    pub fn in_step(&self) {
+        until(&format!("the {} is in step", self.part.slug), || {
+            let told = self.ask(&["status"]);
+            let status = told.json();
+            let settled = status["link"] == "connected"
+                && status["caught_up"] == true
+                && status["unsent"] == 0
+                && status["waiting"] == 0;
+            settled.then_some(())
+        });
+    }
+}
+
+/// The lines forward on threads of their own, beside the story.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).enable_all().build().expect("a runtime")
+    })
+}
