@@ -15,6 +15,10 @@ use super::input::CommandId;
 pub struct EffectId(pub u64);
 
 /// One thing to do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, from the queue to whoever carries it out"
+)]
 #[derive(Debug)]
 pub enum Effect {
     /// Read; answer with `Input::Loaded`. Sees every `Store` emitted before it.
@@ -72,6 +76,10 @@ pub enum Query {
 }
 
 /// Something that became visible.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, from the queue to whoever carries it out"
+)]
 #[derive(Debug)]
 pub enum Applied {
     /// A version of a record.

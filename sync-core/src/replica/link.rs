@@ -4,7 +4,7 @@ use crate::access::ScopeKind;
 use crate::document::{Contribution, DocumentId, Link, LinkError, Links};
 use crate::envelope::Body;
 use crate::id::PatientId;
-use crate::storage::row::{LocalRow, ScopeNumber, key};
+use crate::storage::row::{ScopeNumber, key};
 use crate::storage::{Order, Range, table};
 use crate::wire::Wire;
 
@@ -124,16 +124,18 @@ impl State {
     fn part(&mut self, tx: &mut Tx<'_>, local: &str, patient: PatientId) {
         let Some(mut row) = self.locals.get(local).cloned() else { return };
         let Some(at) = row.patients.iter().position(|it| *it == patient) else { return };
-        if at == 0 && row.chart.is_some() {
-            // Our chart goes back to being of a patient whom only we know.
-            let own = PatientId::random(tx.rng);
-            let chart = row.chart.expect("checked above");
-            row.patients[0] = own;
-            self.describe(tx, self.scopes[&chart].number, own);
-        } else {
-            row.patients.remove(at);
+        match row.chart {
+            Some(chart) if at == 0 => {
+                // Our chart goes back to being of a patient whom only we know.
+                let own = PatientId::random(tx.rng);
+                row.patients[0] = own;
+                self.describe(tx, self.scopes[&chart].number, own);
+            }
+            _ => {
+                row.patients.remove(at);
+            }
         }
-        self.set_local(tx, local.to_owned(), LocalRow { ..row });
+        self.set_local(tx, local.to_owned(), row);
     }
 
     /// Our own scopes of one patient become those of another.

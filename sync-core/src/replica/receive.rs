@@ -55,7 +55,7 @@ impl State {
             let scope = self.scopes.get(&header.scope)?;
             let held = scope.vectors.get(&header.author)?.seq;
             let place = (header.scope, header.author, header.seq);
-            (header.seq <= held).then(|| (scope.number, place))
+            (header.seq <= held).then_some((scope.number, place))
         });
         claims
             .map(|(number, place)| {

@@ -282,7 +282,8 @@ impl Region {
         for _ in 0..1_000 {
             self.now = self.now.plus_ms(10);
             let names: Vec<_> = self.online.keys().copied().collect();
-            if !names.into_iter().fold(false, |moved, name| self.exchange(name) || moved) {
+            let moved = names.into_iter().filter(|name| self.exchange(name)).count();
+            if moved == 0 {
                 return;
             }
         }
