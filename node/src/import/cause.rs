@@ -48,6 +48,8 @@ pub enum Cause {
     BadId(usize),
     /// A `fullUrl` that is not a string or longer than the limit in bytes.
     BadFullUrl(usize),
+    /// More Bundles in one file than the limit.
+    TooManyBundles(usize),
     /// `Bundle.type` is missing or unknown, so that it is open what its entries mean.
     BadBundleType,
     /// An element of `entry`, or its `resource`, that is not an object.
@@ -139,6 +141,7 @@ impl Cause {
             Self::IdNotText => "id-not-text",
             Self::BadId(_) => "bad-id",
             Self::BadFullUrl(_) => "bad-full-url",
+            Self::TooManyBundles(_) => "too-many-bundles",
             Self::BadBundleType => "bad-bundle-type",
             Self::BadEntry => "bad-entry",
             Self::Deletion => "deletion",
@@ -177,6 +180,7 @@ impl Cause {
                 format!("id is empty, has control characters or is longer than {max} bytes")
             }
             Self::BadFullUrl(max) => format!("fullUrl is not a string or longer than {max} bytes"),
+            Self::TooManyBundles(max) => format!("more than {max} Bundles; export several files"),
             Self::BadBundleType => "Bundle.type is missing or unknown".into(),
             Self::BadEntry => "an entry or its resource is not an object".into(),
             Self::Deletion => "deletion by Bundle is not taken".into(),
@@ -213,6 +217,9 @@ impl Cause {
             Self::BadId(max) => format!("id が空か、制御文字を含むか、{max} バイトを超えています"),
             Self::BadFullUrl(max) => {
                 format!("fullUrl が文字列でないか、{max} バイトを超えています")
+            }
+            Self::TooManyBundles(max) => {
+                format!("Bundle が {max} 個を超えています。複数のファイルに分けてください")
             }
             Self::BadBundleType => "Bundle.type がないか、未知の種類です".into(),
             Self::BadEntry => "entry またはその resource がオブジェクトではありません".into(),

@@ -5,52 +5,17 @@
 //! accepts, this parser accepts; a fuzz test holds the two together.
 
 mod canonical;
+mod escape;
+mod fault;
 mod node;
 
 pub(crate) use canonical::write_canonical;
+pub(crate) use fault::{Expected, Fault, FaultKind, NESTING_MAX};
 pub(crate) use node::Node;
 
 use std::borrow::Cow;
 
-/// Arrays and objects within each other; no FHIR resource in use comes near it.
-pub(crate) const NESTING_MAX: usize = 128;
-
-/// Where and how a text is not JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// Bytes before the fault.
-    pub(crate) offset: usize,
-    pub(crate) kind: FaultKind,
-}
-
-/// How a text is not JSON. Never what it says instead: that may be a patient's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FaultKind {
-    /// The text ends inside a value.
-    End,
-    /// Something else stands here.
-    Expected(Expected),
-    /// A control character inside a string.
-    Control,
-    /// An escape that JSON does not know, or half a surrogate pair.
-    Escape,
-    /// More than [`NESTING_MAX`] values within each other.
-    Nesting,
-}
-
-/// What should stand at the place of a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Expected {
-    Value,
-    Key,
-    Colon,
-    CommaOrBrace,
-    CommaOrBracket,
-    Digit,
-    Object,
-    Text,
-    Nothing,
-}
+use escape::{hex, unescape};
 
 /// Reads one JSON text from its start to its end, at the caller's pace.
 pub(crate) struct Parser<'a> {
@@ -388,46 +353,6 @@ impl<'a> Parser<'a> {
     fn expected(&self, expected: Expected) -> Fault {
         Fault { offset: self.at, kind: FaultKind::Expected(expected) }
     }
-}
-
-/// Resolves the escapes of a string that [`Parser::string`] has checked.
-fn unescape(inner: &str) -> String {
-    let mut text = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some(place) = rest.find('\\') {
-        text.push_str(&rest[..place]);
-        let escape = &rest.as_bytes()[place..];
-        let (character, length) = match escape[1] {
-            b'b' => ('\u{8}', 2),
-            b'f' => ('\u{c}', 2),
-            b'n' => ('\n', 2),
-            b'r' => ('\r', 2),
-            b't' => ('\t', 2),
-            b'u' => wide(escape),
-            other => (char::from(other), 2),
-        };
-        text.push(character);
-        rest = &rest[place + length..];
-    }
-    text.push_str(rest);
-    text
-}
-
-fn wide(escape: &[u8]) -> (char, usize) {
-    let high = hex(escape, 2).expect("checked when the string was read");
-    if let Some(character) = char::from_u32(high) {
-        return (character, 6);
-    }
-    let low = hex(escape, 8).expect("a high surrogate was checked to have its low one");
-    let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-    (char::from_u32(code).expect("a surrogate pair names a character"), 12)
-}
-
-fn hex(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes
-        .get(at..at + 4)?
-        .iter()
-        .try_fold(0, |code, byte| Some(code << 4 | char::from(*byte).to_digit(16)?))
 }
 
 #[cfg(test)]

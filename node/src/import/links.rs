@@ -14,7 +14,8 @@ use super::sink::Sink;
 #[derive(Default)]
 pub(crate) struct Links {
     patients: Vec<String>,
-    named: HashMap<Name, u32>,
+    /// `None` where two patients go by one name.
+    named: HashMap<Name, Option<u32>>,
     bearers: HashMap<Name, Option<u32>>,
     others: HashSet<Name>,
     wanted: HashSet<Name>,
@@ -48,14 +49,10 @@ impl Links {
         let place = u32::try_from(self.patients.len()).expect("PATIENTS_MAX fits");
         self.patients.push(id);
         if let Some(url) = full_url {
-            self.named.insert(name(scope, &[url]), place);
+            bear(&mut self.named, name(scope, &[url]), place, &self.patients);
         }
         for (system, value) in identifiers_of(patient) {
-            let id = &self.patients[place as usize];
-            let bearer = self.bearers.entry(name(scope, &[system, value])).or_insert(Some(place));
-            if bearer.is_some_and(|known| self.patients[known as usize] != *id) {
-                *bearer = None;
-            }
+            bear(&mut self.bearers, name(scope, &[system, value]), place, &self.patients);
         }
     }
 
@@ -124,13 +121,21 @@ impl Links {
     }
 
     fn named(&self, scope: u64, url: &str) -> Option<&String> {
-        let place = self.named.get(&name(scope, &[url]))?;
-        Some(&self.patients[*place as usize])
+        let place = (*self.named.get(&name(scope, &[url]))?)?;
+        Some(&self.patients[place as usize])
     }
 
     fn bearer(&self, scope: u64, system: &str, value: &str) -> Option<String> {
         let place = (*self.bearers.get(&name(scope, &[system, value]))?)?;
         Some(self.patients[place as usize].clone())
+    }
+}
+
+/// Two patients under one name: it stands for neither, rather than for the wrong one.
+fn bear(names: &mut HashMap<Name, Option<u32>>, name: Name, place: u32, patients: &[String]) {
+    let bearer = names.entry(name).or_insert(Some(place));
+    if bearer.is_some_and(|known| patients[known as usize] != patients[place as usize]) {
+        *bearer = None;
     }
 }
 

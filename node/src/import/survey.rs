@@ -122,6 +122,9 @@ impl Survey {
         if outline.kind.as_deref() == Some("Bundle") {
             let form =
                 if outline.repeated { Form::Repeated } else { Form::of(outline.form.as_deref()) };
+            if self.bundles.len() >= BUNDLES_MAX {
+                return Err(ScanError::TooManyBundles);
+            }
             self.bundles.insert(number, form);
         } else {
             self.note(LOOSE, None, head.text()?, outline.kind.as_deref());
@@ -217,7 +220,11 @@ impl From<ScanError> for (Cause, Option<Place>) {
             ScanError::Read(error) => (Cause::Unreadable(error.kind()), None),
             ScanError::NotJson(place, kind) => (kind.into(), Some(place)),
             ScanError::NotUtf8(place) => (Cause::NotUtf8, Some(place)),
+            ScanError::TooManyBundles => (Cause::TooManyBundles(BUNDLES_MAX), None),
             ScanError::Foreign => (Cause::Foreign(super::cause::Foreign::Other), None),
         }
     }
 }
+
+/// Bundles in one file: 32 MB at worst.
+const BUNDLES_MAX: usize = 1_000_000;

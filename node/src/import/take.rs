@@ -25,6 +25,8 @@ pub(crate) struct Taking<'t> {
     /// How far it is taken now.
     position: u64,
     quarantined: Vec<u64>,
+    /// From here on there were too many quarantined resources to remember which.
+    overflow: Option<u64>,
     pub(crate) report: &'t mut FileReport,
     batch: Vec<RecordInput>,
     batch_bytes: usize,
@@ -73,6 +75,7 @@ impl<'t> Taking<'t> {
             before,
             position: 0,
             quarantined: Vec::new(),
+            overflow: None,
             report,
             batch: Vec::new(),
             batch_bytes: 0,
@@ -108,11 +111,7 @@ impl<'t> Taking<'t> {
         self.flush()?;
         self.report.conclude();
         let mut mark = self.mark();
-        mark.whole = true;
-        if mark.quarantined.len() > QUARANTINED_MAX {
-            // Too many to tell apart later: the file will be read as a new one, and what is held is unchanged.
-            mark = Mark::default();
-        }
+        mark.whole = self.overflow.is_none();
         Ok(self.sink.finished(&self.file, &mark, self.report)?)
     }
 
@@ -249,7 +248,11 @@ impl<'t> Taking<'t> {
                 }
             }
             Err(item) => {
-                self.quarantined.push(self.position);
+                if self.quarantined.len() < QUARANTINED_MAX {
+                    self.quarantined.push(self.position);
+                } else {
+                    self.overflow = self.overflow.or(Some(self.position));
+                }
                 self.report.withhold(item);
             }
         }
@@ -267,13 +270,16 @@ impl<'t> Taking<'t> {
         Ok(())
     }
 
-    /// What is dealt with so far, in this run or an earlier one.
+    /// What is dealt with so far, in this run or an earlier one. Behind an overflow the file counts as not read: what is held
+    /// of it will be unchanged.
     fn mark(&self) -> Mark {
         let later = self.before.quarantined.iter().filter(|place| **place >= self.position);
+        let end = self.overflow.unwrap_or(u64::MAX);
+        let quarantined = self.quarantined.iter().chain(later).copied();
         Mark {
-            whole: self.before.whole,
-            position: self.position.max(self.before.position),
-            quarantined: self.quarantined.iter().chain(later).copied().collect(),
+            whole: self.before.whole && self.overflow.is_none(),
+            position: self.position.max(self.before.position).min(end),
+            quarantined: quarantined.filter(|place| *place < end).collect(),
         }
     }
 }

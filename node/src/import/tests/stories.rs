@@ -88,6 +88,27 @@ fn a_patient_who_cannot_be_found_holds_back_one_resource_until_they_are_known() 
     assert_eq!(subject_of(&sink.held, "Observation", "1"), patient("taro"));
 }
 
+/// Misfiling a result is worse than holding it back.
+#[test]
+fn a_name_that_two_patients_share_stands_for_neither() {
+    let jiro = TARO.replace("taro", "jiro");
+    let by_url = observation("1", r#"{"reference":"urn:uuid:t"}"#);
+    let by_number = observation("2", r#"{"reference":"Patient?identifier=urn:mrn|0042"}"#);
+    let file = bundle(
+        "collection",
+        &[
+            &entry("urn:uuid:t", TARO),
+            &entry("urn:uuid:t", &jiro),
+            &entry("urn:uuid:1", &by_url),
+            &entry("urn:uuid:2", &by_number),
+        ],
+    );
+    let mut sink = MemorySink::default();
+    let report = import_bytes(file.as_bytes(), &mut sink);
+    assert_eq!(codes(&report), ["patient-unknown", "patient-unknown"]);
+    assert_eq!(report.counts.taken, 2);
+}
+
 #[test]
 fn a_resource_without_a_patient_of_its_own_follows_what_it_is_about() {
     let file = bundle(
