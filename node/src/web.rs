@@ -20,6 +20,7 @@ mod app;
 mod assets;
 mod chart;
 mod dates;
+mod drafts;
 mod failure;
 mod guard;
 mod icons;
@@ -53,6 +54,7 @@ pub fn router(clinic: Arc<dyn Clinic>, options: WebOptions) -> Router {
         .route("/r/{version}", get(record::page))
         .route("/notes", get(notes::list).post(notes::write))
         .route("/notes/new", get(notes::new))
+        .route("/notes/draft", post(notes::keep_draft))
         .route("/notes/{note}", post(notes::correct))
         .route("/notes/{note}/edit", get(notes::edit))
         .route("/notes/{note}/cancel", get(notes::cancel_ask).post(notes::cancel))

@@ -190,6 +190,28 @@ async fn a_note_is_saved_shown_unsent_corrected_and_cancelled() {
 }
 
 #[tokio::test]
+async fn what_was_begun_survives_the_end_of_a_session_and_is_its_writers_own() {
+    let screens = Screens::open(SampleClinic::new(Mood::Connected)).await;
+    let notes = format!("/p/{}/notes", SampleClinic::main_patient());
+    let mut nurse = screens.signed_in("mori").await;
+    let begun = [("kind", "nursing"), ("text", "途中まで書いた記録")];
+    assert_eq!(nurse.post(&format!("{notes}/draft"), &begun).await.status, 303);
+    screens.pass_ms(16 * 60_000);
+    assert_eq!(nurse.get(&notes).await.status, 303);
+    let mut colleague = screens.signed_in("hara").await;
+    assert!(!colleague.get(&format!("{notes}/new")).await.body.contains("途中まで書いた記録"));
+    let mut nurse = screens.signed_in("mori").await;
+    let form = nurse.get(&format!("{notes}/new")).await;
+    assert!(
+        form.body.contains("途中まで書いた記録")
+            && form.body.contains("書きかけの記録を復元しました")
+    );
+    assert!(!nurse.get(&notes).await.body.contains("途中まで書いた記録"), "a draft is no record");
+    assert_eq!(nurse.post(&notes, &begun).await.status, 303);
+    assert!(!nurse.get(&format!("{notes}/new")).await.body.contains("途中まで書いた記録"));
+}
+
+#[tokio::test]
 async fn a_conflict_shows_both_values_until_a_person_chooses() {
     let screens = Screens::open(SampleClinic::new(Mood::Connected)).await;
     let mut browser = screens.signed_in("kodama").await;

@@ -6,6 +6,7 @@ use azalea_core::id::{PatientId, Timestamp, VersionId};
 use tokio::sync::Semaphore;
 
 use super::clinic::{Clinic, ClinicError};
+use super::drafts::Drafts;
 use super::layout::{Frame, Place};
 use super::lockout::Lockout;
 use super::model::{AccessEntry, AccessKind};
@@ -37,6 +38,7 @@ pub(super) struct App {
     pub(super) password_gate: Semaphore,
     sessions: Mutex<Sessions>,
     lockout: Mutex<Lockout>,
+    drafts: Mutex<Drafts>,
 }
 
 impl App {
@@ -51,6 +53,7 @@ impl App {
             password_gate: Semaphore::new(PASSWORD_CHECKS_MAX),
             sessions: Mutex::default(),
             lockout: Mutex::default(),
+            drafts: Mutex::default(),
         }
     }
 
@@ -64,6 +67,10 @@ impl App {
 
     pub(super) fn lockout(&self) -> MutexGuard<'_, Lockout> {
         self.lockout.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn drafts(&self) -> MutexGuard<'_, Drafts> {
+        self.drafts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn fresh_token(&self) -> Token {

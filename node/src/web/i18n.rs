@@ -303,6 +303,8 @@ words! {
     ErrTooLong: "文字数が多すぎます。", "The text is too long.";
     ErrNumber: "{}は数字で入力してください(例 36.8)。", "{} must be a number, such as 36.8.";
     ErrRange: "{}の値を確かめてください。", "Please check the value of {}.";
+    DraftRestored: "書きかけの記録を復元しました。まだ保存されていません。", "What you had begun is back. It is not saved yet.";
+    DraftDiscard: "書きかけを破棄", "Discard it";
     NoteShared: "同意で選ばれた施設と共有されます。", "Shared with the facilities that the consent names.";
 
     // Consent and linking

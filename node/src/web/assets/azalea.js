@@ -4,6 +4,7 @@
 (() => {
   const STATE_MS = 4000;
   const TYPING_MS = 180;
+  const DRAFT_MS = 1500;
 
   const bar = document.getElementById("sync-state");
   let active = false;
@@ -104,10 +105,20 @@
     });
   }
 
-  let typed = false;
-  for (const form of document.querySelectorAll("form.note-form")) {
-    form.addEventListener("input", () => { typed = true; });
-    form.addEventListener("submit", () => { typed = false; });
+  // What is being written is kept by the node, in memory: a session that ends takes no sentence with it.
+  for (const form of document.querySelectorAll("form[data-draft]")) {
+    let timer = 0;
+    form.addEventListener("submit", () => clearTimeout(timer));
+    form.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        fetch(form.dataset.draft, {
+          method: "POST",
+          body: new URLSearchParams(new FormData(form)),
+          redirect: "manual",
+          cache: "no-store",
+        }).catch(() => {});
+      }, DRAFT_MS);
+    });
   }
-  addEventListener("beforeunload", (event) => { if (typed) event.preventDefault(); });
 })();

@@ -1,6 +1,6 @@
 //! The form for a care note: made for a thumb, and it never loses what was typed.
 
-use azalea_core::id::PatientId;
+use azalea_core::id::{NoteId, PatientId};
 use maud::{Markup, html};
 
 use super::super::i18n::{Lang, Word};
@@ -35,11 +35,15 @@ pub(super) fn read(lang: Lang, fields: &Fields) -> (NoteDraft, Option<String>) {
     (draft, problem)
 }
 
+/// Whether a draft is within the lengths of a note.
+pub(super) fn fits(draft: &NoteDraft) -> bool {
+    draft.title.chars().count() <= TITLE_CHARS_MAX
+        && draft.text.chars().count() <= TEXT_CHARS_MAX
+        && draft.base.len() <= 4_096
+}
+
 fn problem(lang: Lang, draft: &NoteDraft) -> Option<String> {
-    let too_long = draft.title.chars().count() > TITLE_CHARS_MAX
-        || draft.text.chars().count() > TEXT_CHARS_MAX
-        || draft.base.len() > 4_096;
-    if too_long {
+    if !fits(draft) {
         return Some(lang.t(Word::ErrTooLong).to_owned());
     }
     if draft.title.is_empty() && draft.text.is_empty() && draft.vitals.is_empty() {
@@ -55,11 +59,13 @@ pub(super) fn form(
     action: &str,
     draft: &NoteDraft,
     problem: Option<&str>,
+    note: Option<NoteId>,
 ) -> Markup {
     let t = |word| frame.t(word);
     html! {
-        form.note-form.card method="post" action=(action) data-once {
+        form.note-form.card method="post" action=(action) data-once data-draft={ "/p/" (patient) "/notes/draft" } {
             (frame.token())
+            @if let Some(note) = note { input type="hidden" name="note" value=(note); }
             input type="hidden" name="base" value=(draft.base);
             @if let Some(problem) = problem { p.problem role="alert" { (icon(Icon::Alert)) (problem) } }
             fieldset.kinds {
@@ -93,7 +99,9 @@ pub(super) fn form(
             p.quiet { (t(Word::NoteShared)) }
             div.actions {
                 button.primary type="submit" { (icon(Icon::Check)) (t(Word::Save)) }
-                a.button href={ "/p/" (patient) "/notes" } { (t(Word::Cancel)) }
+                button type="submit" formaction={ "/p/" (patient) "/notes/draft" } name="discard" value="1" formnovalidate {
+                    (t(Word::DraftDiscard))
+                }
             }
         }
     }

@@ -59,8 +59,42 @@ pub(in super::super) async fn new(
     Query(kind): Query<Kind>,
     visitor: Visitor,
 ) -> Result<Response, Failure> {
-    let kind = kind.k.as_deref().and_then(NoteKind::from_slug).unwrap_or(NoteKind::Record);
-    form_page(&app, &visitor, &patient, None, &note_form::empty(kind), None).await
+    let wanted = kind.k.as_deref().and_then(NoteKind::from_slug).unwrap_or(NoteKind::Record);
+    let id: PatientId = patient.parse().map_err(|_| ClinicError::NotFound)?;
+    begun_or(&app, &visitor, id, None, note_form::empty(wanted)).await
+}
+
+/// The form with what this person had begun, or else with `fresh`.
+async fn begun_or(
+    app: &Arc<App>,
+    visitor: &Visitor,
+    patient: PatientId,
+    note: Option<NoteId>,
+    fresh: NoteDraft,
+) -> Result<Response, Failure> {
+    let begun = app.drafts().find(app.now(), &(visitor.staff.id.clone(), patient, note));
+    if begun.is_some() {
+        app.sessions().leave_notice(visitor.token, Word::DraftRestored);
+    }
+    form_page(app, visitor, &patient.to_string(), note, &begun.unwrap_or(fresh), None).await
+}
+
+/// Keeps what stands in a form that is being filled in; or lets go of it, where the form asks for that.
+pub(in super::super) async fn keep_draft(
+    State(app): State<Arc<App>>,
+    Path(patient): Path<String>,
+    posted: Posted,
+) -> Result<Redirect, Failure> {
+    let id: PatientId = patient.parse().map_err(|_| ClinicError::NotFound)?;
+    let note: Option<NoteId> = posted.fields.one("note").parse().ok();
+    let (draft, _) = note_form::read(posted.visitor.lang, &posted.fields);
+    let place = (posted.visitor.staff.id.clone(), id, note);
+    if posted.fields.one("discard").is_empty() && note_form::fits(&draft) {
+        app.drafts().keep(app.now(), place, draft);
+    } else {
+        app.drafts().drop_one(&place);
+    }
+    Ok(Redirect::to(&format!("/p/{id}/notes")))
 }
 
 /// Saves a new note, or shows the form again with what was typed.
@@ -90,7 +124,7 @@ pub(in super::super) async fn edit(
     let view = app.ask(move |clinic| clinic.note(id, note)).await??;
     let NoteView { kind, title, text, vitals, base, .. } = view;
     let draft = NoteDraft { kind, title, text, vitals, base };
-    form_page(&app, &visitor, &patient, Some(note), &draft, None).await
+    begun_or(&app, &visitor, id, Some(note), draft).await
 }
 
 /// Saves a correction.
@@ -183,7 +217,10 @@ async fn finish(
     written: Result<(), ClinicError>,
 ) -> Result<Response, Failure> {
     match written {
-        Ok(()) => Ok(saved(app, visitor, patient).into_response()),
+        Ok(()) => {
+            app.drafts().drop_one(&(visitor.staff.id.clone(), patient, note));
+            Ok(saved(app, visitor, patient).into_response())
+        }
         Err(error) => {
             let words = visitor.lang.t(super::super::failure::clinic_word(error)).to_owned();
             form_page(app, visitor, &patient.to_string(), note, draft, Some(words)).await
@@ -207,7 +244,7 @@ async fn form_page(
     };
     let content = html! {
         (top(&frame, &chart, Tab::Notes))
-        (note_form::form(&frame, id, &action, draft, problem.as_deref()))
+        (note_form::form(&frame, id, &action, draft, problem.as_deref(), note))
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok((status, frame.page(Word::CareNotes, content)).into_response())
