@@ -147,7 +147,7 @@ fn one(number: u8, (name, kana, birth, gender, local): (&str, &str, &str, &str, 
         waiting_for_key: u64::from(*one == 5),
     });
     let mut local_ids = vec![LocalId { facility: facility(CLINIC), value: local.to_owned() }];
-    if number == 1 || number % 4 == 0 {
+    if number == 1 || number.is_multiple_of(4) {
         local_ids.push(LocalId { facility: facility(1), value: format!("H-{number:03}482") });
         local_ids.push(LocalId { facility: facility(2), value: format!("20{number:04}") });
     }
