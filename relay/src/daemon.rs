@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context;
 use azalea_transport::control::{Control, Progress};
@@ -11,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::commands::{Command, Office};
 use crate::engine::{Engine, Running};
@@ -19,6 +21,9 @@ use crate::listener;
 use crate::mailbox::Limits;
 use crate::metrics;
 use crate::store::RedbStore;
+
+/// How long an orderly end may wait for the other ends.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// How a relay is to run.
 #[derive(Debug, Clone)]
@@ -97,8 +102,10 @@ pub async fn run(
     }
     let _ = stopping.send(true);
     running.stop().await;
+    // Goodbyes are on their way; whoever does not take them is closed.
+    let _ = timeout(LEAVE, endpoint.wait_idle()).await;
     endpoint.close("closing");
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), endpoint.wait_idle()).await;
+    let _ = timeout(LEAVE, endpoint.wait_idle()).await;
     Ok(())
 }
 

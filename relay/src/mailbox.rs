@@ -11,12 +11,15 @@
 
 mod accept;
 mod enrol;
+mod fill;
 mod genesis;
 mod group;
 mod invite;
+mod io;
 mod load;
 mod members;
 mod publish;
+mod queued;
 mod report;
 mod round;
 mod session;
@@ -27,214 +30,30 @@ pub mod tables;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use azalea_core::id::{FacilityId, Timestamp};
-use azalea_core::identity::{Certificate, PublicKey, SigningKeypair, Subject};
-use azalea_core::storage::{Batch, Read, StorageError};
-use azalea_core::sync::message::{Goodbye, Message};
+use azalea_core::identity::{PublicKey, SigningKeypair};
+use azalea_core::storage::{Read, StorageError};
+use azalea_core::sync::message::Message;
 use rand::CryptoRng;
 
 use crate::fair::FairQueue;
-use crate::quota::{Quota, Rate};
+use crate::quota::Quota;
 use enrol::Admit;
 use group::Group;
 use members::{Fill, Filled};
-use round::Queued;
+use queued::Queued;
 use session::Session;
 use state::State;
 use tables::{DeviceNumber, Member};
 
 pub use genesis::{Genesis, GenesisError};
 pub use invite::{Invite, Used};
+pub use io::{
+    Effect, EffectId, Input, Limits, Notice, Request, RequestId, RequestResult, SessionId,
+};
 pub use load::{Answer, Query, run};
 pub use publish::PublishError;
 pub use report::{CAUSES, Counters, DeviceReport, FacilityReport, InviteReport, Report};
 pub use state::OpenError;
-
-/// Names a connection; chosen by the driver, never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(pub u64);
-
-/// Names an operator's request; chosen by the driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
-
-/// Names a `Store` or `Load` until its answer; counted up inside the mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EffectId(pub u64);
-
-/// One thing that happened.
-#[derive(Debug)]
-pub enum Input {
-    /// Somebody who holds the key `key` has connected.
-    Opened {
-        /// The connection.
-        session: SessionId,
-        /// The key that the handshake has proven.
-        key: PublicKey,
-    },
-    /// A message came, whole.
-    Received {
-        /// From whom.
-        session: SessionId,
-        /// What.
-        message: Message,
-    },
-    /// A connection is gone.
-    Closed {
-        /// Which.
-        session: SessionId,
-    },
-    /// What became of a `Store`.
-    Stored {
-        /// Which.
-        id: EffectId,
-        /// `Ok` once the batch is durable.
-        result: Result<(), StorageError>,
-    },
-    /// The answer to a `Load`.
-    Loaded {
-        /// Which.
-        id: EffectId,
-        /// The answer.
-        result: Result<Answer, StorageError>,
-    },
-    /// The operator wants something.
-    Request {
-        /// Named again in the answer.
-        id: RequestId,
-        /// What.
-        request: Request,
-    },
-    /// Time has passed; sent at `wake_at`.
-    Tick,
-}
-
-/// What an operator can ask for.
-#[derive(Debug)]
-pub enum Request {
-    /// Keep an invitation.
-    Invite {
-        /// The digest of its code's secret.
-        digest: [u8; 32],
-        /// The invitation.
-        invite: Invite,
-    },
-    /// End the trust in a facility or device. What the relay has taken of it so far stays good.
-    Revoke {
-        /// Who.
-        subject: Subject,
-        /// Why, for people.
-        reason: String,
-        /// In whose name; one of the registrars whose keys are here.
-        by: PublicKey,
-    },
-    /// Tell everybody about certificates.
-    Publish(Vec<Certificate>),
-    /// A registrar whose key is here from now on.
-    Registrar(SigningKeypair),
-}
-
-/// What came of a request; effective and durable where it succeeded.
-pub type RequestResult = Result<(), PublishError>;
-
-/// One thing to do. Effects are carried out in their order; `Store` and `Load` are answered by inputs.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most effects are `Send`, the largest; they are moved once"
-)]
-pub enum Effect {
-    /// Send a message.
-    Send {
-        /// To whom.
-        session: SessionId,
-        /// What.
-        message: Message,
-    },
-    /// Say goodbye, then end the connection.
-    Close {
-        /// Which.
-        session: SessionId,
-        /// Why.
-        goodbye: Goodbye,
-    },
-    /// Make the batch durable; answer with `Input::Stored`.
-    Store {
-        /// Names the answer.
-        id: EffectId,
-        /// The rows.
-        batch: Batch,
-    },
-    /// Read; answer with `Input::Loaded`. [`run`] does it on any store; it sees every batch that was answered.
-    Load {
-        /// Names the answer.
-        id: EffectId,
-        /// What to read.
-        query: Query,
-    },
-    /// A request is finished.
-    Done {
-        /// Which.
-        id: RequestId,
-        /// What came of it.
-        result: RequestResult,
-    },
-    /// Something for the log.
-    Notice(Notice),
-}
-
-/// Something that an operator may want to know. Holds ids and counts, never names or content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// The store failed; nothing that was acknowledged is lost, and writing is tried again.
-    StoreFailed(StorageError),
-    /// The store takes writes again.
-    StoreRecovered,
-    /// An envelope in the log is not what was written; it is not served.
-    Damaged {
-        /// Its position in the log.
-        log: u64,
-    },
-    /// Two envelopes of one author claim one place; the second is kept as evidence.
-    Fork {
-        /// The author.
-        author: azalea_core::id::DeviceId,
-    },
-    /// A new facility has joined.
-    Enrolled {
-        /// Which.
-        facility: FacilityId,
-    },
-    /// Somebody tried a code that opens nothing.
-    CodeRefused,
-    /// A device's clock differs from ours by more than a minute.
-    Clock {
-        /// The device.
-        device: azalea_core::id::DeviceId,
-        /// How far.
-        off_ms: u64,
-    },
-}
-
-/// Limits that an operator may set.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Envelopes that a facility may push.
-    pub envelopes: Rate,
-    /// Bytes that a facility may push.
-    pub bytes: Rate,
-    /// Enrolments that may be tried, by anybody.
-    pub enrolments: Rate,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            envelopes: Rate { per_second: 5_000, burst: 100_000 },
-            bytes: Rate { per_second: 64 << 20, burst: 1 << 30 },
-            enrolments: Rate { per_second: 1, burst: 60 },
-        }
-    }
-}
 
 /// The engine.
 pub struct Mailbox {
@@ -253,6 +72,7 @@ pub struct Mailbox {
     loads: BTreeMap<EffectId, Loading>,
     fills: BTreeMap<Fill, u64>,
     is_filling: bool,
+    last_filled: DeviceNumber,
     filled: Vec<Filled>,
     owns: BTreeMap<DeviceNumber, Own>,
     /// What devices hold and when they were here, newer than on disk.
@@ -275,7 +95,7 @@ struct Own {
 enum Loading {
     /// Whose, and the feed's end when the disk was asked.
     Feed(SessionId, u64),
-    Repeats(Vec<round::Repeated>),
+    Repeats(Vec<queued::Repeated>),
     Fills(Vec<(Fill, u64, u64)>),
 }
 
@@ -319,6 +139,7 @@ impl Mailbox {
             loads: BTreeMap::new(),
             fills,
             is_filling: false,
+            last_filled: DeviceNumber::MAX,
             filled: Vec::new(),
             owns: BTreeMap::new(),
             noted: BTreeMap::new(),

@@ -220,6 +220,7 @@ fn describe(path: &Path, error: Error) -> StorageError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::tables;
     use azalea_core::storage::{contract, table};
 
     #[test]
@@ -253,5 +254,28 @@ mod tests {
         let error = RedbStore::open(&path).err().unwrap();
         assert!(matches!(&error, StorageError::Damaged { place } if place.contains("relay.redb")));
         assert_eq!(std::fs::read(&path).unwrap(), noise);
+    }
+
+    #[test]
+    fn a_file_with_flipped_bits_gives_rows_or_an_error_never_other_rows_or_a_crash() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("relay.redb");
+        let value = |n: u16| tables::log_value(u64::from(n), &n.to_be_bytes().repeat(100));
+        let mut batch = Batch::new();
+        (0..300).for_each(|n: u16| batch.put(table::LOG, n.to_be_bytes(), value(n)));
+        RedbStore::open(&path).unwrap().commit(&batch).unwrap();
+        let sound = std::fs::read(&path).unwrap();
+        for place in (0..sound.len()).step_by(sound.len() / 40) {
+            let mut damaged = sound.clone();
+            damaged[place] ^= 0x10;
+            std::fs::write(&path, &damaged).unwrap();
+            let Ok(store) = RedbStore::open(&path) else { continue };
+            for n in 0..300_u16 {
+                if let Ok(Some(found)) = store.get(table::LOG, &n.to_be_bytes()) {
+                    let envelope = tables::parse_log_value(u64::from(n), &found);
+                    assert!(envelope.is_none_or(|it| it == n.to_be_bytes().repeat(100)));
+                }
+            }
+        }
     }
 }

@@ -89,7 +89,7 @@ impl Draft<'_> {
         };
         let header = verified.header();
         let key = tables::fork_key(&header.author, &header.scope, header.seq, &id);
-        self.group.batch.put(tables::FORK, key, tables::log_value(verified.as_bytes()));
+        self.group.batch.put(tables::FORK, key, tables::log_value(0, verified.as_bytes()));
         self.group.forks += 1;
         refuse(RefusalCause::Fork)
     }

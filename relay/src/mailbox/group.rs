@@ -156,7 +156,7 @@ impl<'a> Draft<'a> {
         place.last = log;
         let key = tables::chain_key(place.number, author, tip.seq);
         let row = ChainRow { position: log, id: tip.id };
-        self.group.batch.put(tables::LOG, log.to_be_bytes(), tables::log_value(&bytes));
+        self.group.batch.put(tables::LOG, log.to_be_bytes(), tables::log_value(log, &bytes));
         self.group.batch.put(tables::CHAIN, key, row.to_bytes());
         self.places.insert((*scope, author, tip.seq), tip.id);
         self.group.items.push(Item { scope: *scope, author, log, bytes });

@@ -113,7 +113,10 @@ fn feed(
             break;
         }
         let value = store.get(tables::LOG, &row.log.to_be_bytes())?;
-        let envelope = value.as_deref().and_then(tables::parse_log_value).map(<[u8]>::to_vec);
+        let envelope = value
+            .as_deref()
+            .and_then(|value| tables::parse_log_value(row.log, value))
+            .map(<[u8]>::to_vec);
         bytes += envelope.as_ref().map_or(0, Vec::len);
         items.push(FeedAnswer { position, row, envelope });
     }

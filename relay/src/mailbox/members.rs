@@ -14,10 +14,10 @@ use super::tables::{DeviceNumber, FeedRow, Member};
 /// One feed that lacks a scope's earlier envelopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fill {
-    pub(crate) scope: ScopeId,
     pub(crate) recipient: DeviceNumber,
     /// What the recipient wrote itself, for a store that is rebuilt; otherwise what the others wrote.
     pub(crate) own: bool,
+    pub(crate) scope: ScopeId,
 }
 
 /// A step of a fill: what was asked, and what the disk said.

@@ -1,83 +1,22 @@
 //! From the queue to the disk and back: what is taken together, and what follows once it is durable.
 
-use std::sync::Arc;
-
-use azalea_core::envelope::SignedEnvelope;
-use azalea_core::id::{EnvelopeId, Timestamp};
+use azalea_core::id::Timestamp;
 use azalea_core::storage::StorageError;
-use azalea_core::sync::heads::HeadStatement;
-use azalea_core::sync::message::{Bytes, Goodbye, Message, Refusal, RefusalCause};
-use azalea_core::wire::Wire;
+use azalea_core::sync::message::{Goodbye, Message, Refusal, RefusalCause};
 
-use super::accept::{Accepted, Repeat};
 use super::group::{Draft, Group};
 use super::load::Query;
-use super::tables::{self, DeviceNumber};
+use super::queued::Queued;
 use super::{Effect, EffectId, Loading, Mailbox, Notice, RETRY_MS, Request, SessionId};
 
 /// Envelopes of one commit.
 const GROUP_ITEMS_MAX: usize = 512;
 /// Bytes of one commit, about.
 const GROUP_BYTES_MAX: usize = 8 << 20;
-/// Scopes whose earlier envelopes are fetched at once.
-const FILL_SCOPES_MAX: usize = 64;
-/// Envelopes of one scope that are fetched at once.
-const FILL_ROWS_MAX: usize = 1_024;
-/// Bytes of one device that wait for their turn; a node has far less under way.
-const WAITING_BYTES_MAX: usize = 64 << 20;
 /// What an envelope that is no envelope costs beside the others.
 const PENALTY_ENVELOPES: u64 = 100;
 
-/// Something that waits for its facility's turn.
-#[derive(Debug)]
-pub(crate) enum Queued {
-    Envelope { session: SessionId, bytes: Vec<u8> },
-    Fork { session: SessionId, bytes: Vec<u8> },
-    Head { device: DeviceNumber, statement: HeadStatement },
-}
-
-/// An envelope whose place is taken, and who sent it.
-pub(crate) struct Repeated {
-    session: SessionId,
-    repeat: Repeat,
-    bytes: Vec<u8>,
-}
-
 impl Mailbox {
-    /// Queues pushed envelopes, as far as the facility's share goes.
-    pub(crate) fn pushed(&mut self, now: Timestamp, session: SessionId, envelopes: Vec<Bytes>) {
-        let Some(facility) = self.facility_of(session) else { return };
-        let mut refused = Vec::new();
-        for Bytes(bytes) in envelopes {
-            let size = bytes.len();
-            self.counters.bytes_in += size as u64;
-            let over = self.queue.bytes_of(&facility) + size > WAITING_BYTES_MAX
-                || self.pushed.take(now, &facility, 1).is_err()
-                || self.pushed_bytes.take(now, &facility, size as u64).is_err();
-            if over {
-                let id = claimed_id(&bytes);
-                refused.push(Refusal { id, cause: RefusalCause::Busy });
-            } else {
-                self.queue.push(facility, size, Queued::Envelope { session, bytes });
-            }
-        }
-        if !refused.is_empty() {
-            refused.iter().for_each(|refusal| self.counters.refused(refusal.cause));
-            self.send(session, Message::Taken { stored: Vec::new(), refused });
-        }
-    }
-
-    pub(crate) fn queue_head(&mut self, session: SessionId, statement: HeadStatement) {
-        let facility = self.facility_of(session);
-        let device = self.device_of(session);
-        if let (Some(facility), Some(device)) = (facility, device) {
-            let size = statement.to_bytes().len();
-            if self.queue.bytes_of(&facility) + size <= WAITING_BYTES_MAX {
-                self.queue.push(facility, size, Queued::Head { device, statement });
-            }
-        }
-    }
-
     /// Starts the next commit, unless one is under way or there is nothing to do.
     pub(crate) fn next_round(&mut self, now: Timestamp) {
         while self.in_flight.is_none() {
@@ -135,7 +74,7 @@ impl Mailbox {
                     device.row.own_through = own.through;
                 }
             }
-            let group = draft.finish();
+            let mut group = draft.finish();
             if !repeats.is_empty() {
                 let places = repeats.iter().map(|repeated| repeated.repeat.place).collect();
                 self.load(Query::Chains { places }, Loading::Repeats(repeats));
@@ -145,7 +84,7 @@ impl Mailbox {
                 continue;
             }
             let id = self.effect_id();
-            let batch = group.batch.clone();
+            let batch = std::mem::take(&mut group.batch);
             self.in_flight = Some((id, group));
             self.effects.push_back(Effect::Store { id, batch });
         }
@@ -169,7 +108,7 @@ impl Mailbox {
         id: EffectId,
         result: Result<(), StorageError>,
     ) {
-        let Some((_, mut group)) = self.in_flight.take_if(|(under_way, _)| *under_way == id) else {
+        let Some((_, group)) = self.in_flight.take_if(|(under_way, _)| *under_way == id) else {
             return;
         };
         match result {
@@ -178,7 +117,6 @@ impl Mailbox {
                 if std::mem::take(&mut self.is_failing) {
                     self.effects.push_back(Effect::Notice(Notice::StoreRecovered));
                 }
-                group.batch = azalea_core::storage::Batch::new();
                 self.finished(now, group);
             }
             Err(error) => {
@@ -275,110 +213,4 @@ impl Mailbox {
             self.effects.push_back(Effect::Notice(Notice::Fork { author }));
         }
     }
-
-    pub(crate) fn repeats_loaded(&mut self, repeats: Vec<Repeated>, held: Vec<Option<EnvelopeId>>) {
-        for (repeated, held) in repeats.into_iter().zip(held) {
-            let Repeated { session, repeat, bytes } = repeated;
-            match held {
-                Some(held) if held == repeat.id => {
-                    self.counters.repeated += 1;
-                    if self.sessions.contains_key(&session) {
-                        let stored = vec![repeat.id];
-                        self.send(session, Message::Taken { stored, refused: Vec::new() });
-                    }
-                }
-                Some(_) => {
-                    if let Some(facility) = self.facility_of(session) {
-                        self.queue.push(facility, bytes.len(), Queued::Fork { session, bytes });
-                    }
-                }
-                None => self.repeat_failed(session, repeat.id),
-            }
-        }
-    }
-
-    pub(crate) fn repeats_failed(&mut self, repeats: Vec<Repeated>) {
-        for repeated in repeats {
-            self.repeat_failed(repeated.session, repeated.repeat.id);
-        }
-    }
-
-    fn repeat_failed(&mut self, session: SessionId, id: EnvelopeId) {
-        let refused = vec![Refusal { id, cause: RefusalCause::Busy }];
-        self.counters.refused(RefusalCause::Busy);
-        if self.sessions.contains_key(&session) {
-            self.send(session, Message::Taken { stored: Vec::new(), refused });
-        }
-    }
-
-    /// Asks the disk for the next part of what new readers lack.
-    pub(crate) fn next_fill(&mut self, now: Timestamp) {
-        let paused = self.retry_at.is_some_and(|at| now < at);
-        if self.is_filling || !self.filled.is_empty() || paused || self.fills.is_empty() {
-            return;
-        }
-        let mut asked = Vec::new();
-        while asked.len() < FILL_SCOPES_MAX {
-            let Some((fill, after)) = self.fills.pop_first() else { break };
-            if let Some(scope) = self.state.scopes.get(&fill.scope) {
-                asked.push((fill, after, scope.last));
-            }
-        }
-        let scopes = asked.iter().map(|(fill, after, _)| {
-            let number = self.state.scopes[&fill.scope].number;
-            (number, *after)
-        });
-        let query = Query::Scopes { scopes: scopes.collect(), rows_max: FILL_ROWS_MAX };
-        self.is_filling = true;
-        self.load(query, Loading::Fills(asked));
-    }
-}
-
-impl Draft<'_> {
-    fn take_queued(&mut self, queued: Queued, repeats: &mut Vec<Repeated>) {
-        match queued {
-            Queued::Envelope { session, bytes } => match self.accept(Arc::from(bytes.as_slice())) {
-                Accepted::Repeat(repeat) => repeats.push(Repeated { session, repeat, bytes }),
-                accepted => self.answer(session, accepted),
-            },
-            Queued::Fork { session, bytes } => {
-                if let Ok(signed) = SignedEnvelope::from_bytes(bytes) {
-                    let accepted = self.fork(signed);
-                    self.answer(session, accepted);
-                }
-            }
-            Queued::Head { device, statement } => self.take_head(device, statement),
-        }
-    }
-
-    fn answer(&mut self, session: SessionId, accepted: Accepted) {
-        let reply = self.reply(session);
-        match accepted {
-            Accepted::Stored(id) => reply.stored.push(id),
-            Accepted::Refused(refusal) => reply.refused.push(refusal),
-            Accepted::Repeat(_) => {}
-        }
-    }
-
-    /// Keeps a publisher's statement, if it is its own, in order, and newer than the one before.
-    fn take_head(&mut self, device: DeviceNumber, statement: HeadStatement) {
-        let place = (statement.recipient, statement.publisher);
-        let held = self.group.heads.get(&place).or_else(|| self.state.heads.get(&place));
-        let is_newer = held.is_none_or(|held| held.at < statement.at);
-        let is_own = self.device(device).is_some_and(|device| device.id == statement.publisher);
-        let standing = self.roster().standing(&statement.publisher, self.now);
-        let is_signed =
-            standing.is_ok_and(|standing| statement.verify(&standing.device.key).is_ok());
-        let is_known = self.roster().facility(&statement.recipient).is_some();
-        let is_here = statement.network == self.state.network;
-        if is_newer && is_own && is_signed && is_known && is_here {
-            let key = tables::head_key(&statement.recipient, &statement.publisher);
-            self.group.batch.put(tables::HEAD, key, statement.to_bytes());
-            self.group.heads.insert(place, statement);
-        }
-    }
-}
-
-fn claimed_id(bytes: &[u8]) -> EnvelopeId {
-    SignedEnvelope::from_bytes(bytes).map_or(EnvelopeId::ZERO, |signed| signed.claimed_id())
 }

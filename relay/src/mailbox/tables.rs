@@ -14,7 +14,7 @@ pub const META: Table = table::META;
 pub const CERTIFICATE: Table = table::CERTIFICATE;
 /// Scope id → number and access.
 pub const SCOPE: Table = table::SCOPE;
-/// Log position → checksum and envelope; append-only.
+/// Log position → checksum over position and envelope, then the envelope; append-only.
 pub const LOG: Table = table::LOG;
 /// (scope, author, sequence) → log position and envelope id.
 pub const CHAIN: Table = table::CHAIN;
@@ -85,15 +85,23 @@ pub(crate) fn fork_key(author: &DeviceId, scope: &ScopeId, seq: u64, id: &Envelo
     [author.as_bytes(), scope.as_bytes(), &seq.to_be_bytes(), id.as_bytes()].concat()
 }
 
-/// An envelope as the log keeps it: BLAKE3 of its bytes, then the bytes.
-pub(crate) fn log_value(envelope: &[u8]) -> Vec<u8> {
-    [blake3::hash(envelope).as_bytes(), envelope].concat()
+/// An envelope as the log keeps it: a checksum over its position and bytes, then the bytes.
+pub(crate) fn log_value(position: u64, envelope: &[u8]) -> Vec<u8> {
+    [&log_checksum(position, envelope)[..], envelope].concat()
 }
 
-/// The envelope in a log value, if it is what was written.
-pub(crate) fn parse_log_value(value: &[u8]) -> Option<&[u8]> {
+/// The envelope in a log value, if it is what was written at this position.
+pub(crate) fn parse_log_value(position: u64, value: &[u8]) -> Option<&[u8]> {
     let (checksum, envelope) = value.split_first_chunk::<32>()?;
-    (blake3::hash(envelope).as_bytes() == checksum).then_some(envelope)
+    (log_checksum(position, envelope) == *checksum).then_some(envelope)
+}
+
+/// The position is part of it: a damaged key must not pass one envelope off as another.
+fn log_checksum(position: u64, envelope: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&position.to_be_bytes());
+    hasher.update(envelope);
+    *hasher.finalize().as_bytes()
 }
 
 /// Where an envelope stands in the log.

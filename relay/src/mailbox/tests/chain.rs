@@ -1,6 +1,7 @@
 //! What is taken and what is refused.
 
 use super::*;
+use crate::quota::Rate;
 
 #[test]
 fn an_envelope_is_acknowledged_and_forwarded_after_the_disk_has_it() {

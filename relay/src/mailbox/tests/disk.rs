@@ -99,7 +99,7 @@ fn a_damaged_envelope_is_named_and_not_served_and_the_rest_is() {
     let written: Vec<_> = (0..3).map(|n| hospital.write(&world, chart, &[n])).collect();
     world.push_all(&hospital, &written);
     let position = world.mailbox.state.next_log - 2;
-    let mut value = tables::log_value(written[1].as_bytes());
+    let mut value = tables::log_value(position, written[1].as_bytes());
     let last = value.len() - 1;
     value[last] ^= 4;
     let mut batch = Batch::new();

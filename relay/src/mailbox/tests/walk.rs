@@ -211,8 +211,9 @@ impl Walk {
     fn logged(&self) -> Vec<EnvelopeId> {
         use azalea_core::storage::{Order, Range, Read};
         let mut ids = Vec::new();
-        let mut visit = |_: &[u8], value: &[u8]| {
-            let envelope = tables::parse_log_value(value).expect("what was written");
+        let mut visit = |key: &[u8], value: &[u8]| {
+            let position = u64::from_be_bytes(key.try_into().expect("a position"));
+            let envelope = tables::parse_log_value(position, value).expect("what was written");
             ids.push(SignedEnvelope::from_bytes(envelope).expect("an envelope").claimed_id());
             true
         };
@@ -276,8 +277,8 @@ fn no_row_is_read_as_what_it_is_not() {
         let _ = tables::parse_chain_key(bytes);
         let _ = tables::parse_member_key(bytes);
         let _ = tables::feed_position(bytes);
-        if let Some(envelope) = tables::parse_log_value(bytes) {
-            assert_eq!(tables::log_value(envelope), bytes);
+        if let Some(envelope) = tables::parse_log_value(3, bytes) {
+            assert_eq!(tables::log_value(3, envelope), bytes);
         }
     });
 }
