@@ -3,7 +3,9 @@
 //! - [`population`] makes invented people of a Japanese region and their charts as FHIR R4.
 //! - [`line`] is a line between a facility and the relay that can be cut, slow or lossy.
 //! - [`demo`] starts a small region of real processes and serves a page to disturb it.
+//! - [`world`] runs the pure engines of a region on virtual time and breaks things.
 
 pub mod demo;
 pub mod line;
 pub mod population;
+pub mod world;

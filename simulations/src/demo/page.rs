@@ -374,7 +374,7 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::watch::Event;
+    use crate::demo::watch::{Event, Publisher};
 
     /// The page of a region in which the clinic is cut off while a result waits for it.
     fn view() -> View {
@@ -397,7 +397,7 @@ mod tests {
         };
         let test = &TESTS[0];
         let told = [
-            Event::Received { place: 3, from: "あざみ原総合病院".to_owned(), count: 1 },
+            Event::Received { place: 3, from: Publisher::Place(0), count: 1 },
             Event::Added { place: 0, test, value: 8.42 },
             Event::Unsent { place: 2, count: 2 },
             Event::Offline { place: 2, after_seconds: Some(9) },

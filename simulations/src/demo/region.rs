@@ -106,7 +106,8 @@ impl Region {
         step("同意を登録し、患者を紐付けています", "recording consents and linking patients");
         give_consents(&facilities).await?;
 
-        let watch = Arc::new(Watch::new(facilities.len()));
+        let names = facilities.iter().map(|each| each.part.name).collect();
+        let watch = Arc::new(Watch::new(names));
         Ok(Self { facilities, watch, password, relay: Mutex::new(relay), results: Mutex::new(0) })
     }
 

@@ -62,8 +62,8 @@ pub enum Event {
     Received {
         /// Who received.
         place: usize,
-        /// From whom; the name as the node gives it.
-        from: String,
+        /// From whom.
+        from: Publisher,
         /// How many envelopes.
         count: u64,
     },
@@ -72,6 +72,24 @@ pub enum Event {
         /// Which; the relay if none.
         place: Option<usize>,
     },
+}
+
+/// From whom something came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Publisher {
+    /// One of the facilities on the page.
+    Place(usize),
+    /// Somebody else, by the name that the node gives.
+    Other(String),
+}
+
+impl Publisher {
+    fn name<'n>(&'n self, names: &[&'n str]) -> &'n str {
+        match self {
+            Self::Place(place) => names[*place],
+            Self::Other(name) => name,
+        }
+    }
 }
 
 /// A facility as its node last told.
@@ -114,6 +132,8 @@ pub struct Told {
 /// The memory of what was seen.
 #[derive(Debug)]
 pub struct Watch {
+    /// The facilities' names as the nodes know them.
+    names: Vec<&'static str>,
     inner: Mutex<Inner>,
 }
 
@@ -127,9 +147,11 @@ struct Inner {
 }
 
 impl Watch {
-    /// A memory for so many facilities.
-    pub fn new(facilities: usize) -> Self {
+    /// A memory for facilities of these names.
+    pub fn new(names: Vec<&'static str>) -> Self {
+        let facilities = names.len();
         Self {
+            names,
             inner: Mutex::new(Inner {
                 seen: vec![Seen::default(); facilities],
                 switched: vec![None; facilities],
@@ -173,7 +195,9 @@ impl Watch {
         for (from, &count) in &now.held {
             let had = before.held.get(from).copied().unwrap_or(0);
             if known && count > had {
-                let event = Event::Received { place, from: from.clone(), count: count - had };
+                let known = self.names.iter().position(|name| name == from);
+                let from = known.map_or_else(|| Publisher::Other(from.clone()), Publisher::Place);
+                let event = Event::Received { place, from, count: count - had };
                 inner.tell(event);
             }
         }
@@ -265,10 +289,10 @@ impl Event {
             (Lang::Ja, Self::Sent { place }) => format!("{}：すべて送信しました", names[*place]),
             (Lang::En, Self::Sent { place }) => format!("{}: everything sent", names[*place]),
             (Lang::Ja, Self::Received { place, from, count }) => {
-                format!("{}が{from}から {count} 件受け取りました", names[*place])
+                format!("{}が{}から {count} 件受け取りました", names[*place], from.name(names))
             }
             (Lang::En, Self::Received { place, from, count }) => {
-                format!("{} received {count} from {from}", names[*place])
+                format!("{} received {count} from {}", names[*place], from.name(names))
             }
             (Lang::Ja, Self::Gone { place: Some(place) }) => {
                 format!("{}のプロセスが終了しました", names[*place])
@@ -327,7 +351,7 @@ mod tests {
 
     #[test]
     fn changes_become_events() {
-        let watch = Watch::new(1);
+        let watch = Watch::new(vec!["B"]);
         let look = |link: &str, unsent: u64, held: u64| {
             let status = serde_json::json!({
                 "link": link, "unsent": unsent, "publishers": [{ "name": "A", "held": held }],
