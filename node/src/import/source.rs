@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read};
 
 /// What a file was when it was first read.
 pub(crate) struct Fingerprint {
-    /// Digest of the whole file: its name for [`Sink::progressed`](super::Sink::progressed).
+    /// Digest of the whole file, by which [`Sink::mark`](super::Sink::mark) knows it.
     pub(crate) digest: [u8; 32],
     pub(crate) bytes: u64,
     chunks: Vec<[u8; 32]>,
