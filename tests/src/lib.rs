@@ -20,7 +20,7 @@ mod wait;
 
 pub use command::Told;
 pub use daemon::Daemon;
-pub use node::{Node, STAFF};
+pub use node::{Node, PASSWORD, STAFF};
 pub use region::{CLINIC, HOSPITAL, PHARMACY, Part, Region, SECOND_HOSPITAL};
 pub use relay::Relay;
 pub use wait::{until, until_within};

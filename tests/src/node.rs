@@ -17,7 +17,8 @@ use crate::wait::until;
 
 /// The login of the first member of staff, whom every facility has.
 pub const STAFF: &str = "tanaka";
-const PASSWORD: &str = "kumo-no-ue-no-hato-83";
+/// Their password.
+pub const PASSWORD: &str = "kumo-no-ue-no-hato-83";
 
 /// A facility's node.
 #[derive(Debug)]
