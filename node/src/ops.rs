@@ -10,6 +10,9 @@ mod staff;
 mod status;
 pub mod verify;
 
+#[cfg(test)]
+mod tests;
+
 use azalea_core::storage::StorageError;
 use azalea_core::view::ViewError;
 use serde::{Deserialize, Serialize};

@@ -37,7 +37,7 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
             json
         })
         .collect();
-    let (bytes, stored) = node.handle().store().sizes()?;
+    let bytes = std::fs::metadata(node.dir.store())?.len();
     let refused: serde_json::Map<String, Value> =
         sync.refusals.iter().map(|it| (it.cause.clone(), it.count.into())).collect();
     let json = json!({
@@ -62,7 +62,7 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
         "certified_until": node.certified_until().map(moment),
         "refused": refused,
         "publishers": publishers,
-        "store": { "bytes": bytes, "stored_bytes": stored },
+        "store_bytes": bytes,
     });
     let mut lines = vec![
         format!("{} ({})", card.facility.name, card.facility.id),

@@ -120,19 +120,6 @@ impl RedbStore {
         write(&database, &tables).map_err(|error| self.failed(error))
     }
 
-    /// The bytes that the file takes, and how many of them hold rows.
-    pub fn sizes(&self) -> Result<(u64, u64), StorageError> {
-        let database = self.database()?;
-        let measure = || -> Result<(u64, u64), redb::Error> {
-            let stats = database.begin_write()?;
-            let all = stats.stats()?;
-            stats.abort()?;
-            let page = all.page_size() as u64;
-            Ok((all.allocated_pages() * page, all.stored_bytes()))
-        };
-        measure().map_err(|error| self.failed(error))
-    }
-
     fn database(&self) -> Result<Arc<Database>, StorageError> {
         if let State::Open(database) =
             &*self.shared.state.read().unwrap_or_else(PoisonError::into_inner)
