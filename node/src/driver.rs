@@ -28,6 +28,8 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 mod shown;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 pub use shown::Shown;

@@ -18,3 +18,6 @@ pub mod ops;
 pub mod serve;
 pub mod store;
 pub mod web;
+
+#[cfg(test)]
+mod testing;

@@ -1,17 +1,15 @@
 //! Commands on a node in a temporary directory, offline: the network exists on paper only.
 
 use super::*;
-use azalea_core::id::{FacilityId, Timestamp};
-use azalea_core::identity::{
-    AgreementKeypair, Certificate, Device, Facility, FacilityKind, Identity, Possession, Rights,
-    Root, Signed, SigningKeypair, Validity,
-};
+use azalea_core::id::FacilityId;
+use azalea_core::identity::FacilityKind;
 use std::path::Path;
 
 use crate::clock::Clock;
 use crate::config::{Config, DataDir, Secrets};
 use crate::serve::{self, Opened};
 use crate::store::StoreKey;
+use crate::testing::{member, network};
 use crate::web::password::Verifier;
 
 /// Discards progress and keeps the data.
@@ -25,50 +23,6 @@ impl Output for Kept {
         self.0.push_str(text);
         Ok(())
     }
-}
-
-fn root() -> SigningKeypair {
-    SigningKeypair::from_seed([1; 32])
-}
-
-/// A facility's keys and what the office would have certified.
-fn member(seed: u8, name: &str, kind: FacilityKind) -> (Identity, Vec<Certificate>) {
-    let facility = SigningKeypair::from_seed([seed; 32]);
-    let identity = Identity {
-        network: root().public().network_id(),
-        facility: facility.public().facility_id(),
-        facility_key: Some(facility.clone()),
-        device: SigningKeypair::from_seed([seed + 100; 32]),
-        agreement: AgreementKeypair::from_seed([seed; 32]),
-    };
-    let validity = Validity::lasting(Clock::default().now(), 86_400_000);
-    let claims = Facility {
-        network: identity.network,
-        key: facility.public(),
-        code: format!("40{seed}"),
-        name: name.to_owned(),
-        kana: String::new(),
-        english: String::new(),
-        kind,
-        rights: Rights { disclose: true, view: true },
-        validity,
-        registrar: root().public(),
-    };
-    let agreement = identity.agreement.public().clone();
-    let possession = Possession::prove(&identity.device, &identity.facility, &agreement);
-    let device = Device {
-        facility: identity.facility,
-        key: identity.device.public(),
-        agreement,
-        possession,
-        label: "受付".to_owned(),
-        validity,
-    };
-    let certificates = vec![
-        Certificate::Facility(Signed::sign(claims, &root()).expect("short names")),
-        Certificate::Device(Signed::sign(device, &facility).expect("a short label")),
-    ];
-    (identity, certificates)
 }
 
 /// A hospital that has joined a network with one clinic in it.

@@ -90,6 +90,17 @@ impl RedbStore {
         Ok(Self::with_opener(move || open_database(disk(&file), &file, &key))?)
     }
 
+    /// A store on any disk, for tests of what lies above it.
+    #[cfg(test)]
+    pub(crate) fn on(disk: impl Disk + Clone, key: StoreKey) -> Result<Self, StorageError> {
+        let path = Path::new("store.redb");
+        if disk.size().is_ok_and(|size| size == 0) {
+            EncryptedFile::create(disk.clone(), path, &key)
+                .map_err(|error| StorageError::Failed { cause: error.to_string() })?;
+        }
+        Self::with_opener(move || open_database(Ok(disk.clone()), path, &key))
+    }
+
     fn with_opener(
         opener: impl Fn() -> Result<Database, StorageError> + Send + Sync + 'static,
     ) -> Result<Self, StorageError> {
