@@ -58,7 +58,7 @@ impl Node {
         let snapshot = self.handle.snapshot().map_err(disk)?;
         let shown = self.handle.shown();
         let mut page = LinkPage { waiting: Vec::new(), proposals: Vec::new(), linked: Vec::new() };
-        for view in self.link_views(&snapshot, &shown)? {
+        for view in self.link_views(&snapshot)? {
             self.sort_in(&snapshot, &shown, &mut page, view)?;
         }
         page.linked.sort_by_key(|linked| std::cmp::Reverse(linked.at));
@@ -77,11 +77,7 @@ impl Node {
     }
 
     /// What stands about the links of this facility, which its office scope holds.
-    pub(crate) fn link_views(
-        &self,
-        snapshot: &Snapshot,
-        shown: &Shown,
-    ) -> Result<Vec<LinkView>, ClinicError> {
+    pub(crate) fn link_views(&self, snapshot: &Snapshot) -> Result<Vec<LinkView>, ClinicError> {
         let view = View::new(snapshot);
         let offices: Vec<_> = self
             .handle

@@ -35,10 +35,7 @@ impl Hospital {
     fn new() -> Self {
         let home = tempfile::tempdir().expect("a temporary directory");
         let dir = DataDir::new(home.path());
-        let founded =
-            Root { key: root().public(), name: "協議会".to_owned(), created: Timestamp(1) };
-        let mut certificates =
-            vec![Certificate::Root(Signed::sign(founded, &root()).expect("a short name"))];
+        let mut certificates = vec![network()];
         let (identity, ours) = member(2, "筑後病院", FacilityKind::Hospital);
         let (clinic, theirs) = member(3, "久留米医院", FacilityKind::Clinic);
         certificates.extend(ours.into_iter().chain(theirs));
