@@ -24,6 +24,7 @@ pub struct Global {
         long,
         global = true,
         env = "AZALEA_DIR",
+        hide_env_values = true,
         value_name = "DIR",
         default_value = "azalea-data"
     )]
@@ -35,7 +36,13 @@ pub struct Global {
     #[arg(long, global = true)]
     pub trace: bool,
     /// A file with the passphrase of the secrets file, if it is under one.
-    #[arg(long, global = true, env = "AZALEA_PASSPHRASE_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "AZALEA_PASSPHRASE_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     pub passphrase_file: Option<PathBuf>,
     /// Milliseconds added to the clock, for rehearsals.
     #[arg(long, global = true, env = "AZALEA_CLOCK_SHIFT_MS", hide = true, default_value_t = 0)]

@@ -145,7 +145,7 @@ async fn what_is_imported_comes_back_byte_for_byte_and_survives_closing() {
     assert_eq!(found["patients"][0]["name"], "石橋 太郎");
     assert_eq!(found["patients"][0]["local_ids"][0]["value"], "p-1");
     let shown = answer(&opened, Request::PatientShow { id: "p-1".into() }).await;
-    assert_eq!(shown["entries"]["lab"], 1);
+    assert_eq!(shown["entries"]["other"], 1);
     let verified = answer(&opened, Request::Verify).await;
     assert_eq!(verified["checked"]["records"], 3);
     opened.close().await;
