@@ -133,7 +133,7 @@ pub(super) fn birth(lang: Lang, day: Day) -> Markup {
     html! {
         span.birth {
             @match words.split_once(')') {
-                Some((year, rest)) => { (year) ")" wbr; (rest) }
+                Some((year, rest)) => { span { (year) ")" } span { (rest) } }
                 None => { (words) }
             }
         }

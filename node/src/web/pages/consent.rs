@@ -183,7 +183,7 @@ fn listed(
                 section.card {
                     h2 { (icon(Icon::Link)) (frame.t(Word::LinkedIds)) }
                     @if page.linked.is_empty() { p.quiet { (frame.t(Word::NoneYet)) } }
-                    dl.facts {
+                    dl.facts.wide {
                         @for id in &page.linked {
                             div { dt { (facility(&id.facility)) } dd.number { (id.value) } }
                         }
