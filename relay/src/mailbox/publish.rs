@@ -15,6 +15,7 @@ use azalea_core::wire::{Wire, WireError};
 
 use super::accept::Accepted;
 use super::group::Draft;
+use super::invite::Invite;
 use super::tables;
 use super::{Request, RequestResult};
 
@@ -54,6 +55,8 @@ impl Draft<'_> {
     ) -> RequestResult {
         match request {
             Request::Invite { digest, invite } => {
+                // What could not be read again must not be written: the next start would stop at it.
+                Invite::from_bytes(&invite.to_bytes())?;
                 self.group.batch.put(tables::INVITE, digest, invite.to_bytes());
                 self.group.invites.insert(digest, Some(invite));
                 self.drop_stale_invites();

@@ -121,8 +121,10 @@ impl Mailbox {
             }
             Err(error) => {
                 self.counters.commits_failed += 1;
-                self.is_failing = true;
-                self.effects.push_back(Effect::Notice(Notice::StoreFailed(error.clone())));
+                // Said once: every push that follows fails in the same way until there is room again.
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    self.effects.push_back(Effect::Notice(Notice::StoreFailed(error.clone())));
+                }
                 self.abandoned(now, group, &error);
             }
         }

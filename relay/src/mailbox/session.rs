@@ -154,8 +154,7 @@ impl Mailbox {
         };
         self.noted.insert(device, (position, now));
         self.counters.sessions += 1;
-        let rebuilds = hello.want_own && position == 0;
-        let stage = match rebuilds && self.rebuild(device) {
+        let stage = match hello.want_own && self.rebuild(device) {
             true => Stage::Rebuilding(subscribed),
             false => Stage::Subscribed(subscribed),
         };

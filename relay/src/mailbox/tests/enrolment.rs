@@ -145,6 +145,16 @@ fn nothing_has_happened_while_the_disk_is_full() {
 }
 
 #[test]
+fn an_invitation_that_could_not_be_read_again_is_not_kept() {
+    let mut world = invited();
+    let invite = world.mailbox.state.invites.values().next().unwrap().clone();
+    let invite = Invite { name: "長".repeat(1_000), ..invite };
+    let refused = world.request(Request::Invite { digest: [1; 32], invite });
+    assert!(matches!(refused, Err(PublishError::Form(_))));
+    world.restart();
+}
+
+#[test]
 fn who_says_nothing_is_let_go() {
     let mut world = invited();
     let mut nurse = world.stranger();

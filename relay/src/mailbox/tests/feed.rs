@@ -142,6 +142,22 @@ fn a_rebuilt_store_gets_its_own_envelopes_before_it_is_welcomed() {
 }
 
 #[test]
+fn a_rebuild_that_a_restart_interrupts_is_finished_with_the_next_session() {
+    let (mut world, mut hospital, _, chart) = hospital_and_clinic();
+    let written: Vec<_> = (0..3).map(|n| hospital.write(&world, chart, &[n])).collect();
+    world.push_all(&hospital, &written);
+    world.held = Some(Vec::new());
+    assert_eq!(world.connect_wanting(&mut hospital, None, true), None);
+    world.held = None;
+    world.restart();
+    // It holds some of its feed by now, and still asks for its own.
+    let cursor = Cursor { epoch: RelayEpoch([9; 16]), position: 1 };
+    assert!(world.connect_wanting(&mut hospital, Some(cursor), true).is_some());
+    let fed = world.fed_ids(&hospital);
+    assert!(ids(&written).iter().all(|id| fed.contains(id)));
+}
+
+#[test]
 fn no_more_is_under_way_than_the_window_and_a_silent_reader_is_let_go() {
     let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
     let noise = |n: u8| -> Vec<u8> {
