@@ -189,7 +189,7 @@ async fn a_consent_opens_the_way_for_notes_and_its_withdrawal_ends_it() {
         vitals: [("temperature".to_owned(), "36.5".to_owned())].into(),
         staff: "hanako".into(),
     };
-    let early = ask(&opened, note("x")).await.err().expect("nobody consented yet");
+    let early = ask(&opened, note("x")).await.expect_err("nobody consented yet");
     assert!(early.to_string().contains("no consent"), "{early}");
     let give = |to: &str| Request::ConsentGive {
         id: "p-1".into(),

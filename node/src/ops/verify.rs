@@ -209,11 +209,17 @@ impl Checking<'_> {
         };
         let signed = match SignedEnvelope::from_bytes(bytes.clone()) {
             Ok(signed) => signed,
-            Err(error) => return Ok(self.findings.wrong(place, error)),
+            Err(error) => {
+                self.findings.wrong(place, error);
+                return Ok(());
+            }
         };
         let verified = match signed.verify(self.roster, &self.roster.network()) {
             Ok(verified) => verified,
-            Err(error) => return Ok(self.findings.wrong(place, error)),
+            Err(error) => {
+                self.findings.wrong(place, error);
+                return Ok(());
+            }
         };
         let header = verified.header();
         let stands = verified.id() == row.id
@@ -232,7 +238,10 @@ impl Checking<'_> {
         let place = format!("log position {position}");
         let envelope = match AdmittedEnvelope::restore(bytes) {
             Ok(envelope) => envelope,
-            Err(error) => return Ok(self.findings.wrong(place, error)),
+            Err(error) => {
+                self.findings.wrong(place, error);
+                return Ok(());
+            }
         };
         if envelope.header().is_clear() {
             match envelope.statement() {

@@ -190,7 +190,7 @@ impl<R: Read> Deriving<'_, R> {
         Ok(())
     }
 
-    fn rows(&self, table: Table, front: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StorageError> {
+    fn rows(&self, table: Table, front: &[u8]) -> Result<Rows, StorageError> {
         let mut rows = Vec::new();
         self.seen().scan(table, &Range::prefix(front), Order::Ascending, &mut |key, value| {
             rows.push((key.to_vec(), value.to_vec()));
@@ -213,6 +213,8 @@ impl<R: Read> Deriving<'_, R> {
         self.derived.batch.remove(table, key);
     }
 }
+
+type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What all lines of one version share.
 #[derive(Clone, Copy)]

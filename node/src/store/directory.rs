@@ -153,12 +153,13 @@ impl Directory {
     }
 
     fn set_scope(&mut self, view: ScopeView) {
-        if let Some(before) = self.scopes.get(&view.number).and_then(tables::page_patient) {
-            if let Some(numbers) = self.patients.get_mut(&before) {
-                numbers.remove(&view.number);
-                if numbers.is_empty() {
-                    self.patients.remove(&before);
-                }
+        let before = self.scopes.get(&view.number).and_then(tables::page_patient);
+        if let Some(before) = before
+            && let Some(numbers) = self.patients.get_mut(&before)
+        {
+            numbers.remove(&view.number);
+            if numbers.is_empty() {
+                self.patients.remove(&before);
             }
         }
         if let Some(patient) = tables::page_patient(&view) {
