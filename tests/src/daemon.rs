@@ -51,6 +51,15 @@ impl Daemon {
         }
     }
 
+    /// Starts it and ends it as a power cut does, so long after, wherever it is by then.
+    pub(crate) fn flicker(command: &mut Command, log: &Path, after: Duration) {
+        let err = OpenOptions::new().create(true).append(true).open(log).expect("a log");
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(err).spawn();
+        let child = child.expect("a program starts");
+        std::thread::sleep(after);
+        Self { child, log: log.to_owned() }.kill();
+    }
+
     /// The id of the process.
     pub fn pid(&self) -> u32 {
         self.child.id()

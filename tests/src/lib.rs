@@ -9,7 +9,7 @@
 mod command;
 mod daemon;
 pub mod data;
-pub mod dice;
+mod dice;
 pub mod fhir;
 mod node;
 pub mod programs;
@@ -20,7 +20,8 @@ mod wait;
 
 pub use command::Told;
 pub use daemon::Daemon;
-pub use node::{Node, PASSWORD, STAFF};
+pub use dice::Dice;
+pub use node::{Hand, Node, STAFF, STAFF_NAME};
 pub use region::{CLINIC, HOSPITAL, PHARMACY, Part, Region, SECOND_HOSPITAL};
 pub use relay::Relay;
 pub use wait::{until, until_within};

@@ -2,10 +2,14 @@
 
 use azalea_simulations::line::{Line, Quality};
 use serde_json::Value;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use crate::command::{self, Told};
@@ -17,21 +21,36 @@ use crate::wait::until;
 
 /// The login of the first member of staff, whom every facility has.
 pub const STAFF: &str = "tanaka";
-/// Their password.
-pub const PASSWORD: &str = "kumo-no-ue-no-hato-83";
+/// Their name, which stands in the notes that they write.
+pub const STAFF_NAME: &str = "蓮見 いろは";
+const PASSWORD: &str = "kumo-no-ue-no-hato-83";
+
+/// What a person at a facility's node can do from the command line; more than one may do so at once.
+#[derive(Debug, Clone)]
+pub struct Hand {
+    /// What the facility is.
+    pub part: Part,
+    dir: PathBuf,
+    log: PathBuf,
+    environment: Vec<(String, String)>,
+}
 
 /// A facility's node.
 #[derive(Debug)]
 pub struct Node {
-    /// What it is.
-    pub part: Part,
     /// Its line to the relay.
     pub line: Line,
-    dir: PathBuf,
-    log: PathBuf,
+    hand: Hand,
     web: Option<String>,
-    environment: Vec<(String, String)>,
     daemon: Option<Daemon>,
+}
+
+impl Deref for Node {
+    type Target = Hand;
+
+    fn deref(&self) -> &Hand {
+        &self.hand
+    }
 }
 
 impl Node {
@@ -48,22 +67,23 @@ impl Node {
         std::fs::write(&password, PASSWORD).expect("a file for the password");
         let address = line.address().to_string();
         let environment = environment.to_vec();
-        let node = Self { part, line, dir, log, web: None, environment, daemon: None };
+        let hand = Hand { part, dir, log, environment };
+        let node = Self { hand, line, web: None, daemon: None };
         let password = password.to_str().expect("a path in UTF-8");
         let words = ["join", code, "--relay", &address, "--staff", STAFF, "--role", "doctor"];
-        let words = [&words[..], &["--staff-name", "田中 一郎", "--password-file", password]];
+        let words = [&words[..], &["--staff-name", STAFF_NAME, "--password-file", password]];
         node.ask(&words.concat()).expect("azalea join");
         node
     }
 
-    /// Its data directory.
-    pub fn dir(&self) -> &Path {
-        &self.dir
+    /// Another hand at the same node.
+    pub fn hand(&self) -> Hand {
+        self.hand.clone()
     }
 
     /// Its log.
     pub fn log(&self) -> &Path {
-        &self.log
+        &self.hand.log
     }
 
     /// Where its screens are, as HOST:PORT.
@@ -78,23 +98,7 @@ impl Node {
 
     /// Sets an environment variable for whatever is started from now on; the last of a name counts.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.environment.push((name.to_owned(), value.to_owned()));
-    }
-
-    /// A command on it, not yet run.
-    pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&programs().node);
-        command.args(words).arg("--dir").arg(&self.dir).arg("--json");
-        for (name, value) in &self.environment {
-            command.env(name, value);
-        }
-        command
-    }
-
-    /// Runs a command on it.
-    #[track_caller]
-    pub fn ask(&self, words: &[&str]) -> Told {
-        command::run(&mut self.command(words))
+        self.hand.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts it.
@@ -131,6 +135,40 @@ impl Node {
     /// Whether it runs.
     pub fn is_running(&mut self) -> bool {
         self.daemon.as_mut().is_some_and(Daemon::is_running)
+    }
+
+    /// Starts it and ends it as a power cut does, so long after it began to come up.
+    pub fn flicker(&mut self, after: Duration) {
+        let relay = self.line.address().to_string();
+        let mut command = self.command(&["run", "--web", "127.0.0.1:0", "--relay", &relay]);
+        Daemon::flicker(&mut command, &self.log, after);
+    }
+}
+
+impl Hand {
+    /// Its data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A command on it, not yet run.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&programs().node);
+        command.args(words).arg("--dir").arg(&self.dir).arg("--json");
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// Runs a command on it.
+    #[track_caller]
+    pub fn ask(&self, words: &[&str]) -> Told {
+        let told = command::run(&mut self.command(words));
+        let log = OpenOptions::new().create(true).append(true).open(&self.log);
+        let written = log.and_then(|mut log| log.write_all(told.err.as_bytes()));
+        written.expect("a log can be written");
+        told
     }
 
     /// Imports a path; panics unless everything was taken.

@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::command::{self, Told};
 use crate::daemon::Daemon;
@@ -107,6 +108,12 @@ impl Relay {
         self.metrics = address("metrics");
         self.daemon = Some(daemon);
         Ok(())
+    }
+
+    /// Starts it and ends it as a power cut does, so long after it began to come up.
+    pub fn flicker(&mut self, after: Duration) {
+        let listen = self.listen.to_string();
+        Daemon::flicker(&mut self.command(&["run", "--listen", &listen]), &self.log, after);
     }
 
     /// Ends it as a power cut does.
