@@ -50,6 +50,11 @@ impl Relay {
         &self.dir
     }
 
+    /// Its log.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// Its process; panics where it does not run.
     pub fn daemon(&mut self) -> &mut Daemon {
         self.daemon.as_mut().expect("the relay runs")
