@@ -274,6 +274,8 @@ impl Replica {
     fn stored(&mut self, now: Timestamp, id: EffectId, result: Result<(), StorageError>) {
         match (self.step.take(), result) {
             (Some(Step::Storing { id: awaited, after, sealed }), Ok(())) if awaited == id => {
+                // One step stores at a time, so the disk has whatever was placed until now.
+                self.state.undurable = self.state.next_position;
                 self.finish(now, after, sealed);
             }
             (Some(Step::Storing { id: awaited, after, .. }), Err(error)) if awaited == id => {

@@ -171,7 +171,7 @@ impl State {
         self.cursor.is_some_and(|cursor| cursor.epoch != welcome.epoch)
     }
 
-    /// The next envelopes of the outbox, as far as the window has room.
+    /// The next envelopes of the outbox that the disk has, as far as the window has room.
     pub(super) fn next_push(&self, session: &mut Session, now: Timestamp) -> Next {
         if !session.is_open() || session.loading || session.paused.is_some_and(|until| now < until)
         {
@@ -181,7 +181,8 @@ impl State {
         let mut bytes = 0;
         let mut push = Vec::new();
         let mut load = Vec::new();
-        for position in self.outbox.range(session.pushed + 1..) {
+        let end = self.undurable.max(session.pushed + 1);
+        for position in self.outbox.range(session.pushed + 1..end) {
             if session.in_flight_bytes + bytes >= WINDOW_BYTES
                 || bytes >= PUSH_BYTES
                 || push.len() + load.len() >= limits::ENVELOPES.max / 4

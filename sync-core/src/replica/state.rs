@@ -113,6 +113,9 @@ pub(super) struct State {
     pub(super) given: BTreeMap<(DeviceId, ScopeNumber), Given>,
     /// Positions of our envelopes that the relay has not acknowledged.
     pub(super) outbox: BTreeSet<u64>,
+    /// Positions from here on are not on the disk yet: nobody else may see them, since a power cut would let
+    /// us give their places in our chain to other envelopes.
+    pub(super) undurable: u64,
     /// Our envelopes that the relay refused for good, by scope and sequence.
     pub(super) refused: BTreeSet<(ScopeNumber, u64)>,
     pub(super) freshness: Freshness,
@@ -189,6 +192,7 @@ impl State {
             locals: BTreeMap::new(),
             given: BTreeMap::new(),
             outbox: BTreeSet::new(),
+            undurable: 1,
             refused: BTreeSet::new(),
             freshness: Freshness::default(),
             waiting: BTreeMap::new(),
@@ -210,6 +214,7 @@ impl State {
                     .map_err(|cause| OpenError::Row { table: table.name(), cause })?;
             }
         }
+        state.undurable = state.next_position;
         let numbers: Vec<ScopeNumber> = state.numbers.keys().copied().collect();
         for number in numbers {
             state.index_patient(number, None);

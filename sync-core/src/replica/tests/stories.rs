@@ -222,3 +222,42 @@ fn a_note_written_with_the_line_cut_reaches_the_hospital_when_it_is_back() {
     region.run();
     assert_eq!(region.nodes["clinic"].notes(), ["発熱なし。明日再診"]);
 }
+
+/// A power cut between the sending and the commit would let the device give the same place in its chain to
+/// another envelope: the relay and every reader would see it contradict itself, for ever.
+#[test]
+fn nothing_goes_to_the_relay_before_the_disk_has_it() {
+    let mut region = disclosed(14);
+    let now = region.now.plus_ms(1_000);
+    let node = region.node("hospital");
+    node.sent.clear();
+    // Reads see what is on its way to the disk, as they do in the driver.
+    let mut seen = node.disk.clone();
+    let mut awaited = Vec::new();
+    let command = import(vec![record("p1", "o3", "later")]);
+    let id = CommandId(900);
+    let mut inputs = std::collections::VecDeque::from([Input::Command { id, command }]);
+    while let Some(input) = inputs.pop_front() {
+        node.replica.handle(now, &mut node.rng, input);
+        while let Some(effect) = node.replica.poll() {
+            match effect {
+                Effect::Load { id, queries } => {
+                    inputs.push_back(Input::Loaded { id, result: Ok(answer(&seen, &queries)) });
+                }
+                Effect::Store { id, batch, .. } => {
+                    seen.commit(&batch).expect("memory");
+                    awaited.push(id);
+                }
+                Effect::Send(message) => panic!("sent before the disk had it: {message:?}"),
+                Effect::Done { .. } => panic!("done before the disk had it"),
+                Effect::Hangup | Effect::Notify(_) => {}
+            }
+        }
+    }
+    node.disk = seen;
+    node.handle(now, Input::Stored { id: awaited[0], result: Ok(()) });
+    assert!(
+        node.sent.iter().any(|message| matches!(message, Message::Push(_))),
+        "and then it goes"
+    );
+}
