@@ -8,7 +8,7 @@
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_whitespace() || is_dropped(character) {
+        if character.is_whitespace() || character.is_control() || is_dropped(character) {
             continue;
         }
         push(&mut folded, character);

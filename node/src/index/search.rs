@@ -46,10 +46,15 @@ pub enum Rank {
     Inside,
 }
 
+/// What stands before a whole name or number, before a part of a name, and after each of them. Folded text holds
+/// none of these, so one search through the joined keys tells where in a key a word stands.
+const WHOLE: char = '\u{1}';
+const PART: char = '\u{2}';
+const END: char = '\u{3}';
+
 struct Keys {
-    names: Vec<String>,
-    parts: Vec<String>,
-    numbers: Vec<String>,
+    names: String,
+    numbers: String,
     births: Vec<Day>,
     order: String,
 }
@@ -90,20 +95,25 @@ impl PatientSearch {
         if words.is_empty() {
             return Vec::new();
         }
-        let whole = fold(&query);
+        let whole = (words.len() > 1).then(|| Word::new(fold(&query), None));
         let mut hits: Vec<(Rank, &str, PatientId)> = self
             .patients
             .iter()
-            .filter_map(|(id, keys)| Some((keys.rank(&whole, &words)?, keys.order.as_str(), *id)))
+            .filter_map(|(id, keys)| {
+                Some((keys.rank(whole.as_ref(), &words)?, keys.order.as_str(), *id))
+            })
             .collect();
         hits.sort_unstable();
         hits.into_iter().map(|(rank, _, id)| SearchHit { id, rank }).collect()
     }
 }
 
-/// One word of a query, with the date that it may be.
+/// One word of a query, with the marks that it may stand between and the date that it may be.
 struct Word {
-    folded: String,
+    inside: String,
+    whole: String,
+    front: String,
+    part: String,
     birth: Option<Day>,
 }
 
@@ -111,38 +121,43 @@ impl Word {
     fn all(query: &str) -> Vec<Self> {
         // A date may hold spaces of its own ("昭和25年 3月 4日").
         if let Some(birth) = parse_birth(query) {
-            return vec![Self { folded: fold(query), birth: Some(birth) }];
+            return vec![Self::new(fold(query), Some(birth))];
         }
-        query
-            .split_whitespace()
-            .map(|word| Self { folded: fold(word), birth: parse_birth(word) })
-            .filter(|word| !word.folded.is_empty())
+        let words = query.split_whitespace().map(|word| (fold(word), parse_birth(word)));
+        words
+            .filter(|(folded, _)| !folded.is_empty())
+            .map(|(it, birth)| Self::new(it, birth))
             .collect()
+    }
+
+    fn new(folded: String, birth: Option<Day>) -> Self {
+        Self {
+            whole: format!("{WHOLE}{folded}{END}"),
+            front: format!("{WHOLE}{folded}"),
+            part: format!("{PART}{folded}"),
+            inside: folded,
+            birth,
+        }
     }
 }
 
 impl Keys {
     fn empty() -> Self {
-        Self {
-            names: Vec::new(),
-            parts: Vec::new(),
-            numbers: Vec::new(),
-            births: Vec::new(),
-            order: String::new(),
-        }
+        let (names, numbers, order) = (String::new(), String::new(), String::new());
+        Self { names, numbers, births: Vec::new(), order }
     }
 
     fn take(&mut self, row: &PatientRow) {
         let names =
             [Some(&row.name), row.kana.as_ref()].into_iter().flatten().chain(&row.other_names);
         for name in names {
-            add(&mut self.names, fold(name));
-            fold_parts(name).for_each(|part| add(&mut self.parts, part));
+            add(&mut self.names, WHOLE, &fold(name));
+            fold_parts(name).for_each(|part| add(&mut self.names, PART, &part));
         }
         for identifier in &row.identifiers {
             let number = fold(&identifier.value);
-            add(&mut self.numbers, number.trim_start_matches('0').to_owned());
-            add(&mut self.numbers, number);
+            add(&mut self.numbers, WHOLE, &number);
+            add(&mut self.numbers, WHOLE, number.trim_start_matches('0'));
         }
         self.births.extend(row.birth.filter(|birth| !self.births.contains(birth)));
         if self.order.is_empty() {
@@ -151,29 +166,37 @@ impl Keys {
     }
 
     /// The rank of the worst word; the whole query as one name may do better than its words.
-    fn rank(&self, whole: &str, words: &[Word]) -> Option<Rank> {
-        let together = if words.len() > 1 { self.rank_of(whole, None) } else { None };
-        let apart = words.iter().map(|word| self.rank_of(&word.folded, word.birth));
-        let apart = apart.reduce(|worst, rank| Some(worst?.max(rank?))).flatten();
-        match (together, apart) {
-            (Some(together), Some(apart)) => Some(together.min(apart)),
+    fn rank(&self, whole: Option<&Word>, words: &[Word]) -> Option<Rank> {
+        let mut worst = Some(Rank::Whole);
+        for word in words {
+            worst = worst.zip(self.rank_of(word)).map(|(worst, rank)| worst.max(rank));
+            if worst.is_none() {
+                break;
+            }
+        }
+        let together = whole.and_then(|whole| self.rank_of(whole));
+        match (together, worst) {
+            (Some(together), Some(worst)) => Some(together.min(worst)),
             (one, other) => one.or(other),
         }
     }
 
-    fn rank_of(&self, word: &str, birth: Option<Day>) -> Option<Rank> {
-        let whole = self.names.iter().chain(&self.numbers).any(|key| key == word);
-        let born = birth.is_some_and(|birth| self.births.iter().any(|day| covers(birth, *day)));
-        if whole || born {
-            Some(Rank::Whole)
-        } else if self.names.iter().chain(&self.numbers).any(|key| key.starts_with(word)) {
-            Some(Rank::Front)
-        } else if self.parts.iter().any(|part| part.starts_with(word)) {
-            Some(Rank::Part)
-        } else if self.names.iter().any(|name| name.contains(word)) {
-            Some(Rank::Inside)
-        } else {
+    fn rank_of(&self, word: &Word) -> Option<Rank> {
+        let born =
+            word.birth.is_some_and(|birth| self.births.iter().any(|day| covers(birth, *day)));
+        let named = self.names.contains(&word.inside);
+        // Numbers are found by their front only: digits inside them mean nothing to anybody.
+        let numbered = word.inside.is_ascii() && self.numbers.contains(&word.front);
+        if !(born || named || numbered) {
             None
+        } else if born || self.numbers.contains(&word.whole) || self.names.contains(&word.whole) {
+            Some(Rank::Whole)
+        } else if numbered || self.names.contains(&word.front) {
+            Some(Rank::Front)
+        } else if self.names.contains(&word.part) {
+            Some(Rank::Part)
+        } else {
+            Some(Rank::Inside)
         }
     }
 }
@@ -185,9 +208,10 @@ fn covers(typed: Day, day: Day) -> bool {
         && typed.day().is_none_or(|date| day.day() == Some(date))
 }
 
-fn add(keys: &mut Vec<String>, key: String) {
-    if !key.is_empty() && !keys.contains(&key) {
-        keys.push(key);
+fn add(keys: &mut String, mark: char, key: &str) {
+    let marked = format!("{mark}{key}{END}");
+    if !key.is_empty() && !keys.contains(&marked) {
+        keys.push_str(&marked);
     }
 }
 

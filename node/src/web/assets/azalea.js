@@ -73,7 +73,7 @@
     field.addEventListener("compositionstart", () => { composing = true; });
     field.addEventListener("compositionend", () => { composing = false; soon(); });
     // With a keyboard one types at once; on a tablet the focus would cover half the page with keys.
-    if (matchMedia("(pointer: fine)").matches) {
+    if (!matchMedia("(pointer: coarse)").matches) {
       field.focus();
       field.setSelectionRange(field.value.length, field.value.length);
     }
