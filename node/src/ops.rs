@@ -22,7 +22,11 @@ use std::path::PathBuf;
 
 use crate::driver::DriveError;
 use crate::node::{Node, NodeError};
-use crate::web::ClinicError;
+use crate::web::model::{AccessEntry, AccessKind};
+use crate::web::{Clinic, ClinicError};
+
+/// How the access log names whoever uses the command line.
+const BY_COMMAND: &str = "command line";
 
 /// Something to do or to tell.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -248,8 +252,9 @@ impl Answer {
     }
 }
 
-/// Does what is asked; for threads that may block.
+/// Does what is asked; for threads that may block. What shows a patient is in the access log first.
 pub fn execute(node: &Node, request: Request, output: &mut dyn Output) -> Result<Answer, OpError> {
+    log_access(node, &request)?;
     match request {
         Request::Import { paths, staff, lang } => import::take(node, &paths, staff, &lang, output),
         Request::PatientList { query, offset, limit } => patient::list(node, &query, offset, limit),
@@ -278,6 +283,32 @@ pub fn execute(node: &Node, request: Request, output: &mut dyn Output) -> Result
         Request::StaffList => staff::list(node),
         Request::FacilityList => facility::list(node),
     }
+}
+
+/// Writes down whose data a command is about to show. The command line knows no person, only this machine's owner.
+fn log_access(node: &Node, request: &Request) -> Result<(), OpError> {
+    let (kind, patient) = match request {
+        Request::PatientShow { id }
+        | Request::NoteList { id }
+        | Request::ConsentShow { id }
+        | Request::Export(Export { what: What::Patient(id), .. }) => {
+            (AccessKind::OpenedPatient, Some(patient_of(node, id)?))
+        }
+        Request::PatientList { .. }
+        | Request::LinkList
+        | Request::Export(Export { what: What::All, .. }) => (AccessKind::Searched, None),
+        _ => return Ok(()),
+    };
+    let entry = AccessEntry {
+        at: node.handle().clock().now(),
+        staff: None,
+        staff_name: BY_COMMAND.to_owned(),
+        kind,
+        patient,
+        patient_name: None,
+        record: None,
+    };
+    Ok(node.log(&entry)?)
 }
 
 /// The patient whom a command names.

@@ -18,13 +18,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 /// A handshake takes a round trip or two; a line that needs longer than this is down.
-const CONNECT_SECONDS: u64 = 8;
+const CONNECT_SECONDS: u64 = 6;
 /// The transport shows signs of life every 10 s, so silence for longer than this is no silence but a dead line.
 const STALL_SECONDS: u64 = 16;
-const CHECK_SECONDS: u64 = 2;
+/// Something that was sent is answered within a few round trips, also over a satellite.
+const UNANSWERED_SECONDS: u64 = 4;
+const SETTLE_SECONDS: u64 = 2;
+const CHECK_SECONDS: u64 = 1;
 const PAUSE_MS: u64 = 300;
 /// A line that is back is noticed within this time.
-const PAUSE_MS_MAX: u64 = 15_000;
+const PAUSE_MS_MAX: u64 = 8_000;
 
 /// What the link tells the driver, in the order in which it happened.
 #[derive(Debug)]
@@ -190,19 +193,51 @@ async fn listen(
     Ok(())
 }
 
-/// Ends when nothing at all has arrived for a while: the transport's own timeout is longer than a person's patience.
+/// Ends when the line is dead: nothing has come back for what was sent, or nothing has come at all for longer still.
+/// The transport's own timeout is longer than a person's patience.
 async fn watch_for_silence(peer: &Peer) -> Result<(), NetError> {
     let mut checks = interval(Duration::from_secs(CHECK_SECONDS));
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut heard = (0, Instant::now());
+    let mut silence = Silence::new(Instant::now());
     loop {
         let now = checks.tick().await;
-        let datagrams = peer.connection.stats().udp_rx.datagrams;
-        if datagrams != heard.0 {
-            heard = (datagrams, now);
-        } else if now.duration_since(heard.1) >= Duration::from_secs(STALL_SECONDS) {
-            return Err(NetError::Stalled { seconds: STALL_SECONDS });
+        let stats = peer.connection.stats();
+        if let Some(seconds) = silence.look(now, stats.udp_tx.datagrams, stats.udp_rx.datagrams) {
+            return Err(NetError::Stalled { seconds });
         }
+    }
+}
+
+/// What is known of a silent line.
+struct Silence {
+    heard: Instant,
+    received: u64,
+    sent: u64,
+    /// Since when something is under way that the other end would have acknowledged.
+    unanswered: Option<Instant>,
+}
+
+impl Silence {
+    fn new(now: Instant) -> Self {
+        Self { heard: now, received: 0, sent: 0, unanswered: None }
+    }
+
+    /// Takes in the counts of datagrams; says for how long the line has been dead, once it counts as that.
+    fn look(&mut self, now: Instant, sent: u64, received: u64) -> Option<u64> {
+        let sent_more = std::mem::replace(&mut self.sent, sent) != sent;
+        if std::mem::replace(&mut self.received, received) != received {
+            (self.heard, self.unanswered) = (now, None);
+            return None;
+        }
+        let silent = now.duration_since(self.heard);
+        // Right after something was received, what we send may be a bare acknowledgement, which nobody answers.
+        if sent_more && silent >= Duration::from_secs(SETTLE_SECONDS) {
+            self.unanswered.get_or_insert(now);
+        }
+        let unanswered = self.unanswered.map_or(Duration::ZERO, |since| now.duration_since(since));
+        let dead = silent >= Duration::from_secs(STALL_SECONDS)
+            || unanswered >= Duration::from_secs(UNANSWERED_SECONDS);
+        dead.then_some(silent.as_secs())
     }
 }
 
@@ -210,4 +245,40 @@ async fn watch_for_silence(peer: &Peer) -> Result<(), NetError> {
 fn pause(failures: u32) -> Duration {
     let full = PAUSE_MS.saturating_mul(1 << failures.min(10)).min(PAUSE_MS_MAX);
     Duration::from_millis(rand::rng().random_range(full / 2..=full))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line looked at once a second: what was sent and received by then, and when it counts as dead.
+    fn check(counts: &[(u64, u64)], dead_at: Option<usize>) {
+        let start = Instant::now();
+        let mut silence = Silence::new(start);
+        let found = counts.iter().enumerate().position(|(second, (sent, received))| {
+            silence.look(start + Duration::from_secs(second as u64), *sent, *received).is_some()
+        });
+        assert_eq!(found, dead_at);
+    }
+
+    #[test]
+    fn a_quiet_line_is_alive_and_an_unanswered_one_is_not() {
+        // Nothing to say for ten seconds, then a sign of life that is answered.
+        let mut quiet = vec![(5, 5); 10];
+        quiet.extend([(6, 5), (6, 6), (6, 6)]);
+        check(&quiet, None);
+        // Received, acknowledged, and then nothing: no reason to hang up.
+        check(&[(5, 5), (5, 6), (6, 6), (6, 6), (6, 6), (6, 6), (6, 6), (6, 6), (6, 6)], None);
+        // Sent again and again without an answer.
+        check(&[(5, 5), (5, 5), (6, 5), (7, 5), (7, 5), (8, 5), (8, 5), (8, 5)], Some(6));
+        // Not even our own signs of life go out.
+        check(&[(5, 5); 20], Some(16));
+    }
+
+    #[test]
+    fn pauses_grow_to_a_limit_and_differ() {
+        let pauses: Vec<u64> = (0..20).map(|it| pause(it).as_millis() as u64).collect();
+        assert!(pauses[0] <= PAUSE_MS && pauses.iter().all(|ms| *ms <= PAUSE_MS_MAX));
+        assert!(pauses[19] >= PAUSE_MS_MAX / 2);
+    }
 }

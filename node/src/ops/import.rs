@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Answer, OpError, Output, moment, moment_text, staff_of};
+use super::{Answer, BY_COMMAND, OpError, Output, moment, moment_text, staff_of};
 use crate::import::{self, Inbox, Language};
 use crate::node::Node;
 use crate::serve::inbox;
@@ -13,7 +13,6 @@ use crate::web::model::{QuarantineItem, QuarantineKind};
 
 /// Bytes between two words on progress.
 const PROGRESS_BYTES: u64 = 16 << 20;
-const BY_COMMAND: &str = "command line";
 
 pub(super) fn take(
     node: &Node,
