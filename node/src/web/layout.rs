@@ -77,7 +77,10 @@ impl Frame {
                     main id="main" tabindex="-1" {
                         (self.trouble())
                         @if let Some(notice) = self.notice {
-                            p.notice role="status" { (icon(Icon::Check)) (t(notice)) }
+                            @let open = notice == Word::DraftRestored;
+                            p.notice.open[open] role="status" {
+                                (icon(if open { Icon::Pen } else { Icon::Check })) (t(notice))
+                            }
                         }
                         (content)
                     }

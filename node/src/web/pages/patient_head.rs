@@ -122,6 +122,21 @@ pub(super) fn facility(facility: &FacilityRef) -> Markup {
     }
 }
 
+/// Who this is and what they must not be given, in the row that stays in sight while one scrolls. A repetition, so
+/// readers that speak pass it by.
+fn reminder(frame: &Frame, chart: &Chart) -> Markup {
+    let lines = chart::allergies(chart);
+    let titles: Vec<&str> = lines.iter().map(|line| line.entry.row.title.as_str()).collect();
+    html! {
+        span.reminder aria-hidden="true" {
+            strong { (parts::name(frame.lang, &chart.patient.name)) }
+            @if !titles.is_empty() {
+                span.reminder-allergies { (icon(Icon::Alert)) span { (titles.join("・")) } }
+            }
+        }
+    }
+}
+
 fn tabs(frame: &Frame, chart: &Chart, current: Tab) -> Markup {
     let base = format!("/p/{}", chart.patient.id);
     let conflicts = chart.notes.iter().filter(|note| !note.conflicts.is_empty()).count();
@@ -141,6 +156,7 @@ fn tabs(frame: &Frame, chart: &Chart, current: Tab) -> Markup {
                     @if count > 0 { b.count title=(frame.t(Word::NeedsReview)) { (count) } }
                 }
             }
+            (reminder(frame, chart))
         }
     }
 }
