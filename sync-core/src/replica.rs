@@ -22,6 +22,7 @@ mod import;
 mod ledger;
 mod link;
 mod note;
+mod outbox;
 mod receive;
 mod registry;
 mod session;
@@ -301,12 +302,8 @@ impl Replica {
                     ids.iter().for_each(|id| self.session.land(id));
                     self.effects.push_back(Effect::Notify(Notice::Delivered { count: ids.len() }));
                 }
-                After::Dropped(ids) => ids.iter().for_each(|id| self.session.land(id)),
-                After::Again(from, ids) => {
+                After::Dropped(ids) | After::Again(ids) => {
                     ids.iter().for_each(|id| self.session.land(id));
-                    if let Some(position) = from {
-                        self.session.rewind(position);
-                    }
                 }
                 After::Pause => self.session.paused = Some(session::busy_until(now)),
             }

@@ -9,6 +9,7 @@ use crate::storage::table;
 use crate::wire::Wire;
 
 use super::Tx;
+use super::outbox::OutboxRow;
 use super::state::{State, meta};
 
 impl State {
@@ -36,10 +37,16 @@ impl State {
         let position = self.place(tx, number, self.me, seq + 1, id, envelope.as_bytes());
         let vector = VectorRow { seq: seq + 1, id, ahead: Vec::new() };
         self.set_vector(tx, number, self.me, vector);
-        tx.batch.put(table::OUTBOX, position.to_be_bytes(), []);
-        self.outbox.insert(position);
+        let urgent = matches!(body, Body::Statement(Statement::Revoke { .. }));
+        self.queue(tx, position, OutboxRow { scope: number, urgent });
         tx.sealed.push((position, envelope.as_bytes().to_vec()));
         position
+    }
+
+    /// Lets an envelope of ours wait to be sent.
+    pub(super) fn queue(&mut self, tx: &mut Tx<'_>, position: u64, row: OutboxRow) {
+        tx.batch.put(table::OUTBOX, position.to_be_bytes(), row.to_bytes());
+        self.outbox.insert(position, row);
     }
 
     /// Seals a statement, which has been applied to the scope's access before.

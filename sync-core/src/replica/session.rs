@@ -1,6 +1,6 @@
 //! The session with the relay: where we stand in our feed, what of ours it has, what is under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{EnvelopeId, RelayEpoch, ScopeId, Timestamp};
 use crate::storage::table;
@@ -60,8 +60,8 @@ pub(super) struct Session {
     /// Pushed and not acknowledged.
     in_flight: BTreeMap<EnvelopeId, Flight>,
     in_flight_bytes: usize,
-    /// The position after which nothing has been pushed in this session.
-    pushed: u64,
+    /// The positions of what is in flight.
+    on_its_way: BTreeSet<u64>,
     /// Sealed and not pushed yet.
     fresh: BTreeMap<u64, Vec<u8>>,
     fresh_bytes: usize,
@@ -80,7 +80,7 @@ impl Session {
             clock_skew_ms: 0,
             in_flight: BTreeMap::new(),
             in_flight_bytes: 0,
-            pushed: 0,
+            on_its_way: BTreeSet::new(),
             fresh: BTreeMap::new(),
             fresh_bytes: 0,
             loading: false,
@@ -92,8 +92,8 @@ impl Session {
     pub(super) fn reset(&mut self, phase: Phase) {
         self.phase = phase;
         self.in_flight.clear();
+        self.on_its_way.clear();
         self.in_flight_bytes = 0;
-        self.pushed = 0;
         self.paused = None;
     }
 
@@ -120,12 +120,8 @@ impl Session {
     pub(super) fn land(&mut self, id: &EnvelopeId) {
         if let Some(flight) = self.in_flight.remove(id) {
             self.in_flight_bytes -= flight.size;
+            self.on_its_way.remove(&flight.position);
         }
-    }
-
-    /// Goes back so that everything from `position` on is pushed again.
-    pub(super) fn rewind(&mut self, position: u64) {
-        self.pushed = self.pushed.min(position.saturating_sub(1));
     }
 
     fn take_fresh(&mut self, position: u64) -> Option<Vec<u8>> {
@@ -173,31 +169,34 @@ impl State {
 
     /// The next envelopes of the outbox that the disk has, as far as the window has room.
     pub(super) fn next_push(&self, session: &mut Session, now: Timestamp) -> Next {
-        if !session.is_open() || session.loading || session.paused.is_some_and(|until| now < until)
-        {
+        let paused = session.paused.is_some_and(|until| now < until);
+        let full = session.in_flight_bytes >= WINDOW_BYTES;
+        if !session.is_open() || session.loading || paused || full {
             return Next::Nothing;
         }
         session.paused = None;
         let mut bytes = 0;
         let mut push = Vec::new();
         let mut load = Vec::new();
-        let end = self.undurable.max(session.pushed + 1);
-        for position in self.outbox.range(session.pushed + 1..end) {
+        for position in self.outbox.next() {
+            if position >= self.undurable || session.on_its_way.contains(&position) {
+                continue;
+            }
             if session.in_flight_bytes + bytes >= WINDOW_BYTES
                 || bytes >= PUSH_BYTES
                 || push.len() + load.len() >= limits::ENVELOPES.max / 4
             {
                 break;
             }
-            match session.take_fresh(*position) {
+            match session.take_fresh(position) {
                 Some(envelope) if load.is_empty() => {
                     bytes += envelope.len();
-                    push.push((*position, envelope));
+                    push.push((position, envelope));
                 }
                 // One read for a run of envelopes; what is at hand goes first, in order.
                 _ if !push.is_empty() => break,
                 _ => {
-                    load.push(*position);
+                    load.push(position);
                     bytes += TYPICAL_BYTES;
                 }
             }
@@ -213,7 +212,6 @@ impl State {
     pub(super) fn push(&self, session: &mut Session, envelopes: Vec<(u64, Vec<u8>)>) -> Message {
         let mut message = Vec::with_capacity(envelopes.len());
         for (position, bytes) in envelopes {
-            session.pushed = session.pushed.max(position);
             let Ok(envelope) = crate::envelope::SignedEnvelope::from_bytes(bytes.clone()) else {
                 continue;
             };
@@ -221,6 +219,7 @@ impl State {
             let size = bytes.len();
             let flight = Flight { position, size, scope: header.scope, seq: header.seq };
             session.in_flight.insert(header.id(), flight);
+            session.on_its_way.insert(position);
             session.in_flight_bytes += size;
             message.push(Bytes(bytes));
         }
@@ -239,7 +238,7 @@ impl State {
         positions
             .into_iter()
             .zip(answers)
-            .filter(|(position, _)| self.outbox.contains(position))
+            .filter(|(position, _)| self.outbox.contains(*position))
             .filter_map(|(position, answer)| match answer {
                 Answer::Value(Some(bytes)) => Some((position, bytes)),
                 _ => None,

@@ -17,6 +17,7 @@ use crate::wire::{Reader, Wire, WireError, Writer};
 use super::effect::{Query, ScopeView};
 use super::freshness::{Freshness, PublisherRow};
 use super::input::Answer;
+use super::outbox::{Outbox, OutboxRow};
 
 /// A scope as this device knows it.
 pub(super) struct Scope {
@@ -111,8 +112,8 @@ pub(super) struct State {
     pub(super) patients: BTreeMap<PatientId, BTreeSet<ScopeNumber>>,
     pub(super) locals: BTreeMap<String, LocalRow>,
     pub(super) given: BTreeMap<(DeviceId, ScopeNumber), Given>,
-    /// Positions of our envelopes that the relay has not acknowledged.
-    pub(super) outbox: BTreeSet<u64>,
+    /// Our envelopes that the relay has not acknowledged.
+    pub(super) outbox: Outbox,
     /// Positions from here on are not on the disk yet: nobody else may see them, since a power cut would let
     /// us give their places in our chain to other envelopes.
     pub(super) undurable: u64,
@@ -191,7 +192,7 @@ impl State {
             patients: BTreeMap::new(),
             locals: BTreeMap::new(),
             given: BTreeMap::new(),
-            outbox: BTreeSet::new(),
+            outbox: Outbox::default(),
             undurable: 1,
             refused: BTreeSet::new(),
             freshness: Freshness::default(),
@@ -255,7 +256,7 @@ impl State {
             let (device, number) = (DeviceId::read(&mut at)?, at.u32("scope number")?);
             self.given.insert((device, number), Given::from_bytes(value)?);
         } else if table == table::OUTBOX {
-            self.outbox.insert(at.u64("position")?);
+            self.outbox.insert(at.u64("position")?, OutboxRow::from_bytes(value)?);
         } else if table == table::QUARANTINE {
             let row = super::hold::QuarantineRow::from_bytes(value)?;
             if row.author == self.me {

@@ -6,7 +6,7 @@ use crate::storage::row::{ChainRow, ScopeNumber, chain_key, key};
 use crate::storage::{Order, Range, table};
 use crate::sync::heads::HeadStatement;
 use crate::sync::message::{FeedItem, Refusal, RefusalCause};
-use crate::wire::Wire;
+use crate::wire::{Reader, Wire};
 
 use super::Tx;
 use super::command::{Command, CommandError, Outcome};
@@ -14,6 +14,7 @@ use super::effect::{EffectId, Query};
 use super::hold::{Cause, QuarantineRow};
 use super::input::{Answer, CommandId};
 use super::link;
+use super::outbox::OutboxRow;
 use super::receive::{self, Place};
 use super::session::Flight;
 use super::state::{State, meta};
@@ -61,8 +62,8 @@ pub(super) enum After {
     Delivered(Vec<EnvelopeId>),
     /// These will not be pushed again.
     Dropped(Vec<EnvelopeId>),
-    /// Everything from this position on is pushed again; these are no longer on their way.
-    Again(Option<u64>, Vec<EnvelopeId>),
+    /// These are no longer on their way and will be pushed again.
+    Again(Vec<EnvelopeId>),
     /// The relay is left alone for a while.
     Pause,
 }
@@ -188,7 +189,10 @@ impl Work {
                 state.follow_registry(tx);
                 Vec::new()
             }
-            Self::OfferAgain => state.offer_again(tx, answers),
+            Self::OfferAgain => {
+                state.queue_again(tx, answers.into_iter());
+                Vec::new()
+            }
             Self::Rebuilt => {
                 state.rebuilding = false;
                 state.relink(tx, answers);
@@ -304,7 +308,7 @@ impl State {
         for (refusal, flight) in refused {
             match refusal.cause {
                 RefusalCause::Busy => {
-                    after.push(After::Again(Some(flight.position), vec![refusal.id]));
+                    after.push(After::Again(vec![refusal.id]));
                     after.push(After::Pause);
                 }
                 RefusalCause::Gap { expected } => {
@@ -314,8 +318,8 @@ impl State {
                     if lost {
                         after.push(self.refuse_own(tx, &refusal, &flight));
                     } else {
-                        let from = self.back_to_outbox(tx, rows.into_iter());
-                        after.push(After::Again(from, vec![refusal.id]));
+                        self.queue_again(tx, rows.into_iter());
+                        after.push(After::Again(vec![refusal.id]));
                     }
                 }
                 _ => after.push(self.refuse_own(tx, &refusal, &flight)),
@@ -343,32 +347,20 @@ impl State {
         After::Dropped(vec![refusal.id])
     }
 
-    fn offer_again(&mut self, tx: &mut Tx<'_>, answers: Vec<Answer>) -> Vec<After> {
-        let from = self.back_to_outbox(tx, answers.into_iter());
-        vec![After::Again(from, Vec::new())]
-    }
-
-    /// Puts envelopes of ours into the outbox anew; gives the first position.
-    fn back_to_outbox(
-        &mut self,
-        tx: &mut Tx<'_>,
-        answers: impl Iterator<Item = Answer>,
-    ) -> Option<u64> {
-        let mut first = None;
+    /// Puts envelopes of ours into the outbox anew, by the rows of their chains.
+    fn queue_again(&mut self, tx: &mut Tx<'_>, answers: impl Iterator<Item = Answer>) {
         for answer in answers {
             let Answer::Rows(rows) = answer else { continue };
-            for (_, value) in rows {
+            for (key, value) in rows {
                 let Ok(row) = ChainRow::from_bytes(&value) else { continue };
-                tx.batch.put(table::OUTBOX, row.position.to_be_bytes(), []);
-                self.outbox.insert(row.position);
-                first = Some(first.map_or(row.position, |it: u64| it.min(row.position)));
+                let Ok(scope) = Reader::new(&key).u32("scope number") else { continue };
+                self.queue(tx, row.position, OutboxRow { scope, urgent: false });
             }
         }
-        first
     }
 
     fn clear_outbox(&mut self, tx: &mut Tx<'_>, position: u64) {
-        self.outbox.remove(&position);
+        self.outbox.remove(position);
         tx.batch.remove(table::OUTBOX, position.to_be_bytes());
     }
 }

@@ -261,3 +261,34 @@ fn nothing_goes_to_the_relay_before_the_disk_has_it() {
         "and then it goes"
     );
 }
+
+#[test]
+fn a_withdrawal_overtakes_a_backlog() {
+    let mut region = disclosed(13);
+    region.cut("hospital");
+    for n in 0..8 {
+        let backlog = import(vec![record("p2", &format!("o{n}"), "a long chart of somebody else")]);
+        region.command("hospital", backlog).expect("an import");
+    }
+    let withdraw =
+        Command::WithdrawConsent { patient: local("p1"), facilities: vec![], by: staff("s1") };
+    region.command("hospital", withdraw).expect("a withdrawal");
+    let before = region.post.len();
+    region.connect("hospital");
+    region.run();
+    let header = |bytes: &Bytes| {
+        let signed = crate::envelope::SignedEnvelope::from_bytes(bytes.0.clone());
+        signed.expect("nodes push envelopes").claimed_header().clone()
+    };
+    let roster = region.nodes["clinic"].replica.roster();
+    let urgent = region.post[before..].iter().position(|(_, bytes)| {
+        let signed = crate::envelope::SignedEnvelope::from_bytes(bytes.0.clone()).expect("shape");
+        let verified = signed.verify(roster, &roster.network()).expect("well signed");
+        matches!(verified.statement(), Ok(Some(crate::access::Statement::Revoke { .. })))
+    });
+    let backlog = region.post[before..].iter().position(|(_, bytes)| {
+        let scope = header(bytes).scope;
+        !region.post[..before].iter().any(|(_, known)| header(known).scope == scope)
+    });
+    assert!(urgent.expect("a revocation") < backlog.expect("a chart that is new"));
+}
