@@ -67,9 +67,6 @@ struct Held {
     row: RecordRow,
 }
 
-/// Keys with their values.
-type Rows = Vec<(Vec<u8>, Vec<u8>)>;
-
 impl<R: Read> Deriving<'_, R> {
     fn record(
         &mut self,
