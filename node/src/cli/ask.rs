@@ -2,14 +2,20 @@
 
 use anyhow::Context as _;
 use azalea_transport::control::{self, ControlError};
+use azalea_transport::lock::LockError;
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use super::Context;
 use crate::ops::{self, Answer, Output, Request, Told};
-use crate::serve;
+use crate::serve::{self, ServeError};
+
+/// How often, and how long apart, a directory is tried that somebody else has for a moment.
+const TRIES_MAX: u32 = 100;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// Asks and prints the answer.
 pub(super) async fn ask(context: &Context, request: Request) -> anyhow::Result<bool> {
@@ -48,20 +54,31 @@ pub(super) async fn answer(
     sink: Sink,
 ) -> anyhow::Result<Answer> {
     let mut terminal = Terminal { sink, failed: None };
-    let told = |value: Value| match serde_json::from_value(value) {
-        Ok(Told::Progress(text)) => terminal.progress(&text),
-        Ok(Told::Data(text)) => {
-            // Kept and reported at the end: the daemon cannot be interrupted from here.
-            let _ = terminal.data(&text);
+    let mut tries = 0;
+    let opened = loop {
+        let told = |value: Value| match serde_json::from_value(value) {
+            Ok(Told::Progress(text)) => terminal.progress(&text),
+            Ok(Told::Data(text)) => {
+                // Kept and reported at the end: the daemon cannot be interrupted from here.
+                let _ = terminal.data(&text);
+            }
+            Err(_) => {}
+        };
+        match control::call::<Answer>(context.dir.path(), &request, told).await {
+            Ok(answer) => return terminal.finish(answer),
+            Err(ControlError::NotRunning { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
-        Err(_) => {}
+        match serve::open(&context.dir, context.passphrase.as_ref(), context.clock).await {
+            Ok(opened) => break opened,
+            // Somebody has the directory and does not listen: a node that is starting or stopping, or another command.
+            Err(ServeError::Lock(LockError::Held { .. })) if tries < TRIES_MAX => {
+                tries += 1;
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
     };
-    match control::call::<Answer>(context.dir.path(), &request, told).await {
-        Ok(answer) => return terminal.finish(answer),
-        Err(ControlError::NotRunning { .. }) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let opened = serve::open(&context.dir, context.passphrase.as_ref(), context.clock).await?;
     let node = opened.node.clone();
     let work = tokio::task::spawn_blocking(move || {
         let answer = ops::execute(&node, request, &mut terminal);
