@@ -23,7 +23,8 @@ use crate::wait::until;
 pub const STAFF: &str = "tanaka";
 /// Their name, which stands in the notes that they write.
 pub const STAFF_NAME: &str = "蓮見 いろは";
-const PASSWORD: &str = "kumo-no-ue-no-hato-83";
+/// Their password.
+pub const PASSWORD: &str = "kumo-no-ue-no-hato-83";
 
 /// What a person at a facility's node can do from the command line; more than one may do so at once.
 #[derive(Debug, Clone)]
