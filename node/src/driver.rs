@@ -16,24 +16,28 @@ use crate::store::directory::Directory;
 use crate::store::overlay::{Overlay, Pending};
 use crate::store::{RedbStore, Snapshot};
 use azalea_core::identity::Identity;
-use azalea_core::replica::command::{Command, CommandError, Outcome};
-use azalea_core::replica::effect::{Applied, Effect, EffectId, Notice, Query};
+use azalea_core::replica::command::{CommandError, Outcome};
+use azalea_core::replica::effect::{Applied, Effect, EffectId, Query};
 use azalea_core::replica::input::{Answer, CommandId, Input};
 use azalea_core::replica::{OpenError, Replica};
 use azalea_core::storage::{Batch, Read, StorageError};
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+mod handle;
 mod shown;
 #[cfg(test)]
 mod tests;
 mod trouble;
 
+pub use handle::{DriveError, Gone, Handle};
 pub use shown::Shown;
 pub use trouble::{RefusalCount, Troubles};
+
+use handle::{Ask, Shared};
 
 /// Commands and questions that wait for the driver; callers beyond that wait themselves.
 const ASKS_MAX: usize = 64;
@@ -50,29 +54,6 @@ const SHOWN_MS_MAX: u64 = 250;
 /// Even without anything to do the replica is asked this often.
 const IDLE_MS_MAX: u64 = 60_000;
 
-enum Ask {
-    Command(Box<Command>, oneshot::Sender<Result<Outcome, CommandError>>),
-    Look(Box<dyn FnOnce(&Replica) + Send>),
-    Stop,
-}
-
-/// Everyone's way to the driver; clones share it.
-#[derive(Clone)]
-pub struct Handle {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    asks: mpsc::Sender<Ask>,
-    store: RedbStore,
-    directory: RwLock<Directory>,
-    notices: broadcast::Sender<Notice>,
-    troubles: Troubles,
-    link: watch::Receiver<LinkState>,
-    shown: RwLock<Arc<Shown>>,
-    clock: Clock,
-}
-
 /// The driver's thread, and the ends that the link to the relay needs.
 pub struct Running {
     /// For everyone who asks.
@@ -82,22 +63,6 @@ pub struct Running {
     /// What the link shows of itself.
     pub link_state: watch::Sender<LinkState>,
     thread: std::thread::JoinHandle<()>,
-}
-
-/// The driver is gone. Usual cause: the node is stopping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the node is stopping")]
-pub struct Gone;
-
-/// Why a command had no effect.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DriveError {
-    /// The replica refused it.
-    #[error(transparent)]
-    Command(#[from] CommandError),
-    /// The driver is gone.
-    #[error(transparent)]
-    Gone(#[from] Gone),
 }
 
 /// Why the driver does not start.
@@ -165,85 +130,6 @@ impl Running {
     /// Whether the driver's thread has ended, which it does only when told to, or by a bug.
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()
-    }
-}
-
-impl Handle {
-    /// Has something done; returns once it is on the disk, or refused.
-    pub async fn command(&self, command: Command) -> Result<Outcome, DriveError> {
-        let (done, result) = oneshot::channel();
-        let ask = Ask::Command(Box::new(command), done);
-        self.shared.asks.send(ask).await.map_err(|_| Gone)?;
-        Ok(result.await.map_err(|_| Gone)??)
-    }
-
-    /// As [`Handle::command`], for threads that may block.
-    pub fn command_blocking(&self, command: Command) -> Result<Outcome, DriveError> {
-        Ok(self.begin_blocking(command)?.blocking_recv().map_err(|_| Gone)??)
-    }
-
-    /// Hands a command over and returns before it is done; several in a row share commits.
-    pub fn begin_blocking(
-        &self,
-        command: Command,
-    ) -> Result<oneshot::Receiver<Result<Outcome, CommandError>>, Gone> {
-        let (done, result) = oneshot::channel();
-        let ask = Ask::Command(Box::new(command), done);
-        self.shared.asks.blocking_send(ask).map_err(|_| Gone)?;
-        Ok(result)
-    }
-
-    /// Lets `look` read the replica between two inputs; for threads that may block.
-    pub fn look_blocking<T: Send + 'static>(
-        &self,
-        look: impl FnOnce(&Replica) -> T + Send + 'static,
-    ) -> Result<T, Gone> {
-        let (seen, result) = oneshot::channel();
-        let ask = Ask::Look(Box::new(move |replica| {
-            let _ = seen.send(look(replica));
-        }));
-        self.shared.asks.blocking_send(ask).map_err(|_| Gone)?;
-        result.blocking_recv().map_err(|_| Gone)
-    }
-
-    /// The committed state.
-    pub fn snapshot(&self) -> Result<Snapshot, StorageError> {
-        self.shared.store.snapshot()
-    }
-
-    /// The store, for rows that are the node's own.
-    pub fn store(&self) -> &RedbStore {
-        &self.shared.store
-    }
-
-    /// Scopes, patients and local ids.
-    pub fn directory(&self) -> RwLockReadGuard<'_, Directory> {
-        self.shared.directory.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What happens from now on.
-    pub fn notices(&self) -> broadcast::Receiver<Notice> {
-        self.shared.notices.subscribe()
-    }
-
-    /// What went wrong so far.
-    pub fn troubles(&self) -> &Troubles {
-        &self.shared.troubles
-    }
-
-    /// The replica's own account of itself, at most a moment old.
-    pub fn shown(&self) -> Arc<Shown> {
-        self.shared.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// How the line is.
-    pub fn link(&self) -> LinkState {
-        self.shared.link.borrow().clone()
-    }
-
-    /// The node's clock.
-    pub fn clock(&self) -> Clock {
-        self.shared.clock
     }
 }
 

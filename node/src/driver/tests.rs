@@ -3,6 +3,7 @@
 use super::*;
 use azalea_core::document::{RecordHeader, RecordKey, content_digest};
 use azalea_core::identity::{Certificate, FacilityKind};
+use azalea_core::replica::command::Command;
 use azalea_core::replica::command::{ImportRecord, Subject, Taken};
 use rand::SeedableRng;
 

@@ -18,8 +18,7 @@
 //! What this does not notice is a whole older file put in the place of the newer one; the relay does.
 
 use super::disk::Disk;
-use chacha20poly1305::aead::{AeadInOut, KeyInit};
-use chacha20poly1305::{Key, Tag, XChaCha20Poly1305, XNonce};
+use chacha20poly1305::XChaCha20Poly1305;
 use rand::Rng;
 use std::fmt;
 use std::io;
@@ -27,8 +26,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+mod error;
+mod seal;
 #[cfg(test)]
 mod tests;
+
+pub use error::{BlockDamaged, OpenError};
+
+use seal::{
+    HEAD, NONCE, PAGE, SLOT_PLAIN, TAG, check_head, file_cipher, head, open_in_place, open_slot,
+    seal_in_place, slot_context,
+};
 
 /// The key under which a store is sealed; wiped when dropped, silent in `Debug`.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -49,80 +57,11 @@ impl fmt::Debug for StoreKey {
     }
 }
 
-/// Why a store file cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file is something else. Usual cause: the wrong path.
-    #[error("{} is not an Azalea store", .file.display())]
-    NotAStore {
-        /// The file.
-        file: PathBuf,
-    },
-    /// A newer program wrote it.
-    #[error("{} has store version {found}; this program reads {VERSION}: update this program", .file.display())]
-    Version {
-        /// The file.
-        file: PathBuf,
-        /// The version it states.
-        found: u32,
-    },
-    /// The key is not the one that the file was made with. Usual cause: the secrets file of another node.
-    #[error("{} was sealed with another store key: put back the secrets file that belongs to it", .file.display())]
-    WrongKey {
-        /// The file.
-        file: PathBuf,
-    },
-    /// The head or both copies of page 0 are damaged.
-    #[error("{part} of {} is damaged: `azalea repair` starts a new store and fetches again what the relay has", .file.display())]
-    Damaged {
-        /// The file.
-        file: PathBuf,
-        /// Which part.
-        part: &'static str,
-    },
-    /// The file is shorter than its own header says. Usual cause: an interrupted copy.
-    #[error("{} is cut short: {found} of {expected} bytes; `azalea repair` starts a new store and fetches again what the relay has", .file.display())]
-    Truncated {
-        /// The file.
-        file: PathBuf,
-        /// Bytes it should have.
-        expected: u64,
-        /// Bytes it has.
-        found: u64,
-    },
-    /// The disk's fault.
-    #[error("{} cannot be read: {source}", .file.display())]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-/// One block that is not what was written; travels inside an `io::Error` through `redb`.
-#[derive(Debug, thiserror::Error)]
-#[error("block {block} of {} does not authenticate: the file is damaged; `azalea repair` starts a new store and fetches again what the relay has", .file.display())]
-pub struct BlockDamaged {
-    /// The block's number, which is the page's number in `redb`.
-    pub block: u64,
-    /// The file.
-    pub file: PathBuf,
-}
-
-const MAGIC: &[u8; 16] = b"azalea store\r\n\x1a\0";
-const VERSION: u32 = 1;
-/// A page of `redb`.
-const PAGE: usize = 4096;
 const PAGE_LEN: u64 = PAGE as u64;
-const NONCE: usize = 24;
-const TAG: usize = 16;
 const BLOCK: usize = NONCE + PAGE + TAG;
-const SLOT_PLAIN: usize = 8 + 8 + PAGE;
 const SLOT: usize = NONCE + SLOT_PLAIN + TAG;
 const SLOTS: [u64; 2] = [4096, 12_288];
 const BLOCKS: u64 = 20_480;
-const HEAD: usize = 16 + 4 + 16 + 32 + 32;
 /// Blocks sealed per system call: bounds the buffer, whatever the size of a write.
 const RUN: usize = 64;
 
@@ -440,100 +379,4 @@ fn logical_len(physical: u64) -> u64 {
         0 => 0,
         blocks => (blocks + 1) * PAGE_LEN,
     }
-}
-
-fn slot_context(slot: usize) -> [u8; 9] {
-    let mut context = *b"header  \0";
-    context[8] = slot as u8;
-    context
-}
-
-fn open_slot(
-    cipher: &XChaCha20Poly1305,
-    slot: usize,
-    bytes: &mut [u8],
-) -> Option<(u64, u64, Box<[u8; PAGE]>)> {
-    if !open_in_place(cipher, &slot_context(slot), bytes) {
-        return None;
-    }
-    let plain = &bytes[NONCE..NONCE + SLOT_PLAIN];
-    let sequence = u64::from_be_bytes(plain[..8].try_into().ok()?);
-    let len = u64::from_be_bytes(plain[8..16].try_into().ok()?);
-    let page = Box::<[u8]>::from(&plain[16..]).try_into().ok()?;
-    Some((sequence, len, page))
-}
-
-/// Seals `nonce · plain · tag`, of which the middle is filled in.
-fn seal_in_place(cipher: &XChaCha20Poly1305, context: &[u8], bytes: &mut [u8]) -> io::Result<()> {
-    let end = bytes.len() - TAG;
-    let (nonce, rest) = bytes.split_at_mut(NONCE);
-    rand::rng().fill_bytes(nonce);
-    let (plain, tag) = rest.split_at_mut(end - NONCE);
-    let nonce = XNonce::try_from(&*nonce).map_err(io::Error::other)?;
-    let sealed = cipher
-        .encrypt_inout_detached(&nonce, context, plain.into())
-        .map_err(|_| io::Error::other("a page is too long to seal"))?;
-    tag.copy_from_slice(&sealed);
-    Ok(())
-}
-
-/// Opens `nonce · sealed · tag`; false, and nothing to be read from it, where it does not authenticate.
-fn open_in_place(cipher: &XChaCha20Poly1305, context: &[u8], bytes: &mut [u8]) -> bool {
-    let end = bytes.len() - TAG;
-    let (nonce, rest) = bytes.split_at_mut(NONCE);
-    let (sealed, tag) = rest.split_at_mut(end - NONCE);
-    let (Ok(nonce), Ok(tag)) = (XNonce::try_from(&*nonce), Tag::try_from(&*tag)) else {
-        return false;
-    };
-    cipher.decrypt_inout_detached(&nonce, context, sealed.into(), &tag).is_ok()
-}
-
-/// The file's own key: a block of one file is noise in another, also under the same store key.
-fn file_cipher(key: &StoreKey, id: &[u8; 16]) -> XChaCha20Poly1305 {
-    let mut derived = derive("azalea 2026-11 store file key", key, id);
-    let cipher = XChaCha20Poly1305::new(&Key::from(derived));
-    derived.zeroize();
-    cipher
-}
-
-fn derive(context: &str, key: &StoreKey, id: &[u8; 16]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new_derive_key(context);
-    hasher.update(&key.0).update(id);
-    *hasher.finalize().as_bytes()
-}
-
-fn head(key: &StoreKey, id: &[u8; 16]) -> [u8; HEAD] {
-    let mut head = [0; HEAD];
-    head[..16].copy_from_slice(MAGIC);
-    head[16..20].copy_from_slice(&VERSION.to_be_bytes());
-    head[20..36].copy_from_slice(id);
-    head[36..68].copy_from_slice(&derive("azalea 2026-11 store key check", key, id));
-    let digest = blake3::hash(&head[..68]);
-    head[68..].copy_from_slice(digest.as_bytes());
-    head
-}
-
-/// Tells a wrong file, a newer version, damage and a wrong key apart; gives the file's id.
-fn check_head(head: &[u8; HEAD], key: &StoreKey, file: &Path) -> Result<[u8; 16], OpenError> {
-    let file = || file.to_owned();
-    if head[..16] != *MAGIC {
-        return Err(OpenError::NotAStore { file: file() });
-    }
-    let mut version = [0; 4];
-    version.copy_from_slice(&head[16..20]);
-    let intact = blake3::hash(&head[..68]).as_bytes() == &head[68..];
-    match u32::from_be_bytes(version) {
-        VERSION if intact => {}
-        found if found > VERSION && intact => {
-            return Err(OpenError::Version { file: file(), found });
-        }
-        _ => return Err(OpenError::Damaged { file: file(), part: "the head" }),
-    }
-    let mut id = [0; 16];
-    id.copy_from_slice(&head[20..36]);
-    // Not a secret: the digest of a key that is drawn at random tells nothing about it.
-    if head[36..68] != derive("azalea 2026-11 store key check", key, &id) {
-        return Err(OpenError::WrongKey { file: file() });
-    }
-    Ok(id)
 }
