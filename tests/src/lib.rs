@@ -21,7 +21,7 @@ mod wait;
 pub use command::Told;
 pub use daemon::Daemon;
 pub use dice::Dice;
-pub use node::{PASSWORD, Hand, Node, STAFF, STAFF_NAME};
+pub use node::{Hand, Node, PASSWORD, STAFF, STAFF_NAME};
 pub use region::{CLINIC, HOSPITAL, PHARMACY, Part, Region, SECOND_HOSPITAL};
 pub use relay::Relay;
 pub use wait::{until, until_within};

@@ -72,7 +72,7 @@ fn a_chart_goes_to_the_clinic_and_a_note_comes_back_after_the_line_was_cut() {
     // The line is back: the note arrives there, the correction here, and each version is kept.
     clinic.line.restore();
     until("the hospital has the note", || (hospital.note_texts(&who) == [text]).then_some(()));
-    let corrected = [&[newer.clone()], &satake[..1], &satake[2..]].concat();
+    let corrected = [std::slice::from_ref(&newer), &satake[..1], &satake[2..]].concat();
     until("the clinic has the correction", || {
         (chart(&clinic, &who) == sorted(&corrected)).then_some(())
     });
