@@ -9,3 +9,13 @@ pub mod demo;
 pub mod line;
 pub mod population;
 pub mod world;
+
+/// The command line without a `--` at its head: `cargo demo -- --seed 2` and `cargo demo --seed 2` mean the same,
+/// though the alias puts a `--` of its own before what is given.
+pub fn arguments() -> impl Iterator<Item = std::ffi::OsString> {
+    let mut given = std::env::args_os();
+    let program = given.next();
+    let mut rest = given.peekable();
+    rest.next_if(|first| first == "--");
+    program.into_iter().chain(rest)
+}

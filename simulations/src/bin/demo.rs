@@ -6,5 +6,5 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    demo::run(Arguments::parse()).await
+    demo::run(Arguments::parse_from(azalea_simulations::arguments())).await
 }

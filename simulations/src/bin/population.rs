@@ -48,7 +48,7 @@ enum Format {
 }
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(azalea_simulations::arguments());
     let population = Population::new(Options {
         seed: arguments.seed,
         patients: arguments.patients,

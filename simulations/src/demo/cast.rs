@@ -142,7 +142,7 @@ pub fn population(arguments: &Arguments) -> Population {
         patients: arguments.patients,
         years: arguments.years,
         hospitals: 2,
-        until: jiff::Zoned::now().date(),
+        until: super::words::now().date(),
         ..Options::default()
     })
 }

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::cast::{Kind, Patient};
 use super::region::Region;
 use super::watch::{Link, Seen, Told};
-use super::words::Lang;
+use super::words::{Lang, japan};
 use crate::line::Traffic;
 use crate::population::TESTS;
 
@@ -359,7 +359,7 @@ fn icon(kind: Kind) -> Markup {
 /// The clock time of a moment as the node writes it; as it stands if it is written otherwise.
 fn clock(at: &str) -> String {
     at.parse::<jiff::Timestamp>()
-        .map(|at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string())
+        .map(|at| at.to_zoned(japan()).strftime("%H:%M:%S").to_string())
         .unwrap_or_else(|_| at.to_owned())
 }
 

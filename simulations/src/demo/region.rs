@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use jiff::Zoned;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -17,6 +16,7 @@ use super::cast::{self, Kind, Part, Patient};
 use super::child::Daemon;
 use super::tools::{NodeTool, RelayTool};
 use super::watch::{Event, Watch};
+use super::words::now;
 use crate::line::{Line, Quality};
 use crate::population::{Order, Test};
 
@@ -144,7 +144,7 @@ impl Region {
             *results += 1;
             *results
         };
-        let now = Zoned::now();
+        let now = now();
         let id = format!("demo-{}-{number}", now.timestamp().as_second());
         let order = Order {
             id: &id,

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use jiff::Zoned;
 use serde_json::Value;
 
-use super::words::Lang;
+use super::words::{Lang, now};
 use crate::population::Test;
 
 /// Something that happened.
@@ -233,7 +232,7 @@ impl Watch {
 impl Inner {
     fn tell(&mut self, event: Event) {
         self.count += 1;
-        let at = Zoned::now().strftime("%H:%M:%S").to_string();
+        let at = now().strftime("%H:%M:%S").to_string();
         self.told.push_back(Told { number: self.count, at, event });
         if self.told.len() > EVENTS_MAX {
             self.told.pop_front();

@@ -32,6 +32,16 @@ impl Lang {
     }
 }
 
+/// The region's clocks, which the screens show too, wherever the demo runs.
+pub(crate) fn japan() -> jiff::tz::TimeZone {
+    jiff::tz::offset(9).to_time_zone()
+}
+
+/// Now, by the region's clocks.
+pub(crate) fn now() -> jiff::Zoned {
+    jiff::Timestamp::now().to_zoned(japan())
+}
+
 pub(crate) const BUILDING: &str =
     "azalea と azalea-relay を用意しています / building azalea and azalea-relay";
 pub(crate) const CLOSING: &str =
