@@ -1,7 +1,7 @@
 //! What stands beside the product: a population to fill it with, and the region to try it in.
 //!
 //! - [`population`] makes invented people of a Japanese region and their charts as FHIR R4.
-//! - [`line`] is a line between a facility and the relay that can be cut, slow or lossy.
+//! - [`mod@line`] is a line between a facility and the relay that can be cut, slow or lossy.
 //! - [`demo`] starts a small region of real processes and serves a page to disturb it.
 //! - [`world`] runs the pure engines of a region on virtual time and breaks things.
 

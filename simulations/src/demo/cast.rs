@@ -176,7 +176,7 @@ pub fn write_charts(population: &Population, out: &Path) -> Result<Vec<(PathBuf,
     Ok(hospitals)
 }
 
-/// The patients in the visitor's own files, the first [`OWN_PATIENTS_MAX`] of them.
+/// The patients in the visitor's own files, the first `OWN_PATIENTS_MAX` of them.
 pub fn patients_in(path: &Path) -> Result<Vec<Patient>> {
     let mut files = Vec::new();
     collect(path, &mut files)?;
