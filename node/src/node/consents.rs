@@ -49,6 +49,8 @@ struct Granted {
 
 impl Node {
     pub(super) fn read_consents(&self, patient: PatientId) -> Result<ConsentPage, ClinicError> {
+        // What was ended elsewhere has ended here by the time that somebody looks.
+        self.note_withdrawal(patient, "")?;
         let snapshot = self.handle.snapshot().map_err(disk)?;
         let shown = self.handle.shown();
         let head = self.head(&snapshot, &shown, patient)?;
@@ -136,7 +138,9 @@ impl Node {
         let snapshot = self.handle.snapshot().map_err(disk)?;
         let granted = self.granted(&snapshot, patient)?;
         for (consent, mut recorded) in self.recorded(&snapshot, patient)? {
-            if recorded.withdrawn.is_none() && !granted.contains_key(&consent) {
+            let until = recorded.until.and_then(Day::from_number).and_then(end_of);
+            let over = until.is_some_and(|end| end < self.handle.clock().now());
+            if recorded.withdrawn.is_none() && !granted.contains_key(&consent) && !over {
                 let at_ms = self.handle.clock().now().0;
                 recorded.withdrawn = Some(Withdrawn { at_ms, by: by.to_owned() });
                 self.put_recorded(patient, consent, &recorded)?;
@@ -216,7 +220,7 @@ impl Node {
                 _ if over => ConsentState::Expired,
                 (None, Some(_)) => ConsentState::Active,
                 // Recorded here, and somebody else has put all of its facilities out since.
-                (None, None) => ConsentState::Withdrawn { at: Timestamp(0), by: String::new() },
+                (None, None) => ConsentState::Withdrawn { at: shown.at, by: String::new() },
             },
         }
     }

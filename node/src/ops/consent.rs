@@ -37,14 +37,15 @@ pub(super) fn withdraw(
     to: &[String],
     staff: &str,
 ) -> Result<Answer, OpError> {
-    let by = Staff(staff_text(&staff_of(node, staff)?));
+    let staff = staff_of(node, staff)?;
+    let by = Staff(staff_text(&staff));
     let patient = patient_of(node, id)?;
     let facilities = facilities(node, to)?;
     let command = Command::WithdrawConsent { patient: Who::Network(patient), facilities, by };
     let Outcome::Withdrawn { facilities } = node.command(command)? else {
         return Err(OpError::Value("the node answered something else".to_owned()));
     };
-    node.note_withdrawal(patient, staff)?;
+    node.note_withdrawal(patient, &staff.name)?;
     let shown = node.handle().shown();
     let names: Vec<String> = facilities.iter().map(|id| shown.facility(id).name).collect();
     let ids: Vec<String> = facilities.iter().map(ToString::to_string).collect();
