@@ -12,6 +12,7 @@ use super::fhir::{
     codes, codings, concept, contained, first_concept, lexeme, list, period_end, reference_name,
     text, time,
 };
+use super::fold::fold;
 use super::observation;
 use super::row::{Category, Code, CodeKind, Standing, TimelineRow};
 
@@ -228,6 +229,10 @@ fn dosage(dosage: &Value) -> Option<String> {
         .find_map(|rate| amount(rate.get("doseQuantity")?))
         .or_else(|| amount(dosage.get("dose")?));
     match (words, dose) {
+        // Directions that tell the dose themselves are not told it again.
+        (Some(words), Some(dose)) if fold(&words).contains(&fold(&format!("1回{dose}"))) => {
+            Some(words)
+        }
         (Some(words), Some(dose)) => Some(format!("{words}　1回{dose}")),
         (words, dose) => words.or(dose),
     }

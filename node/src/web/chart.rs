@@ -77,9 +77,17 @@ pub(super) fn is_severe(entry: &ChartEntry) -> bool {
     entry.row.status == "high"
 }
 
-/// Prescriptions whose supply should be running today, then the others.
-pub(super) fn medications(chart: &Chart, today: Day) -> (Vec<&ChartEntry>, Vec<&ChartEntry>) {
-    of(chart, Category::Medication).into_iter().partition(|entry| is_running(entry, today))
+/// Prescriptions whose supply should be running today; then drugs given earlier, each once, however often it was
+/// prescribed.
+pub(super) fn medications(chart: &Chart, today: Day) -> (Vec<&ChartEntry>, Vec<Stated<'_>>) {
+    let (running, mut others): (Vec<_>, Vec<_>) =
+        of(chart, Category::Medication).into_iter().partition(|entry| is_running(entry, today));
+    let names: Vec<String> = running.iter().map(|entry| fold(&entry.row.title)).collect();
+    others.retain(|entry| !names.contains(&fold(&entry.row.title)));
+    let mut earlier = stated(&others);
+    earlier.iter_mut().for_each(|line| line.entry = line.all[0]);
+    earlier.sort_by_key(|line| Reverse(line.entry.row.at));
+    (running, earlier)
 }
 
 fn is_running(entry: &ChartEntry, today: Day) -> bool {
@@ -135,10 +143,11 @@ pub(super) fn series<'a>(entries: &[&'a ChartEntry]) -> Vec<Series<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use azalea_core::id::{FacilityId, Timestamp, VersionId};
+    use azalea_core::id::{FacilityId, PatientId, Timestamp, VersionId};
 
     use super::*;
-    use crate::index::timeline_rows;
+    use crate::index::{Gender, timeline_rows};
+    use crate::web::model::PatientHead;
 
     fn entry(facility: u8, json: &str) -> ChartEntry {
         let row = timeline_rows(json.as_bytes()).expect("a resource").remove(0);
@@ -175,6 +184,47 @@ mod tests {
         assert_eq!(lines.len(), 2);
         assert!(lines[0].entry.row.title == "高血圧症" && lines[0].all.len() == 2);
         assert_eq!(lines[0].entry.row.standing, Standing::Current);
+    }
+
+    #[test]
+    fn a_drug_is_one_line_however_often_it_was_prescribed() {
+        let drug = |name: &str, day: &str| {
+            entry(
+                1,
+                &format!(
+                    r#"{{"resourceType":"MedicationRequest","status":"completed","authoredOn":"{day}",
+                    "medicationCodeableConcept":{{"text":"{name}"}},
+                    "dispenseRequest":{{"expectedSupplyDuration":{{"value":28}}}}}}"#
+                ),
+            )
+        };
+        let entries = vec![
+            drug("アムロジピン", "2026-11-10"),
+            drug("アムロジピン", "2026-10-10"),
+            drug("センノシド", "2026-03-01"),
+            drug("センノシド", "2026-05-01"),
+        ];
+        let chart = Chart { patient: nobody(), publishers: Vec::new(), entries, notes: Vec::new() };
+        let today = Day::from_number(20261124).expect("a day");
+        let (running, earlier) = medications(&chart, today);
+        assert!(running.len() == 1 && running[0].row.title == "アムロジピン");
+        assert!(earlier.len() == 1 && earlier[0].entry.row.title == "センノシド");
+        assert_eq!(earlier[0].entry.row.at.map(|at| at.day.number()), Some(20260501));
+    }
+
+    fn nobody() -> PatientHead {
+        PatientHead {
+            id: PatientId::ZERO,
+            name: String::new(),
+            kana: None,
+            other_names: Vec::new(),
+            birth: None,
+            gender: Gender::Unknown,
+            deceased: false,
+            local_ids: Vec::new(),
+            phone: None,
+            address: None,
+        }
     }
 
     #[test]

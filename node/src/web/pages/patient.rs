@@ -165,7 +165,9 @@ fn medications(frame: &Frame, chart: &Chart) -> Markup {
             }
             @if !others.is_empty() {
                 h3 { (frame.t(Word::RecentMedication)) }
-                ul.lines { @for entry in others.iter().take(ROWS_SHOWN) { (medication(frame, chart, entry)) } }
+                ul.lines {
+                    @for line in others.iter().take(ROWS_SHOWN) { (medication(frame, chart, line.entry)) }
+                }
             }
             @let shown = running.len().min(20) + others.len().min(ROWS_SHOWN);
             (more(frame, chart, Category::Medication, (running.len() + others.len()).saturating_sub(shown)))

@@ -83,15 +83,15 @@ pub(super) fn list(frame: &Frame, chart: &Chart, entries: &[&ChartEntry]) -> Mar
 /// Results of one day from one hospital read as one line, as they stand on a laboratory's sheet.
 fn is_one_panel(a: &ChartEntry, b: &ChartEntry) -> bool {
     let is_plain = |entry: &ChartEntry| {
-        entry.row.category == Category::Lab
+        matches!(entry.row.category, Category::Lab | Category::Vital)
             && entry.row.value.is_some()
             && entry.row.standing != Standing::Void
     };
-    is_plain(a) && is_plain(b) && a.facility == b.facility
+    is_plain(a) && is_plain(b) && a.row.category == b.row.category && a.facility == b.facility
 }
 
 fn lab_panel(frame: &Frame, chart: &Chart, panel: &[&ChartEntry]) -> Markup {
-    let (word, drawing) = parts::category(Category::Lab);
+    let (word, drawing) = parts::category(panel[0].row.category);
     html! {
         li {
             span.kind { (icon(drawing)) (frame.t(word)) }
