@@ -3,7 +3,7 @@
 use azalea_core::access::ScopeKind;
 use azalea_core::document::RecordVersion;
 use azalea_core::replica::effect::ScopeView;
-use azalea_core::view::{View, current};
+use azalea_core::view::{VersionEntry, View, current};
 use serde_json::json;
 use std::io;
 
@@ -30,32 +30,26 @@ pub(super) fn write(
     }
     let mut count: u64 = 0;
     for scope in scopes {
-        for versions in view.records(scope.number)? {
-            let heads: Vec<_> = current(&versions).iter().map(|head| head.id).collect();
-            for entry in &versions {
-                if entry.row.removed || !(export.versions || heads.contains(&entry.id)) {
-                    continue;
+        for entry in chosen(view.records(scope.number)?, export.versions) {
+            let version = view.open(&entry)?;
+            let Some(resource) = text(&version)? else { continue };
+            match export.ndjson {
+                true => {
+                    // Line breaks in JSON stand between tokens only, where a space says the same.
+                    pieces.put(&resource.replace(['\n', '\r'], " "))?;
+                    pieces.put("\n")?;
                 }
-                let version = view.open(entry)?;
-                let Some(resource) = text(&version)? else { continue };
-                match export.ndjson {
-                    true => {
-                        // Line breaks in JSON stand between tokens only, where a space says the same.
-                        pieces.put(&resource.replace(['\n', '\r'], " "))?;
-                        pieces.put("\n")?;
+                false => {
+                    pieces.put(if count == 0 { "\n{" } else { ",\n{" })?;
+                    if let Some(url) = &version.header.full_url {
+                        pieces.put(&format!("\"fullUrl\":{},", json!(url)))?;
                     }
-                    false => {
-                        pieces.put(if count == 0 { "\n{" } else { ",\n{" })?;
-                        if let Some(url) = &version.header.full_url {
-                            pieces.put(&format!("\"fullUrl\":{},", json!(url)))?;
-                        }
-                        pieces.put("\"resource\":")?;
-                        pieces.put(resource)?;
-                        pieces.put("}")?;
-                    }
+                    pieces.put("\"resource\":")?;
+                    pieces.put(resource)?;
+                    pieces.put("}")?;
                 }
-                count += 1;
             }
+            count += 1;
         }
     }
     if !export.ndjson {
@@ -63,6 +57,20 @@ pub(super) fn write(
     }
     pieces.flush()?;
     Ok(Answer::new(json!({ "resources": count }), format!("{count} resources")))
+}
+
+/// The versions that are written out, in the order in which they lie in the log: each envelope is opened once,
+/// however many records it holds.
+fn chosen(records: Vec<Vec<VersionEntry>>, superseded: bool) -> Vec<VersionEntry> {
+    let mut chosen = Vec::new();
+    for versions in records {
+        let heads: Vec<_> = current(&versions).iter().map(|head| head.id).collect();
+        let is_wanted =
+            |entry: &VersionEntry| !entry.row.removed && (superseded || heads.contains(&entry.id));
+        chosen.extend(versions.into_iter().filter(is_wanted));
+    }
+    chosen.sort_by_key(|entry| (entry.row.position, entry.row.index));
+    chosen
 }
 
 fn scopes(node: &Node, what: &What) -> Result<Vec<ScopeView>, OpError> {
