@@ -224,6 +224,8 @@ async fn run(args: Run) -> anyhow::Result<()> {
         metrics: args.metrics.or(settings.metrics),
     };
     let json = args.common.json;
+    // Before we say that we run: whoever reads that may end us at once.
+    let stop = asked_to_stop()?;
     let on_ready = |ready: &daemon::Ready| {
         if json {
             println!("{}", json!(ready));
@@ -231,22 +233,20 @@ async fn run(args: Run) -> anyhow::Result<()> {
             println!("{}", text::ready(ready));
         }
     };
-    daemon::run(&home, options, on_ready, asked_to_stop()).await
+    daemon::run(&home, options, on_ready, stop).await
 }
 
-/// Ready on Ctrl-C or SIGTERM.
-async fn asked_to_stop() {
+/// Ready on Ctrl-C or SIGTERM; heard from now on, not only when it is waited for.
+fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
-    }
+    })
 }
 
 async fn registrar_add(args: RegistrarAdd) -> anyhow::Result<()> {

@@ -26,12 +26,16 @@ pub(super) fn start_log(trace: bool) {
 pub(super) async fn run(context: &Context, options: RunOptions) -> anyhow::Result<bool> {
     let opened = serve::open(&context.dir, context.passphrase.as_ref(), context.clock).await?;
     let (stop, stopping) = watch::channel(false);
+    // Listened for before we say that we run: whoever reads that may end us at once.
+    let ended = signals();
     tokio::spawn(async move {
-        // Where signals cannot be listened for, the system ends the process its own way.
-        if signalled().await.is_ok() {
-            let _ = stop.send(true);
-        } else {
-            std::future::pending::<()>().await;
+        match ended {
+            Ok(ended) => {
+                ended.await;
+                let _ = stop.send(true);
+            }
+            // Where signals cannot be listened for, the system ends the process its own way.
+            Err(_) => std::future::pending::<()>().await,
         }
     });
     let options = serve::RunOptions {
@@ -55,17 +59,25 @@ fn say(ready: &Ready, json: bool) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
+/// Ready once somebody asks us to end; heard from now on, not only when it is waited for.
 #[cfg(unix)]
-async fn signalled() -> io::Result<()> {
+fn signals() -> io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 #[cfg(not(unix))]
-async fn signalled() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+fn signals() -> io::Result<impl Future<Output = ()> + Send> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
 }
