@@ -1,7 +1,9 @@
 //! Published data that other programs have counted and digested; used where `AZALEA_DATA` says where it is.
 
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,8 @@ pub fn folder() -> Option<PathBuf> {
 pub struct Row {
     /// The file below the set's folder.
     pub file: String,
+    /// Its place in the file, from 0.
+    pub entry: u64,
     /// The resource's type.
     pub kind: String,
     /// Its id, or nothing.
@@ -47,8 +51,9 @@ pub fn rows(data: &Path, set: &str) -> Vec<Row> {
     flate2::read::GzDecoder::new(file).read_to_string(&mut tsv).expect("rows in UTF-8");
     let row = |line: &str| {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [file, _, kind, id, _, digest] = <[&str; 6]>::try_from(fields).expect("six fields");
-        Row { file: file.into(), kind: kind.into(), id: id.into(), digest: digest.into() }
+        let [file, entry, kind, id, _, digest] = <[&str; 6]>::try_from(fields).expect("six fields");
+        let entry = entry.parse().expect("a number");
+        Row { file: file.into(), entry, kind: kind.into(), id: id.into(), digest: digest.into() }
     };
     tsv.lines().skip(1).map(row).collect()
 }
@@ -56,26 +61,46 @@ pub fn rows(data: &Path, set: &str) -> Vec<Row> {
 /// The digest of a resource's content: SHA-256 of its JSON with sorted keys and no space, in which each number is `{"$n": "…"}` as
 /// it was written. Made here from nothing of the product's, so that it can judge it.
 pub fn digest(resource: &str) -> String {
-    digest_of(serde_json::from_str(resource).expect("a resource is JSON"))
-}
-
-/// As [`digest`], of JSON that was read already.
-pub fn digest_of(value: Value) -> String {
-    let text = serde_json::to_string(&canonical(value)).expect("JSON prints");
+    let mut text = String::with_capacity(resource.len());
+    canonical(serde_json::from_str(resource).expect("a resource is JSON"), &mut text);
     data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }
 
-fn canonical(value: Value) -> Value {
-    match value {
-        Value::Number(number) => json!({ "$n": number.to_string() }),
-        Value::Array(items) => items.into_iter().map(canonical).collect(),
-        Value::Object(fields) => {
-            // Keys of this map are sorted by their UTF-8 bytes, which is the order of their code points.
-            let fields = fields.into_iter().map(|(key, value)| (key, canonical(value)));
-            Value::Object(fields.collect::<Map<_, _>>())
+/// Writes a value; each level is read from its bytes, since a number read as a number forgets how it was written.
+fn canonical(value: &RawValue, out: &mut String) {
+    let text = value.get();
+    match text.as_bytes().first() {
+        Some(b'{') => {
+            // Keys are sorted by their UTF-8 bytes, which is the order of their code points; the last of a name counts.
+            let fields: BTreeMap<String, &RawValue> = read(text);
+            let mut before = '{';
+            for (key, value) in fields {
+                out.push(before);
+                out.push_str(&json!(key).to_string());
+                out.push(':');
+                canonical(value, out);
+                before = ',';
+            }
+            out.push_str(if before == '{' { "{}" } else { "}" });
         }
-        other => other,
+        Some(b'[') => {
+            let items: Vec<&RawValue> = read(text);
+            let mut before = '[';
+            for item in items {
+                out.push(before);
+                canonical(item, out);
+                before = ',';
+            }
+            out.push_str(if before == '[' { "[]" } else { "]" });
+        }
+        Some(b'"') => out.push_str(&json!(read::<String>(text)).to_string()),
+        Some(b'-' | b'0'..=b'9') => out.push_str(&json!({ "$n": text }).to_string()),
+        _ => out.push_str(text),
     }
+}
+
+fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> T {
+    serde_json::from_str(text).expect("a part of JSON is JSON")
 }
 
 #[cfg(test)]
@@ -84,11 +109,14 @@ mod tests {
 
     #[test]
     fn a_number_is_what_was_written() {
+        let of = |text: &str| {
+            let mut out = String::new();
+            canonical(serde_json::from_str(text).unwrap(), &mut out);
+            out
+        };
+        assert_eq!(of("[1.50E+3, -0.0,{}]"), r#"[{"$n":"1.50E+3"},{"$n":"-0.0"},{}]"#);
+        assert_eq!(of(" { \"b\" : [ ],\"a\":null}"), r#"{"a":null,"b":[]}"#);
         assert_ne!(digest("1.5"), digest("1.50"));
-        assert_eq!(canonical(serde_json::from_str("1.50e+3").unwrap()), json!({"$n": "1.50e+3"}));
-        assert_eq!(
-            digest(r#"{"b":[1,"é"],"a":null}"#),
-            digest("{ \"a\":null,\"b\" : [1, \"\\u00e9\"] }")
-        );
+        assert_eq!(digest(r#"{"b":"é"}"#), digest("{\"b\" : \"\\u00e9\"}"));
     }
 }

@@ -16,6 +16,7 @@ pub mod programs;
 mod region;
 mod relay;
 pub mod search;
+mod small_disk;
 mod wait;
 
 pub use command::Told;
@@ -24,4 +25,5 @@ pub use dice::Dice;
 pub use node::{Hand, Node, PASSWORD, STAFF, STAFF_NAME};
 pub use region::{CLINIC, HOSPITAL, PHARMACY, Part, Region, SECOND_HOSPITAL};
 pub use relay::Relay;
+pub use small_disk::SmallDisk;
 pub use wait::{until, until_within};

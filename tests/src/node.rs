@@ -31,9 +31,11 @@ pub const PASSWORD: &str = "kumo-no-ue-no-hato-83";
 pub struct Hand {
     /// What the facility is.
     pub part: Part,
-    dir: PathBuf,
-    log: PathBuf,
-    environment: Vec<(String, String)>,
+    pub(crate) dir: PathBuf,
+    pub(crate) log: PathBuf,
+    pub(crate) environment: Vec<(String, String)>,
+    /// Words that make a command run where the data is.
+    pub(crate) prefix: Vec<String>,
 }
 
 /// A facility's node.
@@ -55,26 +57,16 @@ impl Deref for Node {
 }
 
 impl Node {
-    pub(crate) fn join(
-        part: Part,
-        dir: PathBuf,
-        log: PathBuf,
-        code: &str,
-        relay: SocketAddr,
-        environment: &[(String, String)],
-    ) -> Self {
+    pub(crate) fn join(hand: Hand, code: &str, relay: SocketAddr) -> Self {
         let line = runtime().block_on(Line::open(relay, Quality::default(), 1)).expect("a line");
-        let password = log.with_extension("password");
+        let password = hand.log.with_extension("password");
         std::fs::write(&password, PASSWORD).expect("a file for the password");
         let address = line.address().to_string();
-        let environment = environment.to_vec();
-        let hand = Hand { part, dir, log, environment };
-        let node = Self { hand, line, web: None, daemon: None };
         let password = password.to_str().expect("a path in UTF-8");
         let words = ["join", code, "--relay", &address, "--staff", STAFF, "--role", "doctor"];
         let words = [&words[..], &["--staff-name", STAFF_NAME, "--password-file", password]];
-        node.ask(&words.concat()).expect("azalea join");
-        node
+        hand.ask(&words.concat()).expect("azalea join");
+        Self { hand, line, web: None, daemon: None }
     }
 
     /// Another hand at the same node.
@@ -111,7 +103,18 @@ impl Node {
 
     /// As [`Node::start`], where that may fail.
     pub fn try_start(&mut self) -> Result<(), String> {
-        let relay = self.line.address().to_string();
+        self.try_start_at(self.line.address())
+    }
+
+    /// Starts it with another relay than the one at the end of its line.
+    pub fn start_at(&mut self, relay: SocketAddr) {
+        if let Err(error) = self.try_start_at(relay) {
+            panic!("the {} {error}", self.part.slug);
+        }
+    }
+
+    fn try_start_at(&mut self, relay: SocketAddr) -> Result<(), String> {
+        let relay = relay.to_string();
         let mut command = self.command(&["run", "--web", "127.0.0.1:0", "--relay", &relay]);
         let (daemon, ready) = Daemon::start(&mut command, &self.log)?;
         self.web = Some(ready["web"].as_str().ok_or("did not say where it listens")?.to_owned());
@@ -154,7 +157,15 @@ impl Hand {
 
     /// A command on it, not yet run.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&programs().node);
+        let program = &programs().node;
+        let mut command = match self.prefix.split_first() {
+            None => Command::new(program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         command.args(words).arg("--dir").arg(&self.dir).arg("--json");
         for (name, value) in &self.environment {
             command.env(name, value);
@@ -170,6 +181,16 @@ impl Hand {
         let written = log.and_then(|mut log| log.write_all(told.err.as_bytes()));
         written.expect("a log can be written");
         told
+    }
+
+    /// Adds the account of [`STAFF`] again, where it was lost.
+    #[track_caller]
+    pub fn add_staff(&self) {
+        let password = self.log.with_extension("password");
+        let password = password.to_str().expect("a path in UTF-8");
+        let words = ["staff", "add", STAFF, "--staff-name", STAFF_NAME, "--role", "doctor"];
+        let told = self.ask(&[&words[..], &["--password-file", password]].concat());
+        told.expect("azalea staff add");
     }
 
     /// Imports a path; panics unless everything was taken.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-use crate::node::Node;
+use crate::node::{Hand, Node};
 use crate::relay::Relay;
+use crate::small_disk::SmallDisk;
 
 /// What a facility of a story is.
 #[derive(Debug, Clone, Copy)]
@@ -104,10 +105,25 @@ impl Region {
 
     /// Lets a facility join; its daemon does not run yet.
     pub fn joined(&self, part: &Part) -> Node {
+        self.joined_through(part, &[])
+    }
+
+    /// As [`Region::joined`], with everything of the facility on a disk of so many megabytes; `None` where that cannot be made.
+    pub fn joined_on_small_disk(&self, part: &Part, megabytes: u32) -> Option<(Node, SmallDisk)> {
+        let disk = SmallDisk::mount(&self.path(part.slug), megabytes)?;
+        Some((self.joined_through(part, &disk.prefix()), disk))
+    }
+
+    fn joined_through(&self, part: &Part, prefix: &[String]) -> Node {
         let code = self.relay.invite(part);
-        let dir = self.folder.path().join(part.slug);
-        let log = self.folder.path().join(format!("{}.log", part.slug));
-        Node::join(*part, dir, log, &code, self.relay.address(), &self.environment)
+        let hand = Hand {
+            part: *part,
+            dir: self.path(part.slug),
+            log: self.path(&format!("{}.log", part.slug)),
+            environment: self.environment.clone(),
+            prefix: prefix.to_vec(),
+        };
+        Node::join(hand, &code, self.relay.address())
     }
 
     /// A file or folder of this story, which goes away with it.

@@ -48,7 +48,7 @@ fn traffic(region: &Region, hospital: &Node, clinic: &Node) -> String {
     let waiting = hospital.dir().join("inbox/.washizuno-ward-seven.json");
     std::fs::write(&waiting, bundle(std::slice::from_ref(&newer))).expect("a file in the inbox");
     std::fs::rename(&waiting, waiting.with_file_name("washizuno-ward-seven.json")).expect("a name");
-    // One that is cut off, and one whose patient is unknown: what went wrong with them is said somewhere.
+    // One that is cut off, whose fault is said somewhere, and one whose patient nobody knows.
     let inbox = hospital.dir().join("inbox");
     let cut = bundle(&chart);
     std::fs::write(inbox.join("washizuno-ward-seven-cut.json"), &cut[..cut.len() - 40])
@@ -57,8 +57,8 @@ fn traffic(region: &Region, hospital: &Node, clinic: &Node) -> String {
         observation("stray-ZK-88431-Q7", "ZK-88431-Q7-x", "2026-10-02", "稀有所見アカザメ", "1");
     std::fs::write(inbox.join("washizuno-ward-seven-stray.json"), &stray).expect("a file");
     until("the new version arrives", || clinic.export(&[&who]).contains(&newer).then_some(()));
-    until("the bad files are set apart", || {
-        (hospital.status()["quarantined"].as_u64() >= Some(2)).then_some(())
+    until("the bad file is set apart", || {
+        (hospital.status()["quarantined"].as_u64() >= Some(1)).then_some(())
     });
     for node in [hospital, clinic] {
         node.ask(&["patient", "list", "鷲津野"]).expect("azalea patient list");

@@ -1,0 +1,314 @@
+//! A hostile member and a hostile relay, who hold real keys and speak the real protocol: what they change, repeat, hold back, cut short
+//! or forge is refused and counted, and nobody's view changes by it.
+
+use azalea_core::access::Statement;
+use azalea_core::envelope::{Body, Draft, SignedEnvelope, seal};
+use azalea_core::id::{EnvelopeId, Timestamp};
+use azalea_core::identity::{Identity, SigningKeypair};
+use azalea_core::sync::message::{
+    Bytes, FeedItem, Goodbye, Hello, Message, Refusal, RefusalCause, Welcome,
+};
+use azalea_core::wire::Wire;
+use azalea_node::config::{DataDir, Secrets};
+use azalea_node::serve::read_identity;
+use azalea_tests::fhir::{bundle, observation, patient};
+use azalea_tests::{CLINIC, HOSPITAL, Node, Region, Relay, until};
+use azalea_transport::endpoint::{Endpoint, Peer};
+use azalea_transport::frames::{read_frame, write_frame};
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::runtime::Runtime;
+
+const LOCAL: &str = "0004711";
+
+fn chart() -> Vec<String> {
+    let mut chart = vec![
+        observation("lab-1", LOCAL, "2026-10-01", "クレアチニン", "1.50"),
+        observation("lab-2", LOCAL, "2026-10-08", "カリウム", "4.10"),
+        patient(LOCAL, "佐竹", "みつ", "サタケ ミツ", "1948-03-03"),
+    ];
+    chart.sort();
+    chart
+}
+
+fn sorted(mut texts: Vec<String>) -> Vec<String> {
+    texts.sort();
+    texts
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    Timestamp(u64::try_from(since.as_millis()).expect("a moment"))
+}
+
+/// The keys of a facility that has gone bad.
+fn identity(node: &Node) -> Identity {
+    let dir = DataDir::new(node.dir());
+    let secrets = Secrets::load(&dir.secrets(), None).expect("keys without a passphrase");
+    read_identity(&secrets).expect("keys")
+}
+
+/// The relay's own key, for whoever has taken it over.
+fn relay_seed(relay: &Relay) -> [u8; 32] {
+    let digits = std::fs::read_to_string(relay.dir().join("keys/device.key")).expect("a key");
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.trim().as_bytes()).expect("hex");
+    bytes.try_into().expect("32 bytes")
+}
+
+/// One session in a member's name.
+struct Session {
+    send: quinn::SendStream,
+    receive: quinn::RecvStream,
+    _peer: Peer,
+    _endpoint: Endpoint,
+}
+
+impl Session {
+    async fn open(who: &Identity, address: SocketAddr, relay: &[u8; 32]) -> Self {
+        let endpoint = Endpoint::client(&who.device.seed()).expect("an endpoint");
+        let key = Endpoint::client(relay).expect("an endpoint").key();
+        let peer = endpoint.connect(address, &key).await.expect("a connection");
+        let (send, receive) = peer.connection.open_bi().await.expect("a stream");
+        Self { send, receive, _peer: peer, _endpoint: endpoint }
+    }
+
+    async fn say(&mut self, message: &Message) {
+        write_frame(&mut self.send, &message.to_bytes()).await.expect("the relay listens");
+    }
+
+    async fn hear(&mut self) -> Message {
+        let frame = read_frame(&mut self.receive).await.expect("a line").expect("a message");
+        Message::from_bytes(&frame).expect("a message")
+    }
+
+    /// Begins, and takes the whole feed without acknowledging any of it.
+    async fn whole_feed(&mut self, who: &Identity) -> (Welcome, Vec<Vec<u8>>) {
+        let device = who.device_id();
+        let hello = Hello { network: who.network, device, cursor: None, want_own: true, at: now() };
+        self.say(&Message::Hello(hello)).await;
+        let Message::Welcome(welcome) = self.hear().await else { panic!("no welcome") };
+        let mut envelopes = Vec::new();
+        let mut position = welcome.position;
+        while position < welcome.end {
+            if let Message::Feed { items, .. } = self.hear().await {
+                position = items.last().map_or(position, |item| item.position);
+                envelopes.extend(items.into_iter().map(|item| item.envelope.0));
+            }
+        }
+        (welcome, envelopes)
+    }
+
+    /// Pushes one envelope; what the relay says to it.
+    async fn push(&mut self, envelope: Vec<u8>) -> Result<(), Option<Refusal>> {
+        self.say(&Message::Push(vec![Bytes(envelope)])).await;
+        loop {
+            match self.hear().await {
+                Message::Taken { stored, refused } if !stored.is_empty() => {
+                    assert!(refused.is_empty());
+                    return Ok(());
+                }
+                Message::Taken { mut refused, .. } => return Err(refused.pop()),
+                Message::Goodbye(Goodbye::Protocol) => return Err(None),
+                Message::Goodbye(other) => panic!("{other:?}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn parsed(envelope: &[u8]) -> SignedEnvelope {
+    SignedEnvelope::from_bytes(envelope.to_vec()).expect("an envelope")
+}
+
+/// One bit of the last byte of the body is another.
+fn tampered(envelope: &[u8]) -> Vec<u8> {
+    let mut bytes = envelope.to_vec();
+    *bytes.last_mut().expect("a body") ^= 1;
+    bytes
+}
+
+/// One bit of the signature is another.
+fn unsigned(envelope: &[u8]) -> Vec<u8> {
+    let mut bytes = envelope.to_vec();
+    let body = parsed(envelope).claimed_header().body_len as usize;
+    let signature = bytes.len() - body - 1;
+    bytes[signature] ^= 1;
+    bytes
+}
+
+/// A statement at some place in a chain, signed by `signer`.
+fn statement(
+    like: &SignedEnvelope,
+    seq: u64,
+    previous: EnvelopeId,
+    signer: &SigningKeypair,
+) -> Vec<u8> {
+    let header = like.claimed_header();
+    let draft =
+        Draft { network: header.network, scope: header.scope, seq, previous, epoch: 0, at: now() };
+    let body = Body::Statement(Statement::Rotate { epoch: 99 });
+    seal(draft, &body, None, signer).expect("a small statement").into_bytes()
+}
+
+/// A hospital whose patient has consented for a clinic, which has joined and not been started yet.
+fn disclosed() -> (Region, Node, Node, String) {
+    let region = Region::start();
+    let hospital = region.join(&HOSPITAL);
+    let clinic = region.joined(&CLINIC);
+    hospital.import(&region.write("chart.json", &bundle(&chart())));
+    let who = hospital.consent(LOCAL, &[&CLINIC]);
+    hospital.in_step();
+    (region, hospital, clinic, who)
+}
+
+#[test]
+fn a_hostile_member_changes_nothing_at_the_relay_and_is_counted() {
+    let (region, mut hospital, mut clinic, who) = disclosed();
+    hospital.stop();
+    let (victim, rogue) = (identity(&hospital), identity(&clinic));
+    let seed = relay_seed(&region.relay);
+    let address = region.relay.address();
+    let before = region.relay.status();
+    let runtime = Runtime::new().expect("a runtime");
+    let refused = runtime.block_on(async {
+        let mut session = Session::open(&victim, address, &seed).await;
+        let (_, feed) = session.whole_feed(&victim).await;
+        let own: Vec<SignedEnvelope> = feed
+            .iter()
+            .map(|envelope| parsed(envelope))
+            .filter(|it| it.claimed_header().author == victim.device_id())
+            .collect();
+        // The chart: the longest chain with content.
+        let scopes = own.iter().filter(|it| !it.claimed_header().is_clear());
+        let last = scopes.max_by_key(|it| it.claimed_header().seq).expect("a chart");
+        let header = last.claimed_header();
+        let (next, id) = (header.seq + 1, last.claimed_id());
+
+        assert_eq!(session.push(last.as_bytes().to_vec()).await, Ok(()), "known already");
+        let mut causes = Vec::new();
+        let fork = statement(last, header.seq, header.previous, &victim.device);
+        let gap = statement(last, next + 1, id, &victim.device);
+        // What would be next, had it not been touched on its way.
+        let fresh = statement(last, next, id, &victim.device);
+        for envelope in [tampered(&fresh), unsigned(&fresh), gap, fork] {
+            let refusal = session.push(envelope).await.expect_err("refused");
+            causes.push(refusal.expect("a refusal, not a goodbye").cause);
+        }
+        assert_eq!(
+            causes[..2],
+            [RefusalCause::Invalid, RefusalCause::Invalid],
+            "tampered, unsigned"
+        );
+        assert_eq!(causes[2], RefusalCause::Gap { expected: next }, "held back");
+        assert_eq!(causes[3], RefusalCause::Fork);
+
+        // A member without the right, and somebody who is no member, in the member's session.
+        let mut session = Session::open(&rogue, address, &seed).await;
+        session.whole_feed(&rogue).await;
+        let stranger = SigningKeypair::generate(&mut rand::rng());
+        for (signer, cause) in
+            [(&rogue.device, RefusalCause::Right), (&stranger, RefusalCause::Author)]
+        {
+            let forged = statement(last, 1, EnvelopeId::ZERO, signer);
+            let refusal = session.push(forged).await.expect_err("refused");
+            assert_eq!(refusal.map(|it| it.cause), Some(cause));
+            causes.push(cause);
+        }
+        // Cut short, it is not even an envelope: refused, or the end of the session.
+        let bytes = last.as_bytes();
+        let cut = session.push(bytes[..bytes.len() - 1].to_vec()).await;
+        let cut = cut.expect_err("refused");
+        causes.extend(cut.map(|refusal| refusal.cause));
+        causes.len()
+    });
+    let after = region.relay.status();
+    assert_eq!(after["envelopes"], before["envelopes"], "none of it was kept");
+    assert_eq!(after["forks"], 1, "the contradiction is kept as evidence");
+    let counted: u64 =
+        after["refused"].as_object().expect("counts").values().filter_map(|it| it.as_u64()).sum();
+    assert_eq!(counted, refused as u64, "{after}");
+    assert_eq!(region.relay.metric("envelopes_refused"), refused as f64);
+
+    // Everybody goes on as if nothing had been.
+    hospital.start();
+    clinic.start();
+    until("the chart arrives", || (sorted(clinic.export(&[&who])) == chart()).then_some(()));
+    let later = observation("lab-3", LOCAL, "2026-11-01", "ナトリウム", "141");
+    hospital.import(&region.write("later.json", &bundle(std::slice::from_ref(&later))));
+    until("what comes later arrives", || clinic.export(&[&who]).contains(&later).then_some(()));
+    hospital.verify();
+    clinic.verify();
+}
+
+/// Plays the relay to one node: gives it `envelopes` as its feed and then only listens.
+async fn play_relay(endpoint: Endpoint, welcome: Welcome, envelopes: Vec<Vec<u8>>) {
+    while let Some(incoming) = endpoint.accept().await {
+        let Ok(peer) = incoming.establish().await else { continue };
+        let Ok((mut send, mut receive)) = peer.connection.accept_bi().await else { continue };
+        let Ok(Some(_hello)) = read_frame(&mut receive).await else { continue };
+        let end = envelopes.len() as u64;
+        let welcome = Welcome { position: 0, end, at: now(), ..welcome.clone() };
+        let _ = write_frame(&mut send, &Message::Welcome(welcome).to_bytes()).await;
+        for (position, envelope) in (1..).zip(&envelopes) {
+            let items = vec![FeedItem { position, envelope: Bytes(envelope.clone()) }];
+            let _ = write_frame(&mut send, &Message::Feed { items, end }.to_bytes()).await;
+        }
+        while let Ok(Some(_)) = read_frame(&mut receive).await {}
+    }
+}
+
+#[test]
+fn a_hostile_relay_changes_nothing_at_a_node_and_is_counted() {
+    let (region, hospital, mut clinic, who) = disclosed();
+    let seed = relay_seed(&region.relay);
+    let reader = identity(&clinic);
+    let runtime = Runtime::new().expect("a runtime");
+    let (welcome, feed) = runtime.block_on(async {
+        let mut session = Session::open(&reader, region.relay.address(), &seed).await;
+        session.whole_feed(&reader).await
+    });
+    let content: Vec<&Vec<u8>> =
+        feed.iter().filter(|it| !parsed(it).claimed_header().is_clear()).collect();
+    assert!(!content.is_empty());
+
+    // The members first, then what is changed, cut short and forged, then what is true, backwards and twice.
+    let stranger = SigningKeypair::generate(&mut rand::rng());
+    let clear = feed.iter().filter(|it| parsed(it).claimed_header().is_clear());
+    let mut served: Vec<Vec<u8>> = clear.cloned().collect();
+    let good = served.len();
+    served.extend(content.iter().map(|envelope| tampered(envelope)));
+    served.extend(content.iter().map(|envelope| unsigned(envelope)));
+    served.extend(content.iter().map(|envelope| envelope[..envelope.len() - 1].to_vec()));
+    let like = parsed(content[0]);
+    served.push(statement(&like, 1, EnvelopeId::ZERO, &stranger));
+    let bad = (served.len() - good) as u64;
+    served.extend(feed.iter().rev().cloned());
+    served.extend(feed.iter().cloned());
+
+    let endpoint = {
+        let _inside = runtime.enter();
+        Endpoint::server(SocketAddr::from(([127, 0, 0, 1], 0)), &seed).expect("an endpoint")
+    };
+    let fake = endpoint.local_addr().expect("an address");
+    runtime.spawn(play_relay(endpoint, welcome, served));
+    clinic.start_at(fake);
+    until("the true part arrives", || (sorted(clinic.export(&[&who])) == chart()).then_some(()));
+    let refused = until("the rest is counted", || {
+        let status = clinic.status();
+        let counts = status["refused"].as_object()?;
+        let count: u64 = counts.values().filter_map(|it| it.as_u64()).sum();
+        println!("{count} of {bad}: {counts:?}");
+        (count >= bad).then(|| status["refused"].clone())
+    });
+    println!("refused: {refused}");
+    assert_eq!(sorted(clinic.export(&[&who, "--versions"])), chart(), "once each");
+    clinic.verify();
+
+    // The true relay again: nothing is missing and nothing is in the way.
+    clinic.stop();
+    clinic.start();
+    let later = observation("lab-3", LOCAL, "2026-11-01", "ナトリウム", "141");
+    hospital.import(&region.write("later.json", &bundle(std::slice::from_ref(&later))));
+    until("what comes later arrives", || clinic.export(&[&who]).contains(&later).then_some(()));
+    clinic.verify();
+}
