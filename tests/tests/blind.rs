@@ -63,8 +63,6 @@ fn traffic(region: &Region, hospital: &Node, clinic: &Node) -> String {
     for node in [hospital, clinic] {
         node.ask(&["patient", "list", "鷲津野"]).expect("azalea patient list");
         node.ask(&["patient", "show", &who]).expect("azalea patient show");
-        // A question that fails tells what was asked.
-        assert!(!node.ask(&["patient", "show", "ZK-88431-Q7-y"]).ok);
         node.verify();
     }
     who
