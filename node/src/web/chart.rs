@@ -1,7 +1,7 @@
 //! From a chart's rows to what the patient page lists: pure sorting, grouping and cutting.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{Chart, ChartEntry};
 use crate::index::fold::fold;
@@ -30,8 +30,19 @@ pub(super) fn of(chart: &Chart, category: Category) -> Vec<&ChartEntry> {
     let valid = |entry: &&ChartEntry| entry.row.standing != Standing::Void;
     let mut entries: Vec<&ChartEntry> =
         chart.entries.iter().filter(|entry| entry.row.category == category).filter(valid).collect();
+    without_copies(&mut entries);
     newest_first(&mut entries);
     entries
+}
+
+/// A letter repeats what its hospital also sends by itself: of the two, the copy inside the letter goes.
+fn without_copies(entries: &mut Vec<&ChartEntry>) {
+    let key = |entry: &ChartEntry| {
+        (entry.facility, fold(&entry.row.title), entry.row.at.map(|at| at.day))
+    };
+    let own: BTreeSet<_> =
+        entries.iter().filter(|entry| !entry.row.inside_document).map(|entry| key(entry)).collect();
+    entries.retain(|entry| !entry.row.inside_document || !own.contains(&key(entry)));
 }
 
 /// One allergy, diagnosis or the like, with everyone who states it.
@@ -210,6 +221,17 @@ mod tests {
         assert!(running.len() == 1 && running[0].row.title == "アムロジピン");
         assert!(earlier.len() == 1 && earlier[0].entry.row.title == "センノシド");
         assert_eq!(earlier[0].entry.row.at.map(|at| at.day.number()), Some(20260501));
+    }
+
+    #[test]
+    fn a_copy_inside_a_letter_does_not_count_twice() {
+        let own = diagnosis(1, "高血圧症", "active", "2020-01-01");
+        let mut copy = diagnosis(1, "高血圧症", "active", "2020-01-01");
+        let mut other = diagnosis(2, "高血圧症", "active", "2020-01-01");
+        (copy.row.inside_document, other.row.inside_document) = (true, true);
+        let mut entries = vec![&own, &copy, &other];
+        without_copies(&mut entries);
+        assert_eq!(entries.len(), 2);
     }
 
     fn nobody() -> PatientHead {
