@@ -18,6 +18,11 @@ pub(super) fn start_log(trace: bool) {
     let given = std::env::var(EnvFilter::DEFAULT_ENV).ok();
     let wanted = given.as_deref().unwrap_or(if trace { TRACE } else { QUIET });
     let filter = EnvFilter::try_new(wanted).unwrap_or_else(|_| EnvFilter::new(QUIET));
+    // It traces the message of each change, in which a member of staff is named.
+    let filter = match "automerge=off".parse() {
+        Ok(silent) => filter.add_directive(silent),
+        Err(_) => EnvFilter::new(QUIET),
+    };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // Fails only where a log has been started before, which is as good.
     let _ = log.try_init();
