@@ -122,6 +122,8 @@ fn the_relay_has_seen_nothing_and_no_log_tells_anything() {
         said += bytes.len();
         let found = secret.in_bytes(&bytes, &log.display().to_string());
         assert!(found.is_empty(), "in a log:\n{}", told(&found));
+        let found = ids.in_bytes(&bytes, &log.display().to_string());
+        assert!(found.is_empty(), "in a log:\n{}", told(&found));
     }
     assert!(said > 100_000, "at trace level, logs are long: {said} bytes");
 }
