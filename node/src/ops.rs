@@ -211,9 +211,9 @@ pub trait Output {
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum OpError {
-    /// No such patient.
-    #[error("no patient {0:?} is held here: see `azalea patient list`")]
-    Patient(String),
+    /// No such patient; which one was asked for stays out of whatever keeps this text.
+    #[error("that patient is not held here: see `azalea patient list`")]
+    Patient,
     /// No such account.
     #[error("no staff account {0:?}: see `azalea staff list`")]
     Staff(String),
@@ -313,7 +313,7 @@ fn log_access(node: &Node, request: &Request) -> Result<(), OpError> {
 
 /// The patient whom a command names.
 fn patient_of(node: &Node, id: &str) -> Result<azalea_core::id::PatientId, OpError> {
-    node.find_patient(id).ok_or_else(|| OpError::Patient(id.to_owned()))
+    node.find_patient(id).ok_or_else(|| OpError::Patient)
 }
 
 /// The account that a command names.
