@@ -19,3 +19,7 @@ pub mod storage;
 pub mod sync;
 pub mod view;
 pub mod wire;
+
+#[cfg(test)]
+#[path = "../tests/support/corpus.rs"]
+mod corpus;

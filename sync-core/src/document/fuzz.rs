@@ -117,6 +117,8 @@ type Damage = (u8, Vec<(u16, Vec<u8>, u8)>);
 #[test]
 fn fuzz_note_changes() {
     let samples = hostile_samples();
+    let named = ["begun", "left", "right"].into_iter().zip(samples.iter().cloned());
+    crate::corpus::hold("src/document", "note_changes", named);
     bolero::check!(name = "note_changes").with_iterations(2_000).for_each(|bytes: &[u8]| {
         let _ = changes::read(bytes);
         if changes::read(&chunk(bytes)).is_ok() {

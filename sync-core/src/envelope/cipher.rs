@@ -223,7 +223,11 @@ mod tests {
     #[test]
     fn fuzz_frame() {
         let sample = pack(&b"the same words, the same words".repeat(9));
-        bolero::check!(name = "frame")
+        crate::corpus::hold("src/envelope", "frame", [("repeated", sample.clone())]);
+        bolero::check!(name = "frame").with_iterations(5_000).for_each(|bytes: &[u8]| {
+            let _ = unpack(bytes);
+        });
+        bolero::check!(name = "frame_damaged")
             .with_type::<Vec<(u16, u8)>>()
             .with_iterations(5_000)
             .for_each(|edits| {

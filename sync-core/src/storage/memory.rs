@@ -15,6 +15,13 @@ impl Memory {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Every row of every table, in order.
+    pub fn rows(&self) -> impl Iterator<Item = (Table, &[u8], &[u8])> {
+        self.tables.iter().flat_map(|(table, rows)| {
+            rows.iter().map(|(key, value)| (*table, key.as_slice(), value.as_slice()))
+        })
+    }
 }
 
 impl Read for Memory {

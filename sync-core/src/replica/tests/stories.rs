@@ -14,7 +14,7 @@ fn consent(region: &Region, to: &'static str) -> Command {
     Command::GiveConsent { patient: local("p1"), facilities, until: None, by: staff("s1") }
 }
 
-fn disclosed(seed: u64) -> Region {
+pub(super) fn disclosed(seed: u64) -> Region {
     let mut region = Region::new(seed, &MEMBERS);
     for (name, _) in MEMBERS {
         region.connect(name);

@@ -1,6 +1,7 @@
 //! Messages have one binary form, and whatever a peer sends is a message or a refusal.
 
 use super::*;
+use crate::corpus;
 use crate::id::FacilityId;
 use crate::identity::SigningKeypair;
 use crate::sync::heads::Tally;
@@ -103,8 +104,17 @@ fn a_cause_that_carries_what_its_kind_does_not_is_refused() {
 
 #[test]
 fn whatever_a_peer_sends_is_a_message_or_a_refusal() {
+    fn check(bytes: &[u8]) {
+        if let Ok(message) = Message::from_bytes(bytes) {
+            assert_eq!(message.to_bytes(), bytes, "one value, one form");
+        }
+    }
     let samples: Vec<Vec<u8>> = samples().iter().map(|(message, _)| message.to_bytes()).collect();
-    bolero::check!()
+    let names: Vec<String> = (0..samples.len()).map(|at| format!("{at:02}")).collect();
+    let named = names.iter().map(String::as_str).zip(samples.iter().cloned());
+    corpus::hold("src/sync/message", "message", named);
+    bolero::check!(name = "message").with_iterations(10_000).for_each(check);
+    bolero::check!(name = "message_damaged")
         .with_iterations(20_000)
         .with_type::<(u8, Vec<(u16, u8)>, Option<u16>)>()
         .for_each(|(which, changes, cut)| {
@@ -114,8 +124,6 @@ fn whatever_a_peer_sends_is_a_message_or_a_refusal() {
                 bytes[at] = *value;
             }
             bytes.truncate(cut.map_or(bytes.len(), usize::from));
-            if let Ok(message) = Message::from_bytes(&bytes) {
-                assert_eq!(message.to_bytes(), bytes, "one value, one form");
-            }
+            check(&bytes);
         });
 }
