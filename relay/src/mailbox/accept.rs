@@ -28,10 +28,10 @@ pub(crate) enum Accepted {
 }
 
 /// An envelope whose place in its chain is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Repeat {
     pub(crate) place: (u32, u32, u64),
-    pub(crate) id: EnvelopeId,
+    pub(crate) verified: VerifiedEnvelope,
 }
 
 impl Draft<'_> {
@@ -51,25 +51,31 @@ impl Draft<'_> {
         };
         let chain = self.scope(&header.scope).and_then(|scope| scope.chains.get(&author));
         let mut chain = chain.copied().unwrap_or_default();
-        match chain.check(header.seq, &header.previous, &id) {
-            Link::Next => {}
-            Link::Gap { expected } => return refuse(id, RefusalCause::Gap { expected }),
-            Link::Known if header.seq == chain.seq() => return Accepted::Stored(id),
-            Link::Known => match self.places.get(&(header.scope, author, header.seq)) {
-                Some(held) if *held == id => return Accepted::Stored(id),
-                Some(_) => return self.fork(signed),
-                None => {
-                    let scope = self.scope(&header.scope).map_or(0, |scope| scope.number);
-                    return Accepted::Repeat(Repeat { place: (scope, author, header.seq), id });
-                }
-            },
-            Link::Fork => return self.fork(signed),
+        let link = chain.check(header.seq, &header.previous, &id);
+        if let Link::Gap { expected } = link {
+            return refuse(id, RefusalCause::Gap { expected });
         }
+        // Also what claims to be known: the id covers the header only, so a copy with another body or signature bears
+        // the id of what is stored.
         let verified = match signed.verify(self.roster(), &self.state.network) {
             Ok(verified) => verified,
             Err(VerifyError::UnknownAuthor(_)) => return refuse(id, RefusalCause::Author),
             Err(_) => return refuse(id, RefusalCause::Invalid),
         };
+        match link {
+            Link::Next | Link::Gap { .. } => {}
+            Link::Known if header.seq == chain.seq() => return Accepted::Stored(id),
+            Link::Known => match self.places.get(&(header.scope, author, header.seq)) {
+                Some(held) if *held == id => return Accepted::Stored(id),
+                Some(_) => return self.fork(&verified),
+                None => {
+                    let scope = self.scope(&header.scope).map_or(0, |scope| scope.number);
+                    let place = (scope, author, header.seq);
+                    return Accepted::Repeat(Repeat { place, verified });
+                }
+            },
+            Link::Fork => return self.fork(&verified),
+        }
         if let Err(cause) = self.check_right(&verified) {
             return refuse(id, cause);
         }
@@ -80,18 +86,14 @@ impl Draft<'_> {
         }
     }
 
-    /// Keeps an envelope that contradicts one in the log, if its author signed it: evidence for people to look at.
-    pub(crate) fn fork(&mut self, signed: SignedEnvelope) -> Accepted {
-        let id = signed.claimed_id();
-        let refuse = |cause| Accepted::Refused(Refusal { id, cause });
-        let Ok(verified) = signed.verify(self.roster(), &self.state.network) else {
-            return refuse(RefusalCause::Invalid);
-        };
+    /// Keeps an envelope that contradicts one in the log: evidence for people to look at.
+    pub(crate) fn fork(&mut self, verified: &VerifiedEnvelope) -> Accepted {
+        let id = verified.id();
         let header = verified.header();
         let key = tables::fork_key(&header.author, &header.scope, header.seq, &id);
         self.group.batch.put(tables::FORK, key, tables::log_value(0, verified.as_bytes()));
         self.group.forks += 1;
-        refuse(RefusalCause::Fork)
+        Accepted::Refused(Refusal { id, cause: RefusalCause::Fork })
     }
 
     fn check_right(&self, verified: &VerifiedEnvelope) -> Result<(), RefusalCause> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use azalea_core::envelope::SignedEnvelope;
+use azalea_core::envelope::{SignedEnvelope, VerifiedEnvelope};
 use azalea_core::id::{EnvelopeId, Timestamp};
 use azalea_core::sync::heads::HeadStatement;
 use azalea_core::sync::message::{Bytes, Message, Refusal, RefusalCause};
@@ -20,7 +20,7 @@ const WAITING_BYTES_MAX: usize = 64 << 20;
 #[derive(Debug)]
 pub(crate) enum Queued {
     Envelope { session: SessionId, bytes: Vec<u8> },
-    Fork { session: SessionId, bytes: Vec<u8> },
+    Fork { session: SessionId, verified: VerifiedEnvelope },
     Head { device: DeviceNumber, statement: HeadStatement },
 }
 
@@ -28,7 +28,6 @@ pub(crate) enum Queued {
 pub(crate) struct Repeated {
     pub(crate) session: SessionId,
     pub(crate) repeat: Repeat,
-    pub(crate) bytes: Vec<u8>,
 }
 
 impl Mailbox {
@@ -68,28 +67,30 @@ impl Mailbox {
 
     pub(crate) fn repeats_loaded(&mut self, repeats: Vec<Repeated>, held: Vec<Option<EnvelopeId>>) {
         for (repeated, held) in repeats.into_iter().zip(held) {
-            let Repeated { session, repeat, bytes } = repeated;
+            let Repeated { session, repeat: Repeat { verified, .. } } = repeated;
+            let id = verified.id();
             match held {
-                Some(held) if held == repeat.id => {
+                Some(held) if held == id => {
                     self.counters.repeated += 1;
                     if self.sessions.contains_key(&session) {
-                        let stored = vec![repeat.id];
+                        let stored = vec![id];
                         self.send(session, Message::Taken { stored, refused: Vec::new() });
                     }
                 }
                 Some(_) => {
                     if let Some(facility) = self.facility_of(session) {
-                        self.queue.push(facility, bytes.len(), Queued::Fork { session, bytes });
+                        let size = verified.as_bytes().len();
+                        self.queue.push(facility, size, Queued::Fork { session, verified });
                     }
                 }
-                None => self.repeat_failed(session, repeat.id),
+                None => self.repeat_failed(session, id),
             }
         }
     }
 
     pub(crate) fn repeats_failed(&mut self, repeats: Vec<Repeated>) {
         for repeated in repeats {
-            self.repeat_failed(repeated.session, repeated.repeat.id);
+            self.repeat_failed(repeated.session, repeated.repeat.verified.id());
         }
     }
 
@@ -106,14 +107,12 @@ impl Draft<'_> {
     pub(crate) fn take_queued(&mut self, queued: Queued, repeats: &mut Vec<Repeated>) {
         match queued {
             Queued::Envelope { session, bytes } => match self.accept(Arc::from(bytes.as_slice())) {
-                Accepted::Repeat(repeat) => repeats.push(Repeated { session, repeat, bytes }),
+                Accepted::Repeat(repeat) => repeats.push(Repeated { session, repeat }),
                 accepted => self.answer(session, accepted),
             },
-            Queued::Fork { session, bytes } => {
-                if let Ok(signed) = SignedEnvelope::from_bytes(bytes) {
-                    let accepted = self.fork(signed);
-                    self.answer(session, accepted);
-                }
+            Queued::Fork { session, verified } => {
+                let accepted = self.fork(&verified);
+                self.answer(session, accepted);
             }
             Queued::Head { device, statement } => self.take_head(device, statement),
         }

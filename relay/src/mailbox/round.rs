@@ -76,7 +76,7 @@ impl Mailbox {
             }
             let mut group = draft.finish();
             if !repeats.is_empty() {
-                let places = repeats.iter().map(|repeated| repeated.repeat.place).collect();
+                let places = repeats.iter().map(|it| it.repeat.place).collect();
                 self.load(Query::Chains { places }, Loading::Repeats(repeats));
             }
             if group.batch.is_empty() {

@@ -104,6 +104,48 @@ fn forged_tampered_and_cut_envelopes_are_refused_and_counted() {
     world.push_all(&hospital, &[good]);
 }
 
+/// The id covers the header only, so a copy with another body or another signature bears the id of what is stored. It was once
+/// answered *stored*, uncounted, and an author with a damaged disk would have believed that its damaged copy is in safety.
+#[test]
+fn an_altered_copy_of_what_is_stored_is_refused_and_counted() {
+    let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
+    let written: Vec<_> = (0..3).map(|n| hospital.write(&world, chart, &[n])).collect();
+    world.push_all(&hospital, &written);
+    let mut altered = Vec::new();
+    // The newest of the chain and an older one; the signature and the body.
+    for envelope in [&written[2], &written[0]] {
+        for at in [190, envelope.as_bytes().len() - 1] {
+            let mut copy = envelope.as_bytes().to_vec();
+            copy[at] ^= 1;
+            assert_eq!(
+                SignedEnvelope::from_bytes(copy.clone()).unwrap().claimed_id(),
+                envelope.claimed_id()
+            );
+            altered.push(copy);
+        }
+    }
+    for copy in &altered {
+        let (stored, refused) = world.push(&hospital, &[copy]);
+        assert_eq!(stored, []);
+        assert_eq!(refused[0].cause, RefusalCause::Invalid);
+    }
+    assert_eq!(world.refused("invalid"), altered.len() as u64);
+    // Beside what is new, in the very group that stores it.
+    let next = hospital.write(&world, chart, b"next");
+    let mut copy = next.as_bytes().to_vec();
+    copy[190] ^= 1;
+    let (stored, refused) = world.push(&hospital, &[next.as_bytes(), &copy]);
+    assert_eq!((stored.len(), refused.len()), (1, 1));
+    // Whole copies are harmless, in any order.
+    for envelope in written.iter().rev().chain([&next]) {
+        assert_eq!(
+            world.push(&clinic, &[envelope.as_bytes()]),
+            (vec![envelope.claimed_id()], vec![])
+        );
+    }
+    assert_eq!(world.mailbox.report(world.now).forks, 0);
+}
+
 #[test]
 fn an_author_that_nobody_vouched_for_is_refused() {
     let (mut world, hospital, clinic, chart) = hospital_and_clinic();
