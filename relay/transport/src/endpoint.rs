@@ -5,6 +5,7 @@
 //! bytes (`SigningKeypair::seed`, `PublicKey::as_bytes`), so that the transport needs nothing else from the core.
 
 mod identity;
+mod reset;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -91,15 +92,21 @@ pub struct Incoming(quinn::Incoming);
 
 impl Endpoint {
     /// An endpoint that accepts and makes connections, with the device key grown from `seed`.
+    ///
+    /// Started anew at the same address after its process was killed, it resets the connections that it had.
     pub fn server(addr: SocketAddr, seed: &[u8; 32]) -> Result<Self, EndpointError> {
         let presented = Arc::new(Presented::from_seed(seed)?);
         let config = server_config(&presented)?;
-        let quic = quinn::Endpoint::server(config, addr)
-            .map_err(|source| EndpointError::Bind { addr, source })?;
+        let failed = |source| EndpointError::Bind { addr, source };
+        let socket = std::net::UdpSocket::bind(addr).map_err(failed)?;
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let quic = quinn::Endpoint::new(reset::config(seed), Some(config), socket, runtime)
+            .map_err(failed)?;
         Ok(Self { quic, presented, servers: Arc::default() })
     }
 
-    /// An endpoint that only makes connections, on a port that the system picks.
+    /// An endpoint that only makes connections, on a port that the system picks: another one after a restart, so that nobody
+    /// would ask it about the connections it had before.
     pub fn client(seed: &[u8; 32]) -> Result<Self, EndpointError> {
         let presented = Arc::new(Presented::from_seed(seed)?);
         let dual = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0));

@@ -35,6 +35,53 @@ async fn both_ends_learn_the_other_ends_device_key_also_when_a_session_resumes()
     }
 }
 
+/// A server in a process of its own, as far as the other end can tell: ended without a word by dropping the second value.
+fn killable(
+    addr: SocketAddr,
+    seed: [u8; 32],
+) -> (SocketAddr, tokio::sync::oneshot::Sender<()>, std::thread::JoinHandle<()>) {
+    let (say, said) = std::sync::mpsc::channel();
+    let (life, ended) = tokio::sync::oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let server = runtime.block_on(async { Endpoint::server(addr, &seed).unwrap() });
+        say.send(server.local_addr().unwrap()).unwrap();
+        let mut ended = std::pin::pin!(ended);
+        let mut peers = Vec::new();
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    incoming = server.accept() => peers.push(incoming.unwrap().establish().await.unwrap()),
+                    _ = &mut ended => break,
+                }
+            }
+        });
+        // First whatever could still send something, then the connections.
+        drop(runtime);
+        drop(peers);
+    });
+    (said.recv().unwrap(), life, thread)
+}
+
+/// A relay whose process was killed comes back at its address. Its nodes once noticed only by their timers, since the new process
+/// had another key for resets and did not know the old connection ids as its own.
+#[tokio::test]
+async fn a_server_that_was_killed_and_is_back_resets_the_connections_it_had() {
+    let (addr, life, thread) = killable(loopback(), [1; 32]);
+    let client = Endpoint::client(&[2; 32]).unwrap();
+    let expected = Presented::from_seed(&[1; 32]).unwrap().public;
+    let peer = client.connect(addr, &expected).await.unwrap();
+    drop(life);
+    thread.join().unwrap();
+    assert!(peer.connection.close_reason().is_none(), "it was killed, it did not say goodbye");
+
+    let (_, _life, _thread) = killable(addr, [1; 32]);
+    let (mut send, _) = peer.connection.open_bi().await.unwrap();
+    send.write_all(&[0; 200]).await.unwrap();
+    assert!(matches!(peer.connection.closed().await, quinn::ConnectionError::Reset));
+    client.connect(addr, &expected).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_server_with_another_key_than_expected_is_refused() {
     let server = Endpoint::server(loopback(), &[1; 32]).unwrap();
