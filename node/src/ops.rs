@@ -307,7 +307,9 @@ fn log_access(node: &Node, request: &Request) -> Result<(), OpError> {
         patient,
         patient_name: None,
         record: None,
-    };
+            online: None,
+            reason: String::new(),
+        };
     Ok(node.log(&entry)?)
 }
 

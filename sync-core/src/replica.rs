@@ -19,7 +19,6 @@ mod consent;
 mod freshness;
 mod hold;
 mod import;
-mod ledger;
 mod link;
 mod note;
 mod outbox;
@@ -38,7 +37,6 @@ use rand_core::CryptoRng;
 
 pub use freshness::PublisherRow;
 pub use hold::{Cause, QuarantineRow, Wait};
-pub use ledger::LedgerEntry;
 pub use state::OpenError;
 pub use status::{PublisherStatus, RelayStatus, Status};
 

@@ -9,7 +9,7 @@ use crate::document::{Contribution, DocumentId, RecordKey, RecordVersion, heads}
 use crate::envelope::{AdmittedEnvelope, Body, OpenError};
 use crate::id::{NoteId, ScopeId, VersionId};
 use crate::keys::{Descriptor, ScopeKey};
-use crate::replica::{LedgerEntry, QuarantineRow};
+use crate::replica::QuarantineRow;
 use crate::storage::row::{RecordRow, ScopeNumber, key, parse_record_key, record_prefix};
 use crate::storage::{Order, Range, Read, StorageError, Table, table};
 use crate::wire::{Reader, Wire, WireError};
@@ -208,20 +208,6 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
         self.rows(table::QUARANTINE, &Range::all(), |_, value| {
             QuarantineRow::from_bytes(value).map(Some)
         })
-    }
-
-    /// The newest entries of the access log, newest first.
-    pub fn ledger(&self, limit: usize) -> Result<Vec<LedgerEntry>, ViewError> {
-        let mut entries = Vec::new();
-        let mut failed = None;
-        self.store.scan(table::LEDGER, &Range::all(), Order::Descending, &mut |_, value| {
-            match LedgerEntry::from_bytes(value) {
-                Ok(entry) => entries.push(entry),
-                Err(cause) => failed = Some(cause),
-            }
-            failed.is_none() && entries.len() < limit
-        })?;
-        failed.map_or(Ok(entries), |cause| Err(row_error(table::LEDGER)(cause)))
     }
 
     fn entries(&self, range: &Range) -> Result<Vec<VersionEntry>, ViewError> {

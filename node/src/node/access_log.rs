@@ -1,20 +1,20 @@
-//! The access log (操作ログ): who opened what, chained by digests and signed by this device line by line.
+//! The ledger, or access log (操作ログ): who opened what, when, online or not; chained by digests and signed by
+//! this device line by line.
 //!
 //! Each line covers the one before it, so none can be altered, left out or put in between unnoticed; the device's
 //! signature keeps others from writing a log of their own.
 
-use azalea_core::id::{PatientId, Timestamp, VersionId};
-use azalea_core::identity::{Domain, Signature};
+mod line;
+
+use azalea_core::id::PatientId;
 use azalea_core::storage::{Batch, Order, Range, Read, StorageError};
-use azalea_core::wire::{Reader, Wire, WireError, Writer, limits};
+use azalea_core::wire::Wire;
 
 use super::Node;
 use crate::store::tables::ACCESS;
 use crate::web::ClinicError;
-use crate::web::model::{AccessEntry, AccessKind, AccessPage, StaffId};
-
-const FORMAT: u8 = 1;
-const CONTEXT: &str = "azalea 2026-11 access log line";
+use crate::web::model::{AccessEntry, AccessPage, Link};
+use line::Line;
 
 /// Where the log ends.
 #[derive(Default)]
@@ -26,12 +26,6 @@ pub(super) struct Tail {
     read: bool,
 }
 
-struct Line {
-    previous: [u8; 32],
-    entry: AccessEntry,
-    signature: Signature,
-}
-
 /// What a check of the whole log found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogCheck {
@@ -41,59 +35,6 @@ pub struct LogCheck {
     pub broken_at: Option<u64>,
 }
 
-impl Line {
-    fn body(previous: &[u8; 32], entry: &AccessEntry) -> Vec<u8> {
-        let mut writer = Writer::new();
-        writer.u8(FORMAT);
-        writer.raw(previous);
-        entry.at.write(&mut writer);
-        writer.bool(entry.staff.is_some());
-        writer.text(entry.staff.as_ref().map_or("", |staff| &staff.0));
-        writer.text(&entry.staff_name);
-        writer.u8(number(entry.kind));
-        writer.option(&entry.patient);
-        writer.option(&entry.record);
-        writer.into_bytes()
-    }
-
-    fn digest(&self) -> [u8; 32] {
-        blake3::derive_key(CONTEXT, &Self::body(&self.previous, &self.entry))
-    }
-}
-
-impl Wire for Line {
-    fn write(&self, writer: &mut Writer) {
-        writer.raw(&Self::body(&self.previous, &self.entry));
-        self.signature.write(writer);
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        match reader.u8("access line")? {
-            FORMAT => {}
-            found => return Err(WireError::Version { field: "access line", found, known: FORMAT }),
-        }
-        let previous = reader.array("previous line")?;
-        let at = Timestamp::read(reader)?;
-        let known = reader.bool("staff")?;
-        let staff = reader.text(limits::TEXT)?.to_owned();
-        let staff_name = reader.text(limits::TEXT)?.to_owned();
-        let kind =
-            kind(reader.u8("access kind")?).ok_or(WireError::Invalid { field: "access kind" })?;
-        let patient: Option<PatientId> = reader.option("patient")?;
-        let record: Option<VersionId> = reader.option("record")?;
-        let entry = AccessEntry {
-            at,
-            staff: known.then_some(StaffId(staff)),
-            staff_name,
-            kind,
-            patient,
-            patient_name: None,
-            record,
-        };
-        Ok(Self { previous, entry, signature: Signature::read(reader)? })
-    }
-}
-
 impl Node {
     /// Appends a line; on the disk when this returns.
     pub(super) fn append_access(&self, entry: &AccessEntry) -> Result<(), ClinicError> {
@@ -101,14 +42,9 @@ impl Node {
         if !tail.read {
             *tail = self.read_tail().map_err(super::disk)?;
         }
-        let entry = AccessEntry {
-            staff_name: cut(&entry.staff_name).to_owned(),
-            patient_name: None,
-            ..entry.clone()
-        };
-        let body = Line::body(&tail.digest, &entry);
-        let signature = self.identity.device.sign(Domain::Ledger, &body);
-        let line = Line { previous: tail.digest, entry, signature };
+        let online = matches!(self.line(&self.handle.shown()), Link::Connected { .. });
+        let entry = AccessEntry { online: Some(online), ..entry.clone() };
+        let line = Line::sign(tail.digest, &entry, &self.identity.device);
         let mut batch = Batch::new();
         batch.put(ACCESS, tail.next.to_be_bytes(), line.to_bytes());
         self.handle.store().commit_all([&batch]).map_err(super::disk)?;
@@ -158,8 +94,7 @@ impl Node {
             if patient.is_none() || line.entry.patient == patient {
                 page.total += 1;
                 if page.total as usize > offset && page.entries.len() < limit {
-                    let body = Line::body(&line.previous, &line.entry);
-                    page.chain_whole &= key.verify(Domain::Ledger, &body, &line.signature).is_ok();
+                    page.chain_whole &= line.is_signed_by(&key);
                     page.entries.push(line.entry);
                 }
             }
@@ -181,10 +116,9 @@ impl Node {
         let key = self.identity.device.public();
         let visit = &mut |number: &[u8], value: &[u8]| {
             let line = Line::from_bytes(value).ok().filter(|line| {
-                let body = Line::body(&line.previous, &line.entry);
                 number == check.lines.to_be_bytes()
                     && line.previous == previous
-                    && key.verify(Domain::Ledger, &body, &line.signature).is_ok()
+                    && line.is_signed_by(&key)
             });
             match line {
                 Some(line) => previous = line.digest(),
@@ -199,32 +133,4 @@ impl Node {
         self.handle.store().scan(ACCESS, &Range::all(), Order::Ascending, visit)?;
         Ok(check)
     }
-}
-
-const KINDS: [AccessKind; 12] = [
-    AccessKind::SignedIn,
-    AccessKind::SignInRefused,
-    AccessKind::SignedOut,
-    AccessKind::Searched,
-    AccessKind::OpenedPatient,
-    AccessKind::OpenedRecord,
-    AccessKind::WroteNote,
-    AccessKind::GaveConsent,
-    AccessKind::WithdrewConsent,
-    AccessKind::Linked,
-    AccessKind::ChangedStaff,
-    AccessKind::ReadLog,
-];
-
-/// 0 stands for a kind that this list lacks; the order of the list is part of the file format.
-fn number(kind: AccessKind) -> u8 {
-    KINDS.iter().position(|known| *known == kind).map_or(0, |at| at as u8 + 1)
-}
-
-fn kind(number: u8) -> Option<AccessKind> {
-    KINDS.get(usize::from(number).checked_sub(1)?).copied()
-}
-
-fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(limits::TEXT.max)]
 }

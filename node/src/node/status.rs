@@ -42,7 +42,8 @@ impl Node {
         }
     }
 
-    fn line(&self, shown: &Shown) -> Link {
+    /// The line to the relay, as the bar of every page has it.
+    pub(super) fn line(&self, shown: &Shown) -> Link {
         match self.handle.link() {
             LinkState::Offline { since, .. } => Link::Offline { since },
             LinkState::Connecting => Link::Connecting,

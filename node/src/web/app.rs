@@ -123,6 +123,8 @@ impl App {
             patient,
             patient_name: None,
             record,
+            online: None,
+            reason: String::new(),
         };
         self.ask(move |clinic| clinic.log(&entry)).await?
     }

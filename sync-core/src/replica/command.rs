@@ -87,17 +87,6 @@ pub enum Command {
         /// The command.
         command: Box<Command>,
     },
-    /// Writes an access to the ledger.
-    Opened {
-        /// Whose record.
-        patient: PatientId,
-        /// Who opened it.
-        by: Staff,
-        /// What was opened: `patient`, `record`, `export`.
-        what: &'static str,
-        /// Whether the relay was connected.
-        online: bool,
-    },
 }
 
 /// A record as an importer hands it over.
@@ -182,8 +171,6 @@ pub enum Outcome {
         /// The note.
         note: NoteId,
     },
-    /// Of `Opened`.
-    Logged,
 }
 
 /// What became of one imported record.

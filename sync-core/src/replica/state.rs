@@ -127,7 +127,6 @@ pub(super) struct State {
     pub(super) rebuilding: bool,
     pub(super) next_position: u64,
     pub(super) next_waiting: u64,
-    pub(super) ledger: (u64, [u8; 32]),
 }
 
 /// Why a store's rows are not a replica. Usual cause: damage, or a store of a newer program.
@@ -202,7 +201,6 @@ impl State {
             rebuilding: false,
             next_position: 1,
             next_waiting: 1,
-            ledger: (0, [0; 32]),
         };
         if answers.len() != TABLES.len() {
             return Err(OpenError::Answers);
@@ -279,10 +277,6 @@ impl State {
             meta::CURSOR => self.cursor = Some(Cursor::from_bytes(value)?),
             meta::POSITION => self.next_position = Reader::new(value).u64("position")?,
             meta::REBUILDING => self.rebuilding = value == [1],
-            meta::LEDGER => {
-                let mut row = Reader::new(value);
-                self.ledger = (row.u64("ledger seq")?, row.array("ledger digest")?);
-            }
             // Written by a newer program; left as it is.
             _ => {}
         }
@@ -365,7 +359,6 @@ pub(super) mod meta {
     pub(in crate::replica) const CURSOR: &[u8] = b"cursor";
     pub(in crate::replica) const POSITION: &[u8] = b"position";
     pub(in crate::replica) const REBUILDING: &[u8] = b"rebuilding";
-    pub(in crate::replica) const LEDGER: &[u8] = b"ledger";
 }
 
 /// A scope's row in the scope table.

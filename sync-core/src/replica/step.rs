@@ -214,8 +214,7 @@ fn command_queries(state: &State, command: &Command, now: crate::id::Timestamp) 
         }
         Command::Begin { .. }
         | Command::GiveConsent { .. }
-        | Command::WithdrawConsent { .. }
-        | Command::Opened { .. } => Vec::new(),
+        | Command::WithdrawConsent { .. } => Vec::new(),
     }
 }
 
@@ -253,10 +252,6 @@ fn run_command(
         }
         Command::EditNote { patient, note, edit, by } => {
             state.edit_note(tx, &patient, note, &edit, &by, answers)
-        }
-        Command::Opened { patient, by, what, online } => {
-            state.log_access(tx, patient, by, what, online);
-            Ok(Outcome::Logged)
         }
     }
 }

@@ -46,11 +46,9 @@ pub const STATEMENT: Table = Table::named("statement");
 pub const GIVEN: Table = Table::named("given");
 /// Local patient id → the network's patients and our own scopes.
 pub const LOCAL: Table = Table::named("local");
-/// Sequence → access-log entry.
-pub const LEDGER: Table = Table::named("ledger");
 
 /// All tables of the core.
-pub const CORE: [Table; 16] = [
+pub const CORE: [Table; 15] = [
     META,
     CERTIFICATE,
     SCOPE,
@@ -66,5 +64,4 @@ pub const CORE: [Table; 16] = [
     STATEMENT,
     GIVEN,
     LOCAL,
-    LEDGER,
 ];

@@ -121,6 +121,10 @@ pub struct AccessEntry {
     pub patient_name: Option<String>,
     /// Which record.
     pub record: Option<VersionId>,
+    /// Whether the relay was connected; filled in by the log, unknown in lines of older programs.
+    pub online: Option<bool>,
+    /// Why it was done, where a person had to say so.
+    pub reason: String,
 }
 
 /// A page of the access log, the newest first.

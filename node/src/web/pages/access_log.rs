@@ -82,9 +82,15 @@ fn listed(frame: &Frame, log: &AccessPage, page: &PageQuery, path: &str) -> Mark
             tbody {
                 @for entry in &log.entries {
                     tr {
-                        td.date { (dates::exact(frame.lang, entry.at)) }
+                        td.date {
+                            (dates::exact(frame.lang, entry.at))
+                            @if entry.online == Some(false) { " " small.quiet { (t(Word::Offline)) } }
+                        }
                         td { @if entry.staff.is_some() { (entry.staff_name) } @else { "–" } }
-                        td { (t(kind_word(entry.kind))) }
+                        td {
+                            (t(kind_word(entry.kind)))
+                            @if !entry.reason.is_empty() { " " small.quiet { (entry.reason) } }
+                        }
                         td {
                             @if let Some(patient) = entry.patient {
                                 a href={ "/p/" (patient) } {
