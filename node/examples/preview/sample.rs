@@ -208,12 +208,11 @@ impl Clinic for SampleClinic {
 
     fn sync_status(&self) -> Result<SyncStatus, ClinicError> {
         let outgoing = self.with(|state| {
-            let own = state.notes.iter().filter(|note| note.facility.id == facility(CLINIC).id);
+            let own = state.notes.iter().filter(|note| note.delivery == Delivery::Saved);
             own.map(|note| OutgoingItem {
                 saved: note.changed,
                 patient: Some(note.patient),
                 what: "ケア記録".to_owned(),
-                delivery: note.delivery.clone(),
             })
             .collect()
         });

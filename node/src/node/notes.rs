@@ -2,9 +2,11 @@
 
 use azalea_core::access::ScopeKind;
 use azalea_core::document::{CareNote, Editor, Field, NoteEdit, Vital};
-use azalea_core::id::{FacilityId, NoteId, PatientId};
+use azalea_core::id::{EnvelopeId, FacilityId, NoteId, PatientId};
+use azalea_core::replica::Cause;
 use azalea_core::replica::command::{Command, Outcome, Staff};
-use azalea_core::view::View;
+use azalea_core::view::{View, ViewError};
+use std::collections::BTreeSet;
 
 use super::{Node, NodeError, disk, view_error};
 use crate::driver::Shown;
@@ -24,24 +26,37 @@ impl Node {
         patient: PatientId,
     ) -> Result<Vec<NoteView>, ClinicError> {
         let view = View::new(snapshot);
+        let refused = self.refused_by_relay(&view).map_err(view_error)?;
         let mut notes = Vec::new();
         for scope in self.scopes_of(&patient) {
             if scope.kind != ScopeKind::Care {
                 continue;
             }
             for (id, entries) in view.notes(scope.number).map_err(view_error)? {
-                let mut unsent = false;
+                let mut delivery = Delivery::Received;
                 for (position, contribution) in &entries {
-                    unsent |= contribution.author.facility == self.home()
-                        && view.is_unsent(*position).map_err(view_error)?;
+                    if contribution.author.facility == self.home() {
+                        let reached = reached(&view, &refused, *position).map_err(view_error)?;
+                        delivery = least(delivery, reached);
+                    }
                 }
                 let made: Vec<_> = entries.into_iter().map(|(_, made)| made).collect();
                 let (note, _) = CareNote::replay(&made);
-                notes.extend(self.note_page(shown, patient, id, &note, unsent));
+                notes.extend(self.note_page(shown, patient, id, &note, delivery));
             }
         }
         notes.sort_by_key(|note| (std::cmp::Reverse(note.created), note.id));
         Ok(notes)
+    }
+
+    /// Envelopes of this device that the relay will not take.
+    fn refused_by_relay(&self, view: &View<'_, Snapshot>) -> Result<BTreeSet<EnvelopeId>, ViewError> {
+        let device = self.identity.device_id();
+        let apart = view.quarantined()?.into_iter();
+        Ok(apart
+            .filter(|row| row.author == device && row.cause == Cause::Refused)
+            .map(|row| row.id)
+            .collect())
     }
 
     /// All notes about a patient, the newest first.
@@ -100,11 +115,10 @@ impl Node {
         patient: PatientId,
         id: NoteId,
         note: &CareNote,
-        unsent: bool,
+        delivery: Delivery,
     ) -> Option<NoteView> {
         let view = note.view()?;
         let vital = |vital| view.vitals.get(&vital).cloned().unwrap_or_default();
-        let ours = view.editor.author.facility == self.home();
         let mut history: Vec<NoteVersionCard> = Vec::new();
         for revision in note.history() {
             let cancelled = note.view_at(&revision.heads).is_some_and(|then| then.cancelled);
@@ -134,11 +148,7 @@ impl Node {
             created: view.created,
             changed: view.edited,
             state: state(view.cancelled, view.corrected),
-            delivery: match (unsent, ours) {
-                (true, _) => Delivery::Saved,
-                (false, true) => Delivery::Sent,
-                (false, false) => Delivery::Received,
-            },
+            delivery,
             conflicts: view
                 .conflicts
                 .iter()
@@ -160,6 +170,33 @@ impl Node {
             base: view.heads.to_string(),
         })
     }
+}
+
+/// How far one change of this facility has come.
+fn reached(
+    view: &View<'_, Snapshot>,
+    refused: &BTreeSet<EnvelopeId>,
+    position: u64,
+) -> Result<Delivery, ViewError> {
+    if view.is_unsent(position)? {
+        return Ok(Delivery::Saved);
+    }
+    // Most devices were never refused anything; only for others is the envelope looked up.
+    if !refused.is_empty() && refused.contains(&view.envelope(position)?.header().id()) {
+        return Ok(Delivery::Refused);
+    }
+    Ok(Delivery::Stored)
+}
+
+/// Of a note's changes the one that has come least far speaks for it.
+fn least(one: Delivery, other: Delivery) -> Delivery {
+    let rank = |delivery| match delivery {
+        Delivery::Refused => 0,
+        Delivery::Saved => 1,
+        Delivery::Stored => 2,
+        Delivery::Received => 3,
+    };
+    if rank(one) <= rank(other) { one } else { other }
 }
 
 /// What a form says, as an edit.

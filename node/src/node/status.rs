@@ -19,7 +19,7 @@ use crate::net::relay_link::LinkState;
 use crate::store::Snapshot;
 use crate::web::ClinicError;
 use crate::web::model::{
-    Delivery, Link, OutgoingItem, PublisherStatus, QuarantineItem, QuarantineKind, Refusal,
+    Link, OutgoingItem, PublisherStatus, QuarantineItem, QuarantineKind, Refusal,
     SyncState, SyncStatus, Trouble,
 };
 
@@ -145,7 +145,6 @@ impl Node {
                 saved: header.at,
                 patient: directory.scope_of(&header.scope).and_then(|scope| scope.patient),
                 what: view.body(position).map_or_else(|_| String::new(), |body| words(&body)),
-                delivery: Delivery::Saved,
             });
         }
         Ok(items)

@@ -73,8 +73,8 @@ fn state(note: &NoteView) -> &'static str {
 fn delivery(note: &NoteView) -> &'static str {
     match note.delivery {
         Delivery::Saved => "unsent",
-        Delivery::Sent => "sent",
-        Delivery::Delivered { .. } => "delivered",
+        Delivery::Stored => "stored",
+        Delivery::Refused => "refused",
         Delivery::Received => "received",
     }
 }

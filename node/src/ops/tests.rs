@@ -3,7 +3,10 @@
 use super::*;
 use azalea_core::id::FacilityId;
 use azalea_core::identity::FacilityKind;
-use azalea_core::storage::{Batch, Order, Range, Read};
+use azalea_core::replica::{Cause, QuarantineRow};
+use azalea_core::storage::{Batch, Order, Range, Read, table};
+use azalea_core::view::View;
+use azalea_core::wire::Wire;
 use std::path::Path;
 
 use crate::clock::Clock;
@@ -344,4 +347,69 @@ async fn the_ledger_says_whether_the_line_was_up_and_shows_every_alteration() {
         answer(&opened, Request::Verify).await;
     }
     opened.close().await;
+}
+
+/// A note says how far it has come and no further: saved here, stored at the relay, or refused by it.
+#[tokio::test]
+async fn a_note_says_where_it_is_known_to_be() {
+    let hospital = Hospital::new();
+    let opened = hospital.open().await.expect("a new node");
+    consented(&hospital, &opened).await;
+    let note = Request::NoteWrite {
+        id: "p-1".into(),
+        kind: "record".into(),
+        title: "訪問".into(),
+        text: String::new(),
+        vitals: Default::default(),
+        staff: "hanako".into(),
+    };
+    answer(&opened, note).await;
+    let delivery = async || {
+        let notes = answer(&opened, Request::NoteList { id: "p-1".into() }).await;
+        notes["notes"][0]["delivery"].as_str().map(str::to_owned).expect("one note")
+    };
+    assert_eq!(delivery().await, "unsent");
+
+    let store = opened.node.handle().store();
+    let mut acknowledged = Batch::new();
+    let mut position = 0;
+    let visit = &mut |key: &[u8], _: &[u8]| {
+        position = u64::from_be_bytes(key.try_into().expect("a position"));
+        acknowledged.remove(table::OUTBOX, key);
+        true
+    };
+    store.scan(table::OUTBOX, &Range::all(), Order::Ascending, visit).expect("intact");
+    store.commit_all([&acknowledged]).expect("room");
+    assert_eq!(delivery().await, "stored");
+
+    let snapshot = opened.node.handle().snapshot().expect("intact");
+    let header = View::new(&snapshot).envelope(position).expect("held").header().clone();
+    let row = QuarantineRow {
+        cause: Cause::Refused,
+        scope: 0,
+        author: header.author,
+        seq: header.seq,
+        id: header.id(),
+        at: header.at,
+        envelope: Vec::new(),
+    };
+    let mut refused = Batch::new();
+    refused.put(table::QUARANTINE, row.id.as_bytes(), row.to_bytes());
+    store.commit_all([&refused]).expect("room");
+    assert_eq!(delivery().await, "refused");
+    opened.close().await;
+}
+
+/// A patient of the hospital who lets the clinic read and write, and somebody who can write it down.
+async fn consented(hospital: &Hospital, opened: &Opened) {
+    answer(opened, import(&hospital.file("a.json", &bundle(RESULT)))).await;
+    answer(opened, staff("hanako")).await;
+    let give = Request::ConsentGive {
+        id: "p-1".into(),
+        to: vec!["久留米医院".into()],
+        until: None,
+        proxy: None,
+        staff: "hanako".into(),
+    };
+    answer(opened, give).await;
 }

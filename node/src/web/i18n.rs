@@ -285,8 +285,9 @@ words! {
     PerMinute: "/分", "/min";
     Save: "保存", "Save";
     SavedUnsent: "保存済(未送信)", "Saved, unsent";
-    SentToRelay: "送信済", "Sent";
-    DeliveredTo: "送達", "Delivered";
+    StoredAtRelay: "中継サーバに保存", "Stored at the relay";
+    RefusedByRelay: "中継サーバが受け付けません", "Refused by the relay";
+    StoredHint: "「中継サーバに保存」は、相手の施設への送達を示すものではありません。", "“Stored at the relay” does not say that the other facilities have it yet.";
     ReceivedNote: "受信", "Received";
     Correct: "訂正", "Correct";
     CancelNote: "取消", "Cancel this note";
@@ -371,7 +372,6 @@ words! {
     WaitingForKey: "鍵待ち", "Waiting for key";
     Refused: "拒否", "Refused";
     LastHeard: "最後の受信", "Last heard";
-    Outgoing: "送信待ちと送達", "Queued and delivered";
     Queued: "送信待ち", "Queued";
     NothingOutgoing: "送信待ちはありません。", "Nothing is queued.";
     RefusedTitle: "拒否した受信", "Refused on receipt";

@@ -491,10 +491,10 @@ pub(crate) fn notes() -> Vec<NoteView> {
     }];
     second.history.push(second.history[0].clone());
     let mut third = make(3, &checkup, "児玉 さつき", 14 * 24);
-    third.delivery = Delivery::Delivered { to: vec![facility(1), facility(6)] };
+    third.delivery = Delivery::Stored;
     let mut fourth = make(4, &mistaken, "児玉 さつき", 20 * 24);
     fourth.state = NoteState::Cancelled;
-    fourth.delivery = Delivery::Sent;
+    fourth.delivery = Delivery::Stored;
     vec![first, second, third, fourth]
 }
 

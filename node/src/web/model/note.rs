@@ -77,18 +77,15 @@ pub struct NoteDraft {
     pub base: String,
 }
 
-/// How far a change has come.
-#[derive(Clone, PartialEq, Eq)]
+/// How far a change has come, as far as this device can know: nobody tells it which facilities hold what it wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// On this device's disk; the relay has not acknowledged it: 保存済(未送信).
     Saved,
-    /// The relay has it: 送信済.
-    Sent,
-    /// These facilities said that they have it: 送達.
-    Delivered {
-        /// Who has it.
-        to: Vec<FacilityRef>,
-    },
+    /// On the relay's disk, for whoever may read it: 中継サーバに保存.
+    Stored,
+    /// The relay does not take some of it; that is in 取込保留 and reaches nobody.
+    Refused,
     /// It came from another facility.
     Received,
 }

@@ -129,7 +129,7 @@ pub struct PublisherStatus {
     pub last_heard: Option<Timestamp>,
 }
 
-/// A change of this facility that has not arrived everywhere.
+/// A change of this device that the relay has not acknowledged.
 #[derive(Clone)]
 pub struct OutgoingItem {
     /// When it was saved.
@@ -138,8 +138,6 @@ pub struct OutgoingItem {
     pub patient: Option<PatientId>,
     /// What it is, in a few words.
     pub what: String,
-    /// How far it is.
-    pub delivery: super::Delivery,
 }
 
 /// Envelopes refused for one cause.
@@ -166,7 +164,7 @@ pub struct SyncStatus {
     pub relay_heard: Option<Timestamp>,
     /// Everyone whose records this device reads.
     pub publishers: Vec<PublisherStatus>,
-    /// What has not gone out or not arrived; the newest first.
+    /// What has not gone out; the newest first.
     pub outgoing: Vec<OutgoingItem>,
     /// What was refused.
     pub refusals: Vec<Refusal>,

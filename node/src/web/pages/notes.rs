@@ -41,6 +41,9 @@ pub(in super::super) async fn list(
             a.button href={ (base) "/new?k=vitals" } { (icon(Icon::Heart)) (frame.t(Word::WriteVitals)) }
         }
         @if chart.notes.is_empty() { p.empty { (frame.t(Word::NoNotes)) } }
+        @if chart.notes.iter().any(|note| note.delivery == Delivery::Stored) {
+            p.quiet { (frame.t(Word::StoredHint)) }
+        }
         div.notes { @for note in &chart.notes { (full(&frame, note)) } }
     };
     Ok(frame.page(Word::CareNotes, content))
@@ -261,16 +264,7 @@ pub(super) fn brief(frame: &Frame, note: &NoteView) -> Markup {
                 }
                 strong { (note.title) }
                 @if !note.conflicts.is_empty() { (parts::needs_review(frame.lang)) }
-                @match &note.delivery {
-                    Delivery::Received => {}
-                    Delivery::Delivered { to } => {
-                        span.delivery.delivered {
-                            (icon(Icon::Check)) (frame.t(Word::DeliveredTo)) " "
-                            (frame.lang.count(Word::HospitalCount, to.len() as u64))
-                        }
-                    }
-                    other => { (delivery(frame, other)) }
-                }
+                @if note.delivery != Delivery::Received { (delivery(frame, note.delivery)) }
             }
             (measured(frame, note))
             @if !note.text.is_empty() { p.prose.clamp { (note.text) } }
@@ -324,7 +318,7 @@ fn header(frame: &Frame, note: &NoteView) -> Markup {
                     span.badge.corrected { (frame.t(Word::NoteCorrected)) }
                 }
                 @if !note.conflicts.is_empty() { (parts::needs_review(frame.lang)) }
-                (delivery(frame, &note.delivery))
+                (delivery(frame, note.delivery))
             }
             @if !note.title.is_empty() { h3 { (note.title) } }
             p.line-meta {
@@ -336,23 +330,15 @@ fn header(frame: &Frame, note: &NoteView) -> Markup {
     }
 }
 
-/// How far a note has come: saved, sent, delivered.
-pub(super) fn delivery(frame: &Frame, delivery: &Delivery) -> Markup {
-    let t = |word| frame.t(word);
-    let (class, drawing, words) = match delivery {
-        Delivery::Saved => ("saved", Icon::Clock, t(Word::SavedUnsent).to_owned()),
-        Delivery::Sent => ("sent", Icon::Check, t(Word::SentToRelay).to_owned()),
-        Delivery::Delivered { to } => {
-            let names: Vec<&str> = to.iter().map(|facility| facility.name.as_str()).collect();
-            let words = match frame.lang {
-                Lang::Ja => format!("{}: {}", t(Word::DeliveredTo), names.join("、")),
-                Lang::En => format!("{}: {}", t(Word::DeliveredTo), names.join(", ")),
-            };
-            ("delivered", Icon::Check, words)
-        }
-        Delivery::Received => ("received", Icon::Sync, t(Word::ReceivedNote).to_owned()),
+/// How far a note has come, and never more than is known.
+fn delivery(frame: &Frame, delivery: Delivery) -> Markup {
+    let (class, drawing, word) = match delivery {
+        Delivery::Saved => ("saved", Icon::Clock, Word::SavedUnsent),
+        Delivery::Stored => ("stored", Icon::Check, Word::StoredAtRelay),
+        Delivery::Refused => ("refused", Icon::Alert, Word::RefusedByRelay),
+        Delivery::Received => ("received", Icon::Sync, Word::ReceivedNote),
     };
-    html! { span class={ "delivery " (class) } { (icon(drawing)) (words) } }
+    html! { span class={ "delivery " (class) } { (icon(drawing)) (frame.t(word)) } }
 }
 
 fn measured(frame: &Frame, note: &NoteView) -> Markup {

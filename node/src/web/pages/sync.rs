@@ -15,7 +15,6 @@ use super::super::layout::{Frame, Place};
 use super::super::model::{Link, PublisherStatus, QuarantineKind, SyncStatus};
 use super::super::parts;
 use super::super::visitor::Visitor;
-use super::notes::delivery;
 use super::patient_head::facility;
 
 /// The sync page.
@@ -174,7 +173,7 @@ fn publisher(frame: &Frame, one: &PublisherStatus) -> Markup {
 fn outgoing(frame: &Frame, status: &SyncStatus) -> Markup {
     html! {
         section.card {
-            h2 { (icon(Icon::Exit)) (frame.t(Word::Outgoing)) }
+            h2 { (icon(Icon::Exit)) (frame.t(Word::Queued)) }
             @if status.outgoing.is_empty() { p.quiet { (frame.t(Word::NothingOutgoing)) } }
             ul.lines {
                 @for item in &status.outgoing {
@@ -183,7 +182,6 @@ fn outgoing(frame: &Frame, status: &SyncStatus) -> Markup {
                             Some(patient) => { a.line-title href={ "/p/" (patient) } { (item.what) } }
                             None => { span.line-title { (item.what) } }
                         }
-                        (delivery(frame, &item.delivery))
                         span.line-meta { span.date { (dates::full(frame.lang, item.saved)) } }
                     }
                 }
