@@ -2,6 +2,7 @@
 
 use azalea_core::id::{FacilityId, Timestamp};
 use azalea_core::identity::Roster;
+use azalea_core::replica::effect::ScopeView;
 use azalea_core::replica::{Replica, Status};
 
 use crate::web::model::{FacilityKind, FacilityRef, Freshness};
@@ -38,6 +39,12 @@ impl Shown {
                 Some(Kind::Clinic | Kind::Relay) | None => FacilityKind::Clinic,
             },
         }
+    }
+
+    /// Envelopes in these scopes that only lack their key.
+    pub fn waiting_for_key<'a>(&self, scopes: impl Iterator<Item = &'a ScopeView>) -> u64 {
+        let waiting = &self.status.waiting_for_key;
+        scopes.filter_map(|scope| waiting.get(&scope.number)).map(|count| *count as u64).sum()
     }
 
     /// How fresh a facility's part is, over all of its devices: never more than each of them proves.

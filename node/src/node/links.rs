@@ -68,7 +68,7 @@ impl Node {
             let proposed = |id: &PatientId| page.proposals.iter().any(|it| it.patient.id == *id);
             directory.patients().filter(|id| !proposed(id)).collect()
         };
-        for patient in waiting.into_iter().filter(|id| self.waits_for_link(id)).take(WAITING_MAX) {
+        for patient in waiting.into_iter().filter(|id| self.is_unlinked(id)).take(WAITING_MAX) {
             let patient = self.head(&snapshot, &shown, patient)?;
             let candidates = self.candidates(&snapshot, &shown, &patient)?;
             page.waiting.push(LinkWaiting { patient, candidates });

@@ -55,6 +55,8 @@ impl Node {
         let head = self.head(snapshot, shown, patient)?;
         let scopes = self.scopes_of(&patient);
         let now = self.handle.clock().now();
+        // A facility that imported no patients of its own has nobody whom these could be.
+        let has_locals = self.handle.directory().locals().next().is_some();
         let mut needs_review = 0;
         for scope in &scopes {
             needs_review += count(snapshot, scope)?;
@@ -65,7 +67,7 @@ impl Node {
             kana: head.kana,
             birth: head.birth,
             gender: head.gender,
-            link_waiting: self.waits_for_link(&patient),
+            link_waiting: has_locals && self.is_unlinked(&patient),
             local_ids: head.local_ids,
             publishers: publishers(&scopes)
                 .map(|owner| (shown.facility(&owner), shown.freshness(&owner, now)))
@@ -142,7 +144,7 @@ impl Node {
         let publishers = publishers(&scopes).map(|owner| Publisher {
             facility: shown.facility(&owner),
             freshness: shown.freshness(&owner, now),
-            waiting_for_key: 0,
+            waiting_for_key: shown.waiting_for_key(scopes.iter().filter(|it| it.owner == owner)),
         });
         Ok(Chart {
             patient: self.head(&snapshot, &shown, patient)?,
@@ -157,8 +159,8 @@ impl Node {
         self.handle.directory().scopes_of(patient).cloned().collect()
     }
 
-    /// Whether a consent names this facility and the patient has no id of ours yet.
-    pub(super) fn waits_for_link(&self, patient: &PatientId) -> bool {
+    /// Whether the patient came from another facility and has no id of ours yet.
+    pub(super) fn is_unlinked(&self, patient: &PatientId) -> bool {
         let directory = self.handle.directory();
         directory.local_ids(patient).is_empty()
             && directory.scopes_of(patient).any(|scope| scope.owner != self.home())

@@ -19,8 +19,8 @@ use crate::net::relay_link::LinkState;
 use crate::store::Snapshot;
 use crate::web::ClinicError;
 use crate::web::model::{
-    Link, OutgoingItem, PublisherStatus, QuarantineItem, QuarantineKind, Refusal,
-    SyncState, SyncStatus, Trouble,
+    Link, OutgoingItem, PublisherStatus, QuarantineItem, QuarantineKind, Refusal, SyncState,
+    SyncStatus, Trouble,
 };
 
 /// A clock that is further off makes times on the screen a lie.
@@ -86,7 +86,6 @@ impl Node {
                 .into_iter()
                 .map(|(cause, refusal)| Refusal {
                     at: refusal.last,
-                    from: String::new(),
                     cause: cause.to_owned(),
                     count: refusal.count,
                 })
@@ -105,6 +104,12 @@ impl Node {
                 charts.entry(scope.owner).or_default().extend(scope.patient);
             }
         }
+        let mut waiting: BTreeMap<FacilityId, u64> = BTreeMap::new();
+        for (number, count) in &shown.status.waiting_for_key {
+            if let Some(scope) = self.handle.directory().scope(*number) {
+                *waiting.entry(scope.owner).or_default() += *count as u64;
+            }
+        }
         let held = held(snapshot, shown)?;
         let now = self.handle.clock().now();
         let publishers = &shown.status.publishers;
@@ -118,8 +123,7 @@ impl Node {
                 patients: charts.get(&facility).map_or(0, |patients| patients.len() as u64),
                 held: held.get(&facility).copied().unwrap_or(0),
                 missing: devices().map(|it| it.missing).sum(),
-                waiting_for_key: 0,
-                refused: 0,
+                waiting_for_key: waiting.get(&facility).copied().unwrap_or(0),
                 last_heard: devices().filter_map(|it| it.heard).max(),
             }
         };

@@ -1,8 +1,10 @@
 //! Commands on a node in a temporary directory, offline: the network exists on paper only.
 
 use super::*;
-use azalea_core::id::FacilityId;
+use azalea_core::access::ScopeKind;
+use azalea_core::id::{FacilityId, PatientId, ScopeId};
 use azalea_core::identity::FacilityKind;
+use azalea_core::replica::effect::ScopeView;
 use azalea_core::replica::{Cause, QuarantineRow};
 use azalea_core::storage::{Batch, Order, Range, Read, table};
 use azalea_core::view::View;
@@ -397,6 +399,37 @@ async fn a_note_says_where_it_is_known_to_be() {
     refused.put(table::QUARANTINE, row.id.as_bytes(), row.to_bytes());
     store.commit_all([&refused]).expect("room");
     assert_eq!(delivery().await, "refused");
+    opened.close().await;
+}
+
+/// A patient of the network waits to be linked where this facility has patients of its own, and nowhere else.
+#[tokio::test]
+async fn a_patient_waits_for_a_link_only_where_there_is_somebody_to_link() {
+    let hospital = Hospital::new();
+    let opened = hospital.open().await.expect("a new node");
+    let theirs = ScopeView {
+        id: ScopeId([7; 16]),
+        number: 900,
+        kind: ScopeKind::Chart,
+        owner: hospital.clinic,
+        patient: Some(PatientId([8; 16])),
+    };
+    let mut rows = Batch::new();
+    let row = tables::ScopeRow(theirs).to_bytes();
+    rows.put(tables::SCOPES, 900_u32.to_be_bytes(), row);
+    opened.node.handle().store().commit_all([&rows]).expect("room");
+    opened.close().await;
+
+    let opened = hospital.open().await.expect("the same node");
+    let waiting = async || {
+        let list = Request::PatientList { query: String::new(), offset: 0, limit: 9 };
+        let list = answer(&opened, list).await;
+        let patients = list["patients"].as_array().expect("a list").clone();
+        patients.iter().filter(|patient| patient["link_waiting"] == true).count()
+    };
+    assert_eq!(waiting().await, 0, "nobody here could be this patient");
+    answer(&opened, import(&hospital.file("a.json", &bundle(RESULT)))).await;
+    assert_eq!(waiting().await, 1, "the other facility's patient, not our own");
     opened.close().await;
 }
 

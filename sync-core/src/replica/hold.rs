@@ -1,5 +1,7 @@
 //! Envelopes that are kept but not applied: waiting for something that may still come, or set apart for a person.
 
+use std::collections::BTreeMap;
+
 use crate::id::{DeviceId, EnvelopeId, Timestamp};
 use crate::storage::row::{ScopeNumber, key};
 use crate::storage::table;
@@ -17,6 +19,23 @@ pub enum Wait {
     Key,
 }
 
+impl Wire for Wait {
+    fn write(&self, writer: &mut Writer) {
+        writer.u8(match self {
+            Self::Statement => 0,
+            Self::Key => 1,
+        });
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        match reader.u8("wait")? {
+            0 => Ok(Self::Statement),
+            1 => Ok(Self::Key),
+            _ => Err(WireError::Invalid { field: "wait" }),
+        }
+    }
+}
+
 /// A row of the waiting table: the envelope itself, so that trying again needs one read.
 pub(super) struct WaitingRow {
     pub(super) wait: Wait,
@@ -27,20 +46,13 @@ pub(super) struct WaitingRow {
 
 impl Wire for WaitingRow {
     fn write(&self, writer: &mut Writer) {
-        writer.u8(match self.wait {
-            Wait::Statement => 0,
-            Wait::Key => 1,
-        });
+        self.wait.write(writer);
         writer.u64(self.position);
         writer.bytes(&self.envelope);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        let wait = match reader.u8("wait")? {
-            0 => Wait::Statement,
-            1 => Wait::Key,
-            _ => return Err(WireError::Invalid { field: "wait" }),
-        };
+        let wait = Wait::read(reader)?;
         let position = reader.u64("position")?;
         Ok(Self { wait, position, envelope: reader.bytes(limits::ENVELOPE)?.to_vec() })
     }
@@ -136,18 +148,30 @@ impl State {
         }
         let count = self.next_waiting;
         self.next_waiting += 1;
-        *self.waiting.entry(scope).or_default() += 1;
+        self.count_waiting(scope, row.wait);
         tx.batch.put(table::WAITING, waiting_key(scope, count), row.to_bytes());
         true
     }
 
+    /// Counts an envelope that is held.
+    pub(super) fn count_waiting(&mut self, scope: ScopeNumber, wait: Wait) {
+        *self.waiting.entry(scope).or_default() += 1;
+        if wait == Wait::Key {
+            *self.waiting_for_key.entry(scope).or_default() += 1;
+        }
+    }
+
     /// Takes a row out that was held.
-    pub(super) fn release(&mut self, tx: &mut Tx<'_>, scope: ScopeNumber, key: Vec<u8>) {
-        if let Some(count) = self.waiting.get_mut(&scope) {
-            *count -= 1;
-            if *count == 0 {
-                self.waiting.remove(&scope);
-            }
+    pub(super) fn release(
+        &mut self,
+        tx: &mut Tx<'_>,
+        scope: ScopeNumber,
+        wait: Wait,
+        key: Vec<u8>,
+    ) {
+        one_less(&mut self.waiting, scope);
+        if wait == Wait::Key {
+            one_less(&mut self.waiting_for_key, scope);
         }
         tx.batch.remove(table::WAITING, key);
     }
@@ -160,6 +184,15 @@ impl State {
         self.quarantined += 1;
         tx.batch.put(table::QUARANTINE, row.id.as_bytes(), row.to_bytes());
         tx.refuse(row.cause.words());
+    }
+}
+
+fn one_less(counts: &mut BTreeMap<ScopeNumber, usize>, scope: ScopeNumber) {
+    if let Some(count) = counts.get_mut(&scope) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&scope);
+        }
     }
 }
 

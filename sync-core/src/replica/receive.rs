@@ -445,7 +445,7 @@ impl State {
                 continue;
             }
             progress = true;
-            self.release(tx, number, key);
+            self.release(tx, number, row.wait, key);
             self.stop(tx, row.envelope, result);
         }
         progress

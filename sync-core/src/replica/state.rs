@@ -122,6 +122,8 @@ pub(super) struct State {
     pub(super) freshness: Freshness,
     /// Envelopes held back, by the scope that they wait for.
     pub(super) waiting: BTreeMap<ScopeNumber, usize>,
+    /// Those of them that wait for nothing but a key.
+    pub(super) waiting_for_key: BTreeMap<ScopeNumber, usize>,
     pub(super) quarantined: usize,
     pub(super) cursor: Option<Cursor>,
     pub(super) rebuilding: bool,
@@ -196,6 +198,7 @@ impl State {
             refused: BTreeSet::new(),
             freshness: Freshness::default(),
             waiting: BTreeMap::new(),
+            waiting_for_key: BTreeMap::new(),
             quarantined: 0,
             cursor: None,
             rebuilding: false,
@@ -263,7 +266,7 @@ impl State {
             self.quarantined += 1;
         } else if table == table::WAITING {
             let (number, count) = (at.u32("scope number")?, at.u64("count")?);
-            *self.waiting.entry(number).or_default() += 1;
+            self.count_waiting(number, super::hold::Wait::read(&mut Reader::new(value))?);
             self.next_waiting = self.next_waiting.max(count + 1);
         } else if table == table::STATEMENT {
             let row = PublisherRow::from_bytes(value)?;

@@ -1,10 +1,11 @@
 //! What a replica says of itself: never more than it knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::ScopeKind;
 use crate::id::{DeviceId, FacilityId, Timestamp};
 use crate::identity::Roster;
+use crate::storage::row::ScopeNumber;
 
 use super::Replica;
 use super::session::Phase;
@@ -41,6 +42,8 @@ pub struct Status {
     pub unsent: usize,
     /// Envelopes that wait for a key or a statement.
     pub waiting: usize,
+    /// Those of them that only lack the key of their epoch, by their scope's number in this store.
+    pub waiting_for_key: BTreeMap<ScopeNumber, usize>,
     /// Envelopes that are set apart for a person.
     pub quarantined: usize,
     /// Patients of whom something is held.
@@ -88,6 +91,7 @@ impl Replica {
             clock_skew_ms: self.session.clock_skew_ms,
             unsent: state.outbox.len(),
             waiting: state.waiting.values().sum(),
+            waiting_for_key: state.waiting_for_key.clone(),
             quarantined: state.quarantined,
             patients: state.patients.values().filter(|scopes| !scopes.is_empty()).count(),
             rebuilding: state.rebuilding,

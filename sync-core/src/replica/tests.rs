@@ -2,6 +2,7 @@
 
 mod damaged;
 mod stories;
+mod waiting;
 
 use std::collections::BTreeMap;
 

@@ -54,7 +54,6 @@ pub(crate) fn statuses() -> Vec<PublisherStatus> {
             held,
             missing: if number == 2 { 3 } else { 0 },
             waiting_for_key: if number == 5 { 1 } else { 0 },
-            refused: if number == 3 { 2 } else { 0 },
             last_heard: match freshness(number) {
                 Freshness::NotHeardSince(at) => at,
                 _ => Some(ago(u64::from(number) * 9)),
@@ -75,10 +74,7 @@ pub(crate) fn choices() -> Vec<FacilityChoice> {
 /// What was refused.
 pub(crate) fn refusals() -> Vec<Refusal> {
     vec![Refusal {
-        at: ago(3_000),
-        from: facility(3).name,
-        cause: "署名が本文と合いません".to_owned(),
-        count: 2,
+        at: ago(3_000), cause: "署名が本文と合いません".to_owned(), count: 2
     }]
 }
 

@@ -33,7 +33,7 @@ pub struct PatientHit {
     pub publishers: Vec<(FacilityRef, Freshness)>,
     /// Conflicts that wait for a person.
     pub needs_review: u32,
-    /// Known in the network, not yet linked to one of this facility's own patients.
+    /// Known in the network, not yet linked to one of this facility's own patients, of whom it has some.
     pub link_waiting: bool,
     /// 最終診療日
     pub last_care: Option<CareTime>,

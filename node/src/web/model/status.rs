@@ -123,8 +123,6 @@ pub struct PublisherStatus {
     pub missing: u64,
     /// Envelopes stored whose key has not arrived.
     pub waiting_for_key: u64,
-    /// Envelopes refused.
-    pub refused: u64,
     /// When anything last came from it.
     pub last_heard: Option<Timestamp>,
 }
@@ -145,8 +143,6 @@ pub struct OutgoingItem {
 pub struct Refusal {
     /// When the last of them came.
     pub at: Timestamp,
-    /// Whose they claimed to be.
-    pub from: String,
     /// Why they were refused.
     pub cause: String,
     /// How many.

@@ -141,8 +141,7 @@ fn row(frame: &Frame, hit: &PatientHit) -> Markup {
                 @if let Some(kana) = &hit.kana { span.kana { (kana) } }
                 a.row-link href={ "/p/" (hit.id) } { (parts::name(lang, &hit.name)) }
                 @if hit.needs_review > 0 { (parts::needs_review(lang)) }
-                // Only a facility that discloses has patients of its own to link.
-                @if hit.link_waiting && frame.facility.discloses { span.badge.pending { (icon(Icon::Link)) (lang.t(Word::LinkWaiting)) } }
+                @if hit.link_waiting { span.badge.pending { (icon(Icon::Link)) (lang.t(Word::LinkWaiting)) } }
             }
             td data-label=(lang.t(Word::BirthDate)) {
                 @if let Some(birth) = hit.birth { (parts::birth(lang, birth)) }

@@ -143,7 +143,6 @@ fn publishers(frame: &Frame, publishers: &[PublisherStatus]) -> Markup {
                         th.number scope="col" { (t(Word::Held)) }
                         th.number scope="col" { (t(Word::Missing)) }
                         th.number scope="col" { (t(Word::WaitingForKey)) }
-                        th.number scope="col" { (t(Word::Refused)) }
                     } }
                     tbody { @for one in publishers { (publisher(frame, one)) } }
                 }
@@ -165,7 +164,6 @@ fn publisher(frame: &Frame, one: &PublisherStatus) -> Markup {
             (number(one.held, false))
             (number(one.missing, true))
             (number(one.waiting_for_key, true))
-            (number(one.refused, true))
         }
     }
 }
@@ -201,7 +199,6 @@ fn refusals(frame: &Frame, status: &SyncStatus) -> Markup {
                     li {
                         span.line-title { (refusal.cause) " × " (grouped(refusal.count)) }
                         span.line-meta {
-                            span { (frame.t(Word::From)) " " (refusal.from) }
                             span.date { (dates::full(frame.lang, refusal.at)) }
                         }
                     }
