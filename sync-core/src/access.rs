@@ -14,6 +14,6 @@ mod testing;
 
 pub use consent::{ConsentDuties, ConsentGrant, ConsentRevoke, consent_duties};
 pub use decide::{Action, Denial, Question, Right, decide};
-pub use grant::{AccessError, Change, Grant, ScopeAccess};
+pub use grant::{AccessError, Change, EndedConsent, Grant, ScopeAccess};
 pub use scope::{ScopeKind, created_scope, pair_scope, registry_scope};
 pub use statement::{Access, PAIR_ENC_LEN, Statement};

@@ -1,6 +1,6 @@
 //! Consents: the grants in a patient's care scope, with what was written down when one was recorded here.
 
-use azalea_core::access::ScopeKind;
+use azalea_core::access::{EndedConsent, ScopeAccess, ScopeKind};
 use azalea_core::id::{ConsentId, FacilityId, PatientId, Timestamp};
 use azalea_core::replica::command::{Command, Outcome};
 use azalea_core::storage::{Batch, Read};
@@ -47,19 +47,29 @@ struct Granted {
     owner: FacilityId,
 }
 
+/// All that is known of one consent.
+struct Stated<'a> {
+    granted: Option<&'a Granted>,
+    ended: Option<&'a EndedConsent>,
+    recorded: Option<&'a Recorded>,
+}
+
 impl Node {
     pub(super) fn read_consents(&self, patient: PatientId) -> Result<ConsentPage, ClinicError> {
-        // What was ended elsewhere has ended here by the time that somebody looks.
-        self.note_withdrawal(patient, "")?;
         let snapshot = self.handle.snapshot().map_err(disk)?;
         let shown = self.handle.shown();
         let head = self.head(&snapshot, &shown, patient)?;
         let granted = self.granted(&snapshot, patient)?;
+        let ended = self.ended(&snapshot, patient)?;
         let recorded = self.recorded(&snapshot, patient)?;
-        let ids: BTreeSet<ConsentId> = granted.keys().chain(recorded.keys()).copied().collect();
+        let ids: BTreeSet<ConsentId> =
+            granted.keys().chain(ended.keys()).chain(recorded.keys()).copied().collect();
         let mut consents: Vec<ConsentCard> = ids
             .into_iter()
-            .map(|id| self.card(&shown, id, granted.get(&id), recorded.get(&id)))
+            .map(|id| {
+                let (granted, ended) = (granted.get(&id), ended.get(&id));
+                self.card(&shown, id, Stated { granted, ended, recorded: recorded.get(&id) })
+            })
             .collect();
         consents.sort_by_key(|card| std::cmp::Reverse(card.given));
         let relay = azalea_core::identity::FacilityKind::Relay;
@@ -118,6 +128,7 @@ impl Node {
         let snapshot = self.handle.snapshot().map_err(disk)?;
         // A facility that another consent covers by now keeps its access.
         let granted = self.granted(&snapshot, patient)?.remove(&consent);
+        drop(snapshot);
         let facilities: Vec<FacilityId> =
             granted.map(|granted| granted.facilities.into_iter().collect()).unwrap_or_default();
         if facilities.is_empty() {
@@ -125,28 +136,39 @@ impl Node {
         }
         let command = Command::WithdrawConsent { patient: Self::who(patient), facilities, by };
         self.command(command).map_err(refused)?;
-        if let Some(mut recorded) = self.recorded(&snapshot, patient)?.remove(&consent) {
-            let at_ms = self.handle.clock().now().0;
-            recorded.withdrawn = Some(Withdrawn { at_ms, by: name });
-            self.put_recorded(patient, consent, &recorded)?;
-        }
-        Ok(())
+        self.note_withdrawal(patient, &name)
     }
 
-    /// Ends what was recorded here of a patient's consents whose facilities have all lost their access.
+    /// Writes beside the consents recorded here that have just ended who recorded the withdrawal.
     pub(crate) fn note_withdrawal(&self, patient: PatientId, by: &str) -> Result<(), ClinicError> {
         let snapshot = self.handle.snapshot().map_err(disk)?;
-        let granted = self.granted(&snapshot, patient)?;
+        let ended = self.ended(&snapshot, patient)?;
         for (consent, mut recorded) in self.recorded(&snapshot, patient)? {
-            let until = recorded.until.and_then(Day::from_number).and_then(end_of);
-            let over = until.is_some_and(|end| end < self.handle.clock().now());
-            if recorded.withdrawn.is_none() && !granted.contains_key(&consent) && !over {
-                let at_ms = self.handle.clock().now().0;
-                recorded.withdrawn = Some(Withdrawn { at_ms, by: by.to_owned() });
+            let here = ended.get(&consent).filter(|end| end.by == self.home());
+            if let (None, Some(end)) = (&recorded.withdrawn, here) {
+                recorded.withdrawn = Some(Withdrawn { at_ms: end.at.0, by: by.to_owned() });
                 self.put_recorded(patient, consent, &recorded)?;
             }
         }
         Ok(())
+    }
+
+    /// The consents that revocations in the patient's care scopes have ended.
+    fn ended(
+        &self,
+        snapshot: &Snapshot,
+        patient: PatientId,
+    ) -> Result<BTreeMap<ConsentId, EndedConsent>, ClinicError> {
+        let view = View::new(snapshot);
+        let mut ended = BTreeMap::new();
+        for scope in self.scopes_of(&patient) {
+            if scope.kind == ScopeKind::Care {
+                let entry = view.scope(&scope.id).map_err(view_error)?;
+                let access = entry.and_then(|entry| entry.access);
+                ended.extend(access.iter().flat_map(ScopeAccess::ended_consents));
+            }
+        }
+        Ok(ended)
     }
 
     /// The consents that grants in the patient's care scopes rest on now.
@@ -183,15 +205,15 @@ impl Node {
         &self,
         shown: &Shown,
         id: ConsentId,
-        granted: Option<&Granted>,
-        recorded: Option<&Recorded>,
+        Stated { granted, ended, recorded }: Stated<'_>,
     ) -> ConsentCard {
-        let named: Vec<FacilityId> = match (recorded, granted) {
-            (Some(recorded), _) => {
+        let named: Vec<FacilityId> = match (recorded, granted, ended) {
+            (Some(recorded), ..) => {
                 recorded.facilities.iter().filter_map(|id| id.parse().ok()).collect()
             }
-            (None, Some(granted)) => granted.facilities.iter().copied().collect(),
-            (None, None) => Vec::new(),
+            (None, Some(granted), _) => granted.facilities.iter().copied().collect(),
+            (None, None, Some(ended)) => ended.facilities.iter().copied().collect(),
+            (None, None, None) => Vec::new(),
         };
         let until = recorded
             .and_then(|recorded| Day::from_number(recorded.until?))
@@ -208,19 +230,24 @@ impl Node {
             facilities: named.iter().map(|id| shown.facility(id)).collect(),
             given: recorded
                 .map(|recorded| Timestamp(recorded.given_ms))
-                .or(granted.map(|granted| granted.given))
+                .or(granted.map(|granted| granted.given).or(ended.map(|ended| ended.from)))
                 .unwrap_or_default(),
             until,
             by: recorded.map_or_else(elsewhere, |recorded| recorded.by.clone()),
             proxy: recorded.and_then(|recorded| recorded.proxy.clone()),
-            state: match (withdrawn, granted) {
-                (Some(end), _) => {
-                    ConsentState::Withdrawn { at: Timestamp(end.at_ms), by: end.by.clone() }
-                }
+            state: match (ended, granted) {
+                // The time is the signed one; who recorded it is known where that was here.
+                (Some(end), _) => ConsentState::Withdrawn {
+                    at: end.at,
+                    by: match withdrawn {
+                        Some(withdrawn) => withdrawn.by.clone(),
+                        None => shown.facility(&end.by).name,
+                    },
+                },
                 _ if over => ConsentState::Expired,
                 (None, Some(_)) => ConsentState::Active,
-                // Recorded here, and somebody else has put all of its facilities out since.
-                (None, None) => ConsentState::Withdrawn { at: shown.at, by: String::new() },
+                // Recorded here; what became of it is not held, as while a store is being rebuilt.
+                (None, None) => ConsentState::Unknown,
             },
         }
     }

@@ -1,8 +1,9 @@
 //! Commands on a node in a temporary directory, offline: the network exists on paper only.
 
 use super::*;
-use azalea_core::access::ScopeKind;
-use azalea_core::id::{FacilityId, PatientId, ScopeId};
+use azalea_core::access::{ScopeKind, Statement};
+use azalea_core::envelope::AdmittedEnvelope;
+use azalea_core::id::{FacilityId, PatientId, ScopeId, Timestamp};
 use azalea_core::identity::FacilityKind;
 use azalea_core::replica::effect::ScopeView;
 use azalea_core::replica::{Cause, QuarantineRow};
@@ -234,8 +235,12 @@ async fn a_consent_opens_the_way_for_notes_and_its_withdrawal_ends_it() {
         Request::ConsentWithdraw { id: "p-1".into(), to: Vec::new(), staff: "hanako".into() };
     let ended = answer(&opened, withdraw).await;
     assert_eq!(ended["facilities"][0], hospital.clinic.to_string());
-    let shown = answer(&opened, Request::ConsentShow { id: "p-1".into() }).await;
+    let show = async || answer(&opened, Request::ConsentShow { id: "p-1".into() }).await;
+    let shown = show().await;
     assert_eq!(shown["consents"][0]["state"], "withdrawn");
+    let signed = revoked_at(&opened);
+    assert_eq!(shown["consents"][0]["ended"], moment(signed), "as it was signed");
+    assert_eq!(show().await, shown, "and not as it was looked at");
     answer(&opened, Request::Verify).await;
     opened.close().await;
 }
@@ -431,6 +436,21 @@ async fn a_patient_waits_for_a_link_only_where_there_is_somebody_to_link() {
     answer(&opened, import(&hospital.file("a.json", &bundle(RESULT)))).await;
     assert_eq!(waiting().await, 1, "the other facility's patient, not our own");
     opened.close().await;
+}
+
+/// The time in the revocation that this device signed.
+fn revoked_at(opened: &Opened) -> Timestamp {
+    let snapshot = opened.node.handle().snapshot().expect("intact");
+    let mut at = None;
+    let visit = &mut |_: &[u8], envelope: &[u8]| {
+        let envelope = AdmittedEnvelope::restore(envelope.to_vec()).expect("our own log");
+        if let Ok(Some(Statement::Revoke { at: stated, .. })) = envelope.statement() {
+            at = Some(stated);
+        }
+        true
+    };
+    snapshot.scan(table::LOG, &Range::all(), Order::Ascending, visit).expect("intact");
+    at.expect("a revocation")
 }
 
 /// A patient of the hospital who lets the clinic read and write, and somebody who can write it down.

@@ -325,6 +325,7 @@ words! {
     ConsentActive: "有効", "In force";
     ConsentExpired: "期限切れ", "Expired";
     ConsentWithdrawn: "同意撤回", "Withdrawn";
+    ConsentUnknown: "確認中(許可の受信待ち)", "Not known: its grants are not held here";
     WithdrawnAt: "{} 撤回({})", "withdrawn {} ({})";
     Withdraw: "同意を撤回", "Withdraw";
     WithdrawAsk: "この同意を撤回しますか。", "Withdraw this consent?";
@@ -370,7 +371,6 @@ words! {
     Held: "受信済", "Held";
     Missing: "不足", "Missing";
     WaitingForKey: "鍵待ち", "Waiting for key";
-    Refused: "拒否", "Refused";
     LastHeard: "最後の受信", "Last heard";
     Queued: "送信待ち", "Queued";
     NothingOutgoing: "送信待ちはありません。", "Nothing is queued.";
@@ -381,7 +381,6 @@ words! {
     Count: "件数", "Count";
     When: "日時", "When";
     What: "内容", "What";
-    From: "送信元", "From";
 
     // Quarantine
     QuarantineTitle: "取込保留", "Quarantined";

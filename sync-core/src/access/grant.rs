@@ -8,11 +8,14 @@
 //! revocation, the last one that has begun governs.
 
 mod count;
+mod ended;
 mod row;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use count::{Counted, Entry, Place, Ruling, count, place};
+
+pub use ended::EndedConsent;
 
 use super::scope::{ScopeKind, created_scope, pair_scope};
 use super::statement::{Access, Statement};
@@ -174,7 +177,7 @@ impl ScopeAccess {
     pub fn was_granted_on(&self, facility: &FacilityId, consent: &ConsentId) -> bool {
         self.rulings(facility).iter().any(|ruling| match ruling {
             Ruling::Grant(grant) => grant.consent.as_ref() == Some(consent),
-            Ruling::Revoke(_) => false,
+            Ruling::Revoke { .. } => false,
         })
     }
 
@@ -202,13 +205,15 @@ impl ScopeAccess {
             return WriteGrant::None;
         };
         let later = rulings[position..].iter().filter_map(|ruling| match ruling {
-            Ruling::Revoke(cutoffs) => Some(accepted(cutoffs, author, &self.scope)),
+            Ruling::Revoke { accepted: cutoffs, .. } => {
+                Some(accepted(cutoffs, author, &self.scope))
+            }
             Ruling::Grant(_) => None,
         });
         match (later.min(), &rulings[position]) {
             (Some(accepted), _) if seq > accepted => WriteGrant::Late { accepted },
             (_, Ruling::Grant(grant)) => WriteGrant::Under(grant),
-            (_, Ruling::Revoke(_)) => WriteGrant::None,
+            (_, Ruling::Revoke { .. }) => WriteGrant::None,
         }
     }
 
@@ -220,11 +225,11 @@ impl ScopeAccess {
     /// The grants after the last revocation.
     fn current(&self, facility: &FacilityId) -> impl DoubleEndedIterator<Item = &Grant> {
         let rulings = self.rulings(facility);
-        let revoked = rulings.iter().rposition(|ruling| matches!(ruling, Ruling::Revoke(_)));
+        let revoked = rulings.iter().rposition(|ruling| matches!(ruling, Ruling::Revoke { .. }));
         rulings[revoked.map_or(0, |position| position + 1)..].iter().filter_map(|ruling| {
             match ruling {
                 Ruling::Grant(grant) => Some(grant),
-                Ruling::Revoke(_) => None,
+                Ruling::Revoke { .. } => None,
             }
         })
     }

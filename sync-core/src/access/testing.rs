@@ -45,5 +45,12 @@ pub(super) fn revoke(
 ) -> Statement {
     let cutoff = |&(scope, author, seq)| Cutoff { scope, author, seq };
     let accepted = Cutoff::in_order(accepted.iter().map(cutoff));
-    Statement::Revoke { facility, consent: None, at: Timestamp(0), accepted, tick }
+    // A later tick at a later time, as clocks go.
+    Statement::Revoke {
+        facility,
+        consent: None,
+        at: Timestamp(tick.saturating_mul(100)),
+        accepted,
+        tick,
+    }
 }

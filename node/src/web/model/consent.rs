@@ -24,11 +24,13 @@ pub enum ConsentState {
     Expired,
     /// 同意撤回
     Withdrawn {
-        /// When.
+        /// When, as the signed revocation states it.
         at: Timestamp,
-        /// By which member of staff the wish was recorded.
+        /// By which member of staff the wish was recorded; the facility, where that was elsewhere.
         by: String,
     },
+    /// Recorded here, and the grants that rest on it are not held: nothing is claimed about it.
+    Unknown,
 }
 
 /// A consent that was given.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Grant;
 use crate::access::Statement;
-use crate::id::{DeviceId, FacilityId};
+use crate::id::{DeviceId, FacilityId, Timestamp};
 use crate::identity::Cutoff;
 use crate::wire::Wire;
 
@@ -36,7 +36,12 @@ impl Default for Counted {
 #[derive(Clone)]
 pub(super) enum Ruling {
     Grant(Grant),
-    Revoke(Vec<Cutoff>),
+    Revoke {
+        accepted: Vec<Cutoff>,
+        at: Timestamp,
+        /// Whose device said so.
+        by: FacilityId,
+    },
 }
 
 pub(super) fn count(owner: FacilityId, statements: &BTreeMap<Place, Entry>) -> Counted {
@@ -54,11 +59,11 @@ pub(super) fn count(owner: FacilityId, statements: &BTreeMap<Place, Entry>) -> C
                 set(&mut admitting, facility, admits || facility == owner);
             }
         }
-        let Some((facility, admits, ruling)) = ruling(*author, &entry.statement) else {
+        let Some((facility, admits, ruling)) = ruling(*author, entry) else {
             continue;
         };
         let governs = admitting.contains(&entry.author_facility);
-        let leaves = facility == entry.author_facility && matches!(ruling, Ruling::Revoke(_));
+        let leaves = facility == entry.author_facility && matches!(ruling, Ruling::Revoke { .. });
         if governs {
             counted.highest_tick = *tick;
         } else if leaves {
@@ -105,14 +110,15 @@ fn count_rotations(
 }
 
 /// Whom a grant or revocation is about, whether it lets them admit others, and what is counted of it.
-fn ruling(by: DeviceId, statement: &Statement) -> Option<(FacilityId, bool, Ruling)> {
-    match *statement {
+fn ruling(by: DeviceId, entry: &Entry) -> Option<(FacilityId, bool, Ruling)> {
+    match entry.statement {
         Statement::Grant { grant, facility, access, from, until, consent, tick: _ } => {
             let grant = Grant { id: grant, facility, access, from, until, consent, by };
             Some((facility, access.admit, Ruling::Grant(grant)))
         }
-        Statement::Revoke { facility, ref accepted, .. } => {
-            Some((facility, false, Ruling::Revoke(accepted.clone())))
+        Statement::Revoke { facility, ref accepted, at, .. } => {
+            let (accepted, by) = (accepted.clone(), entry.author_facility);
+            Some((facility, false, Ruling::Revoke { accepted, at, by }))
         }
         _ => None,
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::testing::*;
 use super::super::*;
-use crate::id::{DeviceId, FacilityId, NetworkId, ScopeId, Timestamp};
+use crate::id::{ConsentId, DeviceId, FacilityId, NetworkId, ScopeId, Timestamp};
 use crate::wire::{Wire, WireError};
 
 const OWNER: FacilityId = FacilityId([1; 16]);
@@ -307,4 +307,37 @@ proptest! {
         let restored = ScopeAccess::from_bytes(&shuffled.to_bytes()).expect("our own row");
         prop_assert_eq!(answers(&restored), answers(&expected));
     }
+}
+
+#[test]
+fn a_consent_has_ended_when_the_last_of_its_facilities_was_put_out() {
+    let on = |facility, consent, tick| {
+        let from = tick * 10;
+        (OWNER, grant_during(facility, Access::READ, (from, None), Some(consent), tick))
+    };
+    let ended = |statements: &[(FacilityId, Statement)]| {
+        let backward: Vec<_> = statements.iter().cloned().rev().collect();
+        let ended = with(statements).ended_consents();
+        assert_eq!(ended, with(&backward).ended_consents(), "whatever the order");
+        ended
+    };
+    let one = ConsentId([1; 16]);
+    assert!(ended(&[on(A, 1, 1), on(B, 1, 2)]).is_empty());
+    assert!(ended(&[on(A, 1, 1), on(B, 1, 2), (OWNER, revoke(A, &[], 3))]).is_empty());
+    let over = ended(&[
+        on(A, 1, 1),
+        on(B, 1, 2),
+        (OWNER, revoke(A, &[], 3)),
+        (B, revoke(B, &[], 4)),
+        (OWNER, revoke(B, &[], 5)),
+        on(A, 2, 6),
+    ]);
+    let facilities = [A, B].into();
+    let expected = EndedConsent { facilities, from: Timestamp(10), at: Timestamp(400), by: B };
+    assert_eq!(over.into_iter().collect::<Vec<_>>(), [(one, expected)]);
+    // Let in again on the same consent: it stands.
+    assert!(ended(&[on(A, 1, 1), (OWNER, revoke(A, &[], 2)), on(A, 1, 3)]).is_empty());
+    // What only ran out was not ended by anybody.
+    let short = (OWNER, grant_during(A, Access::READ, (0, Some(5)), Some(1), 1));
+    assert!(ended(&[short]).is_empty());
 }
