@@ -3,7 +3,7 @@
 //! [`cli`] takes commands and [`ops`] answers them; [`serve`] brings the daemon up. [`node`] puts together what the
 //! screens ([`web`], [`index`]) and the importer ([`import`]) need, over the [`driver`], which alone calls the replica, and
 //! [`net`], the way to the relay. [`config`] knows the data directory, [`store`] keeps everything in it unreadable to
-//! others; [`clock`] and [`entropy`] are where time and chance come in.
+//! others; [`typed`] limits what people type; [`clock`] and [`entropy`] are where time and chance come in.
 
 pub mod cli;
 pub mod clock;
@@ -17,6 +17,7 @@ pub mod node;
 pub mod ops;
 pub mod serve;
 pub mod store;
+pub mod typed;
 pub mod web;
 
 #[cfg(test)]

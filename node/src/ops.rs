@@ -6,7 +6,7 @@ mod facility;
 mod import;
 mod note;
 mod patient;
-mod staff;
+pub(crate) mod staff;
 mod status;
 pub mod verify;
 
@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use crate::driver::DriveError;
 use crate::node::{Node, NodeError};
+use crate::typed::TooLong;
 use crate::web::model::{AccessEntry, AccessKind};
 use crate::web::{Clinic, ClinicError};
 
@@ -226,6 +227,9 @@ pub enum OpError {
     /// A value that cannot be.
     #[error("{0}")]
     Value(String),
+    /// Something typed is longer than it may be.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// The replica or its driver refused.
     #[error(transparent)]
     Drive(#[from] DriveError),
@@ -307,9 +311,9 @@ fn log_access(node: &Node, request: &Request) -> Result<(), OpError> {
         patient,
         patient_name: None,
         record: None,
-            online: None,
-            reason: String::new(),
-        };
+        online: None,
+        reason: String::new(),
+    };
     Ok(node.log(&entry)?)
 }
 

@@ -14,7 +14,7 @@ use super::{Context, ask, password};
 use crate::config::{Config, ConfigError, Passphrase, RelayConfig, Secrets};
 use crate::entropy;
 use crate::net::enrol;
-use crate::ops::{Answer, Request};
+use crate::ops::{self, Answer, Request};
 use crate::serve;
 use crate::store::StoreKey;
 
@@ -62,6 +62,7 @@ fn make_keys(context: &Context, passphrase: Option<&Passphrase>) -> anyhow::Resu
 /// Joins by a code: keys are on the disk before the relay hears of them, so a cut on the way loses nothing.
 pub(super) async fn join(context: &Context, options: JoinOptions) -> anyhow::Result<bool> {
     let code: Code = options.code.parse().context("the code cannot be read: check it")?;
+    ops::staff::check(&options.staff, &options.staff_name, &options.role)?;
     let (secret, made) = password::read_or_make(options.password_file.as_deref())?;
     let verifier = password::verifier(&secret)?;
     let lock = DataLock::acquire(context.dir.path())?;

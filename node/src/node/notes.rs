@@ -50,7 +50,10 @@ impl Node {
     }
 
     /// Envelopes of this device that the relay will not take.
-    fn refused_by_relay(&self, view: &View<'_, Snapshot>) -> Result<BTreeSet<EnvelopeId>, ViewError> {
+    fn refused_by_relay(
+        &self,
+        view: &View<'_, Snapshot>,
+    ) -> Result<BTreeSet<EnvelopeId>, ViewError> {
         let device = self.identity.device_id();
         let apart = view.quarantined()?.into_iter();
         Ok(apart

@@ -2,17 +2,16 @@
 
 use azalea_core::id::Timestamp;
 use azalea_core::storage::{Batch, Order, Range, Read};
-use azalea_core::wire::{Limit, Reader, Wire, WireError, Writer, limits};
+use azalea_core::wire::{Reader, Wire, WireError, Writer, limits};
 use rand::Rng;
 
 use super::Node;
 use crate::store::tables::STAFF;
+use crate::typed;
 use crate::web::ClinicError;
 use crate::web::model::{NewStaff, Role, StaffAccount, StaffId};
 
 const FORMAT: u8 = 1;
-/// A login, in bytes.
-const LOGIN: Limit = Limit { name: "login_bytes_max", max: 128 };
 
 /// An account in its table's form.
 struct AccountRow(StaffAccount);
@@ -79,7 +78,8 @@ impl Node {
 
     pub(super) fn add_account_row(&self, new: &NewStaff) -> Result<StaffId, ClinicError> {
         let login = new.login.trim();
-        if login.is_empty() || login.len() > LOGIN.max || new.name.len() > limits::TEXT.max {
+        let fits = typed::fits(typed::LOGIN, login) && typed::fits(typed::STAFF_NAME, &new.name);
+        if login.is_empty() || new.name.trim().is_empty() || !fits {
             return Err(ClinicError::Invalid);
         }
         let _one_at_a_time = self.accounts();

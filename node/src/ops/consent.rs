@@ -1,12 +1,13 @@
 //! Consents: given, withdrawn, shown.
 
-use azalea_core::id::FacilityId;
+use azalea_core::id::{FacilityId, Timestamp};
 use azalea_core::replica::command::{Command, Outcome, Staff, Who};
 use serde_json::{Value, json};
 
 use super::{Answer, OpError, day_text, facility, moment, moment_text, patient_of, staff_of};
 use crate::index::Day;
 use crate::node::{Node, staff_text};
+use crate::typed;
 use crate::web::Clinic;
 use crate::web::model::{ConsentCard, ConsentForm, ConsentKind, ConsentState};
 
@@ -18,6 +19,9 @@ pub(super) fn give(
     proxy: Option<String>,
     staff: &str,
 ) -> Result<Answer, OpError> {
+    if let Some(proxy) = &proxy {
+        typed::check("the proxy", typed::PROXY, proxy)?;
+    }
     let staff = staff_of(node, staff)?;
     let patient = patient_of(node, id)?;
     let facilities = facilities(node, to)?;
@@ -81,6 +85,14 @@ fn state(card: &ConsentCard) -> &'static str {
         ConsentState::Active => "active",
         ConsentState::Expired => "expired",
         ConsentState::Withdrawn { .. } => "withdrawn",
+        ConsentState::Unknown => "unknown",
+    }
+}
+
+fn ended(card: &ConsentCard) -> Option<Timestamp> {
+    match &card.state {
+        ConsentState::Withdrawn { at, .. } => Some(*at),
+        _ => None,
     }
 }
 
@@ -92,12 +104,14 @@ fn card(card: &ConsentCard) -> Value {
         .collect();
     json!({
         "id": card.id.to_string(), "state": state(card), "given": moment(card.given),
-        "until": card.until.map(day_text), "by": card.by, "proxy": card.proxy,
+        "until": card.until.map(day_text), "ended": ended(card).map(moment), "by": card.by, "proxy": card.proxy,
         "facilities": facilities,
     })
 }
 
 fn line(card: &ConsentCard) -> String {
     let names: Vec<&str> = card.facilities.iter().map(|it| it.name.as_str()).collect();
-    format!("{}  {:<9} {}  {}", card.id, state(card), moment_text(card.given), names.join(", "))
+    let given = moment_text(card.given);
+    let ended = ended(card).map(|at| format!(" – {}", moment_text(at))).unwrap_or_default();
+    format!("{}  {:<9} {given}{ended}  {}", card.id, state(card), names.join(", "))
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{Answer, OpError, moment, moment_text, patient_of, staff_of};
 use crate::node::Node;
 use crate::node::notes::edit_of;
+use crate::typed;
 use crate::web::model::{Delivery, NoteDraft, NoteKind, NoteState, NoteView, Vitals};
 
 /// A note as a command states it.
@@ -23,6 +24,8 @@ pub(super) fn write(node: &Node, id: &str, draft: Draft, staff: &str) -> Result<
     let kind = NoteKind::from_slug(&draft.kind);
     let kind = kind
         .ok_or_else(|| OpError::Value(format!("no kind {:?}: it is one of {kinds}", draft.kind)))?;
+    typed::check("the title", typed::NOTE_TITLE, &draft.title)?;
+    typed::check("the text", typed::NOTE_TEXT, &draft.text)?;
     let vitals = vitals(draft.vitals)?;
     let (title, text) = (draft.title, draft.text);
     let draft = NoteDraft { kind, title, text, vitals, base: String::new() };
@@ -43,6 +46,7 @@ pub(super) fn list(node: &Node, id: &str) -> Result<Answer, OpError> {
 fn vitals(stated: BTreeMap<String, String>) -> Result<Vitals, OpError> {
     let mut vitals = Vitals::default();
     for (name, value) in stated {
+        typed::check("a vital sign", typed::VITAL, &value)?;
         let field = match name.as_str() {
             "temperature" => &mut vitals.temperature,
             "systolic" => &mut vitals.systolic,

@@ -72,6 +72,9 @@ pub(super) fn link(
 ) -> Result<Answer, OpError> {
     let staff = staff_of(node, staff)?;
     let patient = patient_of(node, patient)?;
+    if local.trim().is_empty() {
+        return Err(OpError::Value("this facility's own patient id is empty".to_owned()));
+    }
     let link_step = match step {
         Step::Propose => LinkStep::Propose,
         Step::Confirm => LinkStep::Confirm,

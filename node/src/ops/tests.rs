@@ -466,3 +466,58 @@ async fn consented(hospital: &Hospital, opened: &Opened) {
     };
     answer(opened, give).await;
 }
+
+/// What is too long is refused with the name of the limit, before anybody looks at the rest.
+#[tokio::test]
+async fn what_is_typed_has_named_limits() {
+    let hospital = Hospital::new();
+    let opened = hospital.open().await.expect("a new node");
+    consented(&hospital, &opened).await;
+    let note = |title: usize, text: usize, vital: usize| Request::NoteWrite {
+        id: "p-1".into(),
+        kind: "record".into(),
+        title: "題".repeat(title),
+        text: "文".repeat(text),
+        vitals: [("pulse".to_owned(), "7".repeat(vital))].into(),
+        staff: "hanako".into(),
+    };
+    let account = |login: usize, name: usize| Request::StaffAdd {
+        login: "l".repeat(login),
+        name: "名".repeat(name),
+        role: "nurse".into(),
+        admin: false,
+        verifier: String::new(),
+    };
+    let consent = |proxy: usize| Request::ConsentGive {
+        id: "p-1".into(),
+        to: vec!["久留米医院".into()],
+        until: None,
+        proxy: Some("代".repeat(proxy)),
+        staff: "hanako".into(),
+    };
+    let patient = opened.node.find_patient("p-1").expect("imported").to_string();
+    let link = |local: usize| Request::Link {
+        step: Step::Propose,
+        patient: patient.clone(),
+        local: "8".repeat(local),
+        staff: "hanako".into(),
+    };
+    let refused = [
+        (note(121, 1, 2), "note_title_chars_max is 120"),
+        (note(1, 20_001, 2), "note_text_chars_max is 20000"),
+        (note(1, 1, 9), "vital_chars_max is 8"),
+        (account(33, 1), "login_chars_max is 32"),
+        (account(1, 61), "staff_name_chars_max is 60"),
+        (consent(81), "proxy_chars_max is 80"),
+        (link(513), "limit of 512 bytes"),
+        (link(0), "is empty"),
+    ];
+    for (request, words) in refused {
+        let error = ask(&opened, request).await.expect_err(words).to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    for taken in [note(120, 20_000, 8), account(32, 60), consent(80), link(512)] {
+        answer(&opened, taken).await;
+    }
+    opened.close().await;
+}

@@ -6,7 +6,7 @@ use crate::envelope::Body;
 use crate::id::PatientId;
 use crate::storage::row::{ScopeNumber, key};
 use crate::storage::{Order, Range, table};
-use crate::wire::Wire;
+use crate::wire::{Wire, limits};
 
 use super::Tx;
 use super::command::{CommandError, Outcome, Staff};
@@ -46,6 +46,10 @@ impl State {
     ) -> Result<Outcome, CommandError> {
         if !self.patients.contains_key(&patient) {
             return Err(CommandError::UnknownPatient);
+        }
+        if local.len() > limits::KEY.max {
+            let what = "this facility's own patient id";
+            return Err(CommandError::TooLarge { what, max: limits::KEY.max });
         }
         let office = match self.own_scope(ScopeKind::Office) {
             Some(number) => number,

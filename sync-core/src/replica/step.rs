@@ -212,9 +212,9 @@ fn command_queries(state: &State, command: &Command, now: crate::id::Timestamp) 
             let office = state.own_scope(ScopeKind::Office);
             State::document_queries(office, &DocumentId::Links)
         }
-        Command::Begin { .. }
-        | Command::GiveConsent { .. }
-        | Command::WithdrawConsent { .. } => Vec::new(),
+        Command::Begin { .. } | Command::GiveConsent { .. } | Command::WithdrawConsent { .. } => {
+            Vec::new()
+        }
     }
 }
 

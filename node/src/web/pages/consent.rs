@@ -23,8 +23,7 @@ use super::super::visitor::{Fields, Posted, Visitor};
 use super::patient::open;
 use super::patient_head::{Tab, facility, top};
 use crate::index::Day;
-
-const PROXY_CHARS_MAX: usize = 80;
+use crate::typed::PROXY;
 
 /// The consents of a patient, and the form for another.
 pub(in super::super) async fn page(
@@ -154,7 +153,7 @@ impl Typed {
                 Some(day.ok_or(Word::ErrDate)?)
             }
         };
-        if self.proxy.chars().count() > PROXY_CHARS_MAX {
+        if self.proxy.chars().count() > PROXY.max {
             return Err(Word::ErrTooLong);
         }
         let kind = if self.blanket { ConsentKind::Blanket } else { ConsentKind::Specific };
@@ -201,6 +200,7 @@ fn consent_card(frame: &Frame, card: &ConsentCard, base: Option<&str>) -> Markup
         ConsentState::Active => ("good", frame.t(Word::ConsentActive)),
         ConsentState::Expired => ("past", frame.t(Word::ConsentExpired)),
         ConsentState::Withdrawn { .. } => ("void", frame.t(Word::ConsentWithdrawn)),
+        ConsentState::Unknown => ("pending", frame.t(Word::ConsentUnknown)),
     };
     html! {
         article.consent.over[card.state != ConsentState::Active] {
@@ -279,7 +279,7 @@ fn form(
                 }
                 label.field {
                     span { (t(Word::Proxy)) }
-                    input type="text" name="proxy" value=(typed.proxy) maxlength=(PROXY_CHARS_MAX) autocomplete="off";
+                    input type="text" name="proxy" value=(typed.proxy) maxlength=(PROXY.max) autocomplete="off";
                     small { (t(Word::ProxyHint)) }
                 }
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{Redirect, Response};
 use azalea_core::id::PatientId;
+use azalea_core::wire::limits;
 use maud::{Markup, html};
 
 use super::super::app::App;
@@ -19,8 +20,6 @@ use super::super::model::{
 use super::super::parts;
 use super::super::visitor::{Posted, Visitor};
 use crate::index::fold::fold;
-
-const LOCAL_ID_CHARS_MAX: usize = 64;
 
 /// Patients to link, proposals to confirm, and what is linked.
 pub(in super::super) async fn page(
@@ -55,7 +54,8 @@ pub(in super::super) async fn propose(
     posted: Posted,
 ) -> Result<Redirect, Failure> {
     let patient: PatientId = posted.fields.one("patient").parse().map_err(|_| Failure::BadForm)?;
-    let local: String = posted.fields.one("local").chars().take(LOCAL_ID_CHARS_MAX).collect();
+    // Never cut: another id would be another patient. The core refuses one that is too long.
+    let local = posted.fields.one("local").to_owned();
     if local.is_empty() {
         return Err(Failure::BadForm);
     }
@@ -120,7 +120,7 @@ fn waiting_card(frame: &Frame, waiting: &LinkWaiting) -> Markup {
                 input type="hidden" name="patient" value=(waiting.patient.id);
                 label {
                     span { (t(Word::ProposeById)) }
-                    input type="text" name="local" required maxlength=(LOCAL_ID_CHARS_MAX) autocomplete="off";
+                    input type="text" name="local" required maxlength=(limits::KEY.max) autocomplete="off";
                 }
                 button type="submit" { (t(Word::Propose)) }
             }

@@ -10,10 +10,7 @@ use super::super::model::{NoteDraft, NoteKind, Vitals};
 use super::super::parts;
 use super::super::visitor::Fields;
 use super::vitals::{self, MEASURES};
-
-const TITLE_CHARS_MAX: usize = 120;
-/// About twenty pages of paper.
-const TEXT_CHARS_MAX: usize = 20_000;
+use crate::typed::{self, NOTE_TEXT, NOTE_TITLE, VITAL};
 
 /// An empty draft of a kind.
 pub(super) fn empty(kind: NoteKind) -> NoteDraft {
@@ -37,8 +34,8 @@ pub(super) fn read(lang: Lang, fields: &Fields) -> (NoteDraft, Option<String>) {
 
 /// Whether a draft is within the lengths of a note.
 pub(super) fn fits(draft: &NoteDraft) -> bool {
-    draft.title.chars().count() <= TITLE_CHARS_MAX
-        && draft.text.chars().count() <= TEXT_CHARS_MAX
+    typed::fits(NOTE_TITLE, &draft.title)
+        && typed::fits(NOTE_TEXT, &draft.text)
         && draft.base.len() <= 4_096
 }
 
@@ -82,7 +79,7 @@ pub(super) fn form(
                 @for measure in &MEASURES {
                     label {
                         span { (t(measure.word)) }
-                        input type="text" inputmode="decimal" name=(measure.name) maxlength="8" autocomplete="off"
+                        input type="text" inputmode="decimal" name=(measure.name) maxlength=(VITAL.max) autocomplete="off"
                             value=(vitals::of(&draft.vitals, measure.name));
                         small { (vitals::unit(frame.lang, measure)) }
                     }
@@ -90,11 +87,11 @@ pub(super) fn form(
             }
             label.field {
                 span { (t(Word::NoteTitle)) }
-                input type="text" name="title" value=(draft.title) maxlength=(TITLE_CHARS_MAX) autocomplete="off";
+                input type="text" name="title" value=(draft.title) maxlength=(NOTE_TITLE.max) autocomplete="off";
             }
             label.field {
                 span { (t(Word::NoteText)) }
-                textarea name="text" rows="8" maxlength=(TEXT_CHARS_MAX) { (draft.text) }
+                textarea name="text" rows="8" maxlength=(NOTE_TEXT.max) { (draft.text) }
             }
             p.quiet { (t(Word::NoteShared)) }
             div.actions {

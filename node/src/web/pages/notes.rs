@@ -13,7 +13,7 @@ use super::super::app::App;
 use super::super::clinic::ClinicError;
 use super::super::dates;
 use super::super::failure::Failure;
-use super::super::i18n::{Lang, Word};
+use super::super::i18n::Word;
 use super::super::icons::{Icon, icon};
 use super::super::layout::Frame;
 use super::super::model::{

@@ -165,9 +165,9 @@ async fn log(app: &Arc<App>, kind: AccessKind, who: Option<&StaffAccount>) -> Re
         patient: None,
         patient_name: None,
         record: None,
-            online: None,
-            reason: String::new(),
-        };
+        online: None,
+        reason: String::new(),
+    };
     Ok(app.ask(move |clinic| clinic.log(&entry)).await??)
 }
 

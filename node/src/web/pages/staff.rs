@@ -18,9 +18,7 @@ use super::super::model::{AccessKind, NewStaff, Role, StaffAccount, StaffId};
 use super::super::parts;
 use super::super::password::{PASSWORD_BYTES_MAX, PasswordError, Verifier};
 use super::super::visitor::{Fields, Posted, Visitor};
-
-const LOGIN_CHARS_MAX: usize = 32;
-const NAME_CHARS_MAX: usize = 60;
+use crate::typed::{LOGIN, STAFF_NAME};
 
 /// All accounts, and the form for another.
 pub(in super::super) async fn page(
@@ -135,13 +133,10 @@ impl Typed {
         password: &str,
     ) -> Result<Result<NewStaff, Word>, ClinicError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if self.login.is_empty()
-            || self.login.len() > LOGIN_CHARS_MAX
-            || !self.login.chars().all(plain)
-        {
+        if self.login.is_empty() || self.login.len() > LOGIN.max || !self.login.chars().all(plain) {
             return Ok(Err(Word::ErrLogin));
         }
-        if self.name.is_empty() || self.name.chars().count() > NAME_CHARS_MAX {
+        if self.name.is_empty() || self.name.chars().count() > STAFF_NAME.max {
             return Ok(Err(Word::ErrName));
         }
         Ok(verifier(app, password).await?.map(|verifier| NewStaff {
@@ -242,11 +237,11 @@ fn add_form(frame: &Frame, typed: &Typed) -> Markup {
             h2 { (icon(Icon::Staff)) (t(Word::AddStaff)) }
             label.field {
                 span { (t(Word::Name)) }
-                input type="text" name="name" value=(typed.name) required maxlength=(NAME_CHARS_MAX);
+                input type="text" name="name" value=(typed.name) required maxlength=(STAFF_NAME.max);
             }
             label.field {
                 span { (t(Word::Login)) }
-                input type="text" name="login" value=(typed.login) required maxlength=(LOGIN_CHARS_MAX)
+                input type="text" name="login" value=(typed.login) required maxlength=(LOGIN.max)
                     autocapitalize="none" spellcheck="false" pattern="[A-Za-z0-9._\\-]+";
             }
             label.field {

@@ -3,6 +3,7 @@
 use super::super::i18n::{Lang, Word};
 use super::super::model::Vitals;
 use super::super::visitor::Fields;
+use crate::typed::VITAL;
 
 /// One measurement: field, word, unit, and the values that a living person can have.
 pub(super) struct Measure {
@@ -71,7 +72,8 @@ pub(super) fn problem(lang: Lang, vitals: &Vitals) -> Option<String> {
 
 /// Digits with at most one point, as a thermometer shows them; no signs, no exponents.
 fn plain_number(text: &str) -> Option<f64> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.len() <= 8;
+    let plain =
+        text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.len() <= VITAL.max;
     text.parse().ok().filter(|_| plain && text.starts_with(|c: char| c.is_ascii_digit()))
 }
 

@@ -1,6 +1,7 @@
 //! What the engine promises, told as stories.
 
 use super::*;
+use crate::wire::limits;
 use rand::seq::SliceRandom;
 
 const MEMBERS: [(&str, FacilityKind); 3] = [
@@ -291,4 +292,19 @@ fn a_withdrawal_overtakes_a_backlog() {
         !region.post[..before].iter().any(|(_, known)| header(known).scope == scope)
     });
     assert!(urgent.expect("a revocation") < backlog.expect("a chart that is new"));
+}
+
+#[test]
+fn a_local_id_above_its_limit_is_refused_before_anything_is_written() {
+    let mut region = disclosed(16);
+    let patient = region.nodes["clinic"].patients()[0];
+    let propose = |length: usize| Command::ProposeLink {
+        local: "8".repeat(length),
+        patient,
+        by: staff("s1"),
+    };
+    let refused = region.command("clinic", propose(limits::KEY.max + 1));
+    assert!(matches!(refused, Err(CommandError::TooLarge { max: 512, .. })), "{refused:?}");
+    assert_eq!(region.nodes["clinic"].status().unsent, 0);
+    assert_eq!(region.command("clinic", propose(limits::KEY.max)), Ok(Outcome::Proposed));
 }
