@@ -319,7 +319,7 @@ fn log_access(node: &Node, request: &Request) -> Result<(), OpError> {
 
 /// The patient whom a command names.
 fn patient_of(node: &Node, id: &str) -> Result<azalea_core::id::PatientId, OpError> {
-    node.find_patient(id).ok_or_else(|| OpError::Patient)
+    node.find_patient(id).ok_or(OpError::Patient)
 }
 
 /// The account that a command names.
