@@ -12,6 +12,8 @@ pub mod search;
 pub mod timeline;
 
 mod fhir;
+#[cfg(test)]
+mod fuzz;
 mod markup;
 mod observation;
 mod row;
