@@ -10,7 +10,7 @@ mod run;
 pub use arguments::Arguments;
 
 use arguments::{Command, ConsentCommand, LinkCommand, NoteCommand, PatientCommand};
-use arguments::{FacilityCommand, QuarantineCommand, StaffCommand};
+use arguments::{DeviceCommand, FacilityCommand, QuarantineCommand, StaffCommand};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -98,6 +98,9 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<bool> {
             return enrol::add_staff(&context, login, staff_name, role, admin, password_file).await;
         }
         Command::Facility(FacilityCommand::List) => Request::FacilityList,
+        Command::Device(DeviceCommand::Trust { device, staff }) => {
+            Request::DeviceTrust { device, staff }
+        }
     };
     ask::ask(&context, request).await
 }

@@ -1,6 +1,7 @@
 //! What commands ask of a node, answered by one function, whether the daemon runs or the command opens the store itself.
 
 mod consent;
+mod device;
 mod export;
 mod facility;
 mod import;
@@ -143,6 +144,13 @@ pub enum Request {
     StaffList,
     /// List the network's facilities.
     FacilityList,
+    /// Trust a device again that contradicted itself.
+    DeviceTrust {
+        /// The device's id, or its first digits.
+        device: String,
+        /// Who decided: an administrator.
+        staff: String,
+    },
 }
 
 /// A step of linking.
@@ -286,6 +294,7 @@ pub fn execute(node: &Node, request: Request, output: &mut dyn Output) -> Result
         }
         Request::StaffList => staff::list(node),
         Request::FacilityList => facility::list(node),
+        Request::DeviceTrust { device, staff } => device::trust(node, &device, &staff),
     }
 }
 

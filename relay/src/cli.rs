@@ -41,6 +41,8 @@ enum Action {
     Invite(Invite),
     /// 施設または端末を失効させる / Revoke a facility or a device
     Revoke(Revoke),
+    /// 番号の重複で止めた端末を再び受け入れる / Take envelopes again of a device that contradicted itself
+    Trust(Trust),
     /// 状態を見る / Show members, connections, backlog
     Status(Common),
     /// バックアップから戻した直後に / Once, after the directory came from a backup
@@ -150,6 +152,14 @@ struct Revoke {
     registrar: Option<String>,
 }
 
+#[derive(Debug, Args)]
+struct Trust {
+    #[command(flatten)]
+    common: Common,
+    /// 端末ID(先頭6桁以上)/ Device id, or its first digits
+    device: String,
+}
+
 #[derive(Debug, Subcommand)]
 enum RegistrarAction {
     /// 登録機関を加える(ルート鍵が要ります)/ Add one; needs the root key
@@ -186,6 +196,10 @@ pub async fn main(cli: Cli) -> anyhow::Result<()> {
             let command = Command::Revoke(RevokeArgs { facility, device, reason, registrar });
             let answer = ask(&common.dir, command).await?;
             show(&common, &answer, |_: &Value| text::revoked())
+        }
+        Action::Trust(Trust { common, device }) => {
+            let answer = ask(&common.dir, Command::Trust { device }).await?;
+            show(&common, &answer, |_: &Value| text::trusted())
         }
         Action::Status(common) => {
             let answer = ask(&common.dir, Command::Status).await?;

@@ -21,7 +21,7 @@ use crate::home::Home;
 use crate::keyfile::{self, KeyFileError};
 use crate::mailbox::{Invite, Report, Request};
 
-pub use view::{DeviceView, FacilityView, InviteView, RegistrarView, StatusView};
+pub use view::{DeviceView, FacilityView, InviteView, RegistrarView, StatusView, SuspendedView};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: u64 = 60 * 60 * 1_000;
@@ -36,6 +36,11 @@ pub enum Command {
     Invite(InviteArgs),
     /// End a membership.
     Revoke(RevokeArgs),
+    /// Take envelopes again of a device that contradicted itself.
+    Trust {
+        /// The device's id, or its first digits.
+        device: String,
+    },
     /// Take up a registrar whose key was put into the data directory.
     RegistrarAdd {
         /// Its public key.
@@ -173,6 +178,12 @@ impl Office {
             }
             Command::Invite(args) => Ok(json!(self.invite(args).await?)),
             Command::Revoke(args) => self.revoke(args).await,
+            Command::Trust { device } => {
+                let report = self.engine.report().await?;
+                let device = find_device(&report, &device)?;
+                self.engine.request(Request::Trust(device)).await?;
+                Ok(json!({ "trusted": { "device": device.to_string() } }))
+            }
             Command::RegistrarAdd { key, certificate } => {
                 self.registrar_add(&key, &certificate).await
             }

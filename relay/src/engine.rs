@@ -276,7 +276,18 @@ fn log(notice: &Notice) {
         Notice::Damaged { log } => {
             tracing::error!(position = log, "an envelope in the log is damaged; it is not served");
         }
-        Notice::Fork { author } => tracing::warn!(%author, "a device contradicted itself"),
+        Notice::Fork { author } => tracing::warn!(
+            %author,
+            "a device contradicted itself; nothing more of it is taken until `azalea-relay trust` or `revoke`"
+        ),
+        Notice::RolledBack { device } => tracing::warn!(
+            %device,
+            "a device's store came from a backup, or it runs twice: `azalea repair` must be run there"
+        ),
+        Notice::Behind { device } => tracing::error!(
+            %device,
+            "this relay's store is older than what a device holds of it: it came from a backup; stop the relay, run `azalea-relay restored`, start it"
+        ),
         Notice::Enrolled { facility } => tracing::info!(%facility, "a facility has joined"),
         Notice::CodeRefused => tracing::warn!("somebody tried a code that is not good"),
         Notice::Clock { device, off_ms } => {

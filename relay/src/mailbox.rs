@@ -25,6 +25,7 @@ mod round;
 mod session;
 mod state;
 mod subscribe;
+mod suspend;
 pub mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -54,6 +55,7 @@ pub use load::{Answer, Query, run};
 pub use publish::PublishError;
 pub use report::{CAUSES, Counters, DeviceReport, FacilityReport, InviteReport, Report};
 pub use state::OpenError;
+pub use suspend::Contradiction;
 
 /// The engine.
 pub struct Mailbox {
@@ -83,6 +85,7 @@ pub struct Mailbox {
     housekeeping_at: Timestamp,
     retry_at: Option<Timestamp>,
     is_failing: bool,
+    is_behind: bool,
     counters: Counters,
 }
 
@@ -149,6 +152,7 @@ impl Mailbox {
             housekeeping_at: now.plus_ms(HOUSEKEEPING_MS),
             retry_at: None,
             is_failing: false,
+            is_behind: false,
             counters: Counters::default(),
         })
     }

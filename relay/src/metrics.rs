@@ -95,7 +95,10 @@ pub fn render(report: &Report, store_bytes: u64) -> Result<String, Error> {
         refused.get_or_create(&Cause { cause }).inc_by(count);
     }
     registry.register("envelopes_refused", "Envelopes not taken, by cause", refused);
+    let devices = report.facilities.iter().flat_map(|facility| &facility.devices);
+    let suspended = devices.filter(|device| device.suspended.is_some()).count();
     for (name, help, value) in [
+        ("devices_suspended", "Devices that wait for a decision", suspended as u64),
         ("connections", "Open connections", report.connections as u64),
         ("facilities", "Facilities", report.facilities.len() as u64),
         ("log_envelopes", "Envelopes in the log", report.envelopes),

@@ -29,6 +29,7 @@ mod share;
 mod state;
 mod status;
 mod step;
+mod suspend;
 mod tx;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -36,9 +37,11 @@ use std::collections::{BTreeMap, VecDeque};
 use rand_core::CryptoRng;
 
 pub use freshness::PublisherRow;
+pub(crate) use hold::set_aside_id;
 pub use hold::{Cause, QuarantineRow, Wait};
 pub use state::OpenError;
 pub use status::{PublisherStatus, RelayStatus, Status};
+pub use suspend::Suspended;
 
 use command::{CommandError, Outcome};
 use effect::{Effect, EffectId, Notice, Query};
@@ -298,12 +301,17 @@ impl Replica {
                 After::Seen(position) => self.seen(now, position),
                 After::Delivered(ids) => {
                     ids.iter().for_each(|id| self.session.land(id));
+                    self.session.suspended = false;
                     self.effects.push_back(Effect::Notify(Notice::Delivered { count: ids.len() }));
                 }
                 After::Dropped(ids) | After::Again(ids) => {
                     ids.iter().for_each(|id| self.session.land(id));
                 }
                 After::Pause => self.session.paused = Some(session::busy_until(now)),
+                After::Suspended => {
+                    self.session.suspended = true;
+                    self.session.paused = Some(session::suspended_until(now));
+                }
             }
         }
         self.changed();

@@ -2,14 +2,14 @@
 //!
 //! Reads a consistent state through [`storage::Read`](crate::storage::Read) and never changes anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::ScopeAccess;
 use crate::document::{Contribution, DocumentId, RecordKey, RecordVersion, heads};
 use crate::envelope::{AdmittedEnvelope, Body, OpenError};
-use crate::id::{NoteId, ScopeId, VersionId};
+use crate::id::{EnvelopeId, NoteId, ScopeId, VersionId};
 use crate::keys::{Descriptor, ScopeKey};
-use crate::replica::QuarantineRow;
+use crate::replica::{Cause, QuarantineRow, set_aside_id};
 use crate::storage::row::{RecordRow, ScopeNumber, key, parse_record_key, record_prefix};
 use crate::storage::{Order, Range, Read, StorageError, Table, table};
 use crate::wire::{Reader, Wire, WireError};
@@ -208,6 +208,16 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
         self.rows(table::QUARANTINE, &Range::all(), |_, value| {
             QuarantineRow::from_bytes(value).map(Some)
         })
+    }
+
+    /// Envelopes that stand in the log and are not merged: written late, or waiting for a decision on their author.
+    pub fn unmerged(&self) -> Result<BTreeSet<EnvelopeId>, ViewError> {
+        let late = self.rows(table::QUARANTINE, &Range::all(), |_, value| {
+            let row = QuarantineRow::from_bytes(value)?;
+            Ok((row.cause == Cause::Late).then_some(row.id))
+        })?;
+        let waiting = self.rows(table::WAITING, &Range::all(), |_, value| set_aside_id(value))?;
+        Ok(late.into_iter().chain(waiting).collect())
     }
 
     fn entries(&self, range: &Range) -> Result<Vec<VersionEntry>, ViewError> {

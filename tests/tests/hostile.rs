@@ -191,19 +191,25 @@ fn a_hostile_member_changes_nothing_at_the_relay_and_is_counted() {
         let mut causes = Vec::new();
         let fork = statement(last, header.seq, header.previous, &victim.device);
         let gap = statement(last, next + 1, id, &victim.device);
-        // What would be next, had it not been touched on its way.
+        // What would be next, had it not been touched on its way; and copies of what is stored, touched.
         let fresh = statement(last, next, id, &victim.device);
-        for envelope in [tampered(&fresh), unsigned(&fresh), gap, fork] {
+        let stored = last.as_bytes();
+        for envelope in [
+            tampered(&fresh),
+            unsigned(&fresh),
+            tampered(stored),
+            unsigned(stored),
+            gap,
+            fork,
+            fresh,
+        ] {
             let refusal = session.push(envelope).await.expect_err("refused");
             causes.push(refusal.expect("a refusal, not a goodbye").cause);
         }
-        assert_eq!(
-            causes[..2],
-            [RefusalCause::Invalid, RefusalCause::Invalid],
-            "tampered, unsigned"
-        );
-        assert_eq!(causes[2], RefusalCause::Gap { expected: next }, "held back");
-        assert_eq!(causes[3], RefusalCause::Fork);
+        assert_eq!(causes[..4], [RefusalCause::Invalid; 4], "tampered, unsigned");
+        assert_eq!(causes[4], RefusalCause::Gap { expected: next }, "held back");
+        assert_eq!(causes[5], RefusalCause::Fork);
+        assert_eq!(causes[6], RefusalCause::Suspended, "nothing more until somebody decides");
 
         // A member without the right, and somebody who is no member, in the member's session.
         let mut session = Session::open(&rogue, address, &seed).await;
@@ -232,12 +238,24 @@ fn a_hostile_member_changes_nothing_at_the_relay_and_is_counted() {
     assert_eq!(counted, refused as u64, "{after}");
     assert_eq!(region.relay.metric("envelopes_refused"), refused as f64);
 
-    // Everybody goes on as if nothing had been.
+    // What the victim writes from now on is kept there until the operator has decided, and everybody is told.
     hospital.start();
     clinic.start();
     until("the chart arrives", || (sorted(clinic.export(&[&who])) == chart()).then_some(()));
     let later = observation("lab-3", LOCAL, "2026-11-01", "ナトリウム", "141");
     hospital.import(&region.write("later.json", &bundle(std::slice::from_ref(&later))));
+    until("the hospital knows", || (hospital.status()["suspended_by_relay"] == true).then_some(()));
+    let status = hospital.status();
+    assert_eq!(status["trouble"], "suspended-by-relay");
+    assert!(status["unsent"].as_u64().expect("a count") > 0);
+    assert!(!clinic.export(&[&who]).contains(&later));
+    assert_eq!(region.relay.metric("devices_suspended"), 1.0);
+    let device = victim.device_id().to_string();
+    region.relay.ask(&["trust", &device]).expect("azalea-relay trust");
+    assert_eq!(region.relay.metric("devices_suspended"), 0.0);
+    // It asks again by itself within a minute; a new session asks at once.
+    hospital.stop();
+    hospital.start();
     until("what comes later arrives", || clinic.export(&[&who]).contains(&later).then_some(()));
     hospital.verify();
     clinic.verify();

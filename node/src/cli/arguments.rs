@@ -97,6 +97,9 @@ pub enum Command {
     /// The network's facilities
     #[command(subcommand)]
     Facility(FacilityCommand),
+    /// Decides on devices that contradicted themselves
+    #[command(subcommand)]
+    Device(DeviceCommand),
     /// Moves a damaged store aside and starts a new one; the relay sends everything again
     Repair,
 }
@@ -326,6 +329,19 @@ pub enum StaffCommand {
 pub enum FacilityCommand {
     /// Lists them with ids and codes
     List,
+}
+
+/// Devices.
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// Merges again what a suspended device writes, and what was set aside of it
+    Trust {
+        /// The device's id, or its first digits; `azalea status` lists suspended devices
+        device: String,
+        /// The administrator who decided, by login or id
+        #[arg(long)]
+        staff: String,
+    },
 }
 
 fn vital(text: &str) -> Result<(String, String), String> {

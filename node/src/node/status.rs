@@ -65,6 +65,9 @@ impl Node {
         match (standing, self.handle.troubles().goodbye()) {
             (Err(StandingError::Revoked { .. }), _) => Some(Trouble::Revoked),
             (_, Some(Goodbye::NotAdmitted)) => Some(Trouble::Refused),
+            _ if shown.status.contradicted => Some(Trouble::Contradicted),
+            _ if shown.status.suspended_by_relay => Some(Trouble::Suspended),
+            _ if !shown.status.suspended.is_empty() => Some(Trouble::Distrusted),
             _ if shown.status.clock_skew_ms.unsigned_abs() > CLOCK_SKEW_MS_MAX => {
                 Some(Trouble::ClockWrong)
             }
@@ -171,6 +174,10 @@ impl Node {
                 Cause::Body => (
                     QuarantineKind::TooNew,
                     "内容を読み取れません / the content does not open or read",
+                ),
+                Cause::Contradicted => (
+                    QuarantineKind::Fork,
+                    "中継サーバに同じ番号の別の記録があります / the relay holds another entry with this number",
                 ),
                 Cause::Refused => (
                     QuarantineKind::LateWrite,

@@ -37,6 +37,21 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
             json
         })
         .collect();
+    let suspended: Vec<Value> = status
+        .suspended
+        .iter()
+        .map(|it| {
+            json!({
+                "device": it.device.to_string(),
+                "facility": it.facility.map(|facility| facility.to_string()),
+                "facility_name": it.facility.map(|facility| shown.facility(&facility).name),
+                "since": moment(it.since),
+                "number": it.seq,
+                "evidence": it.evidence,
+                "set_aside": it.set_aside,
+            })
+        })
+        .collect();
     let bytes = std::fs::metadata(node.dir.store())?.len();
     let refused: serde_json::Map<String, Value> =
         sync.refusals.iter().map(|it| (it.cause.clone(), it.count.into())).collect();
@@ -55,6 +70,9 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
         "waiting": status.waiting,
         "quarantined": state.quarantined,
         "needs_review": state.needs_review,
+        "suspended": suspended,
+        "suspended_by_relay": status.suspended_by_relay,
+        "store_from_backup": status.contradicted,
         "patients": node.handle().directory().patient_count(),
         "rebuilding": status.rebuilding,
         "trouble": state.trouble.map(trouble),
@@ -74,6 +92,31 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
         ),
     ];
     lines.extend(state.trouble.map(|it| format!("trouble: {}", trouble(it))));
+    if status.contradicted {
+        lines.push(
+            "this store came from a backup, or a copy of it runs elsewhere: the relay holds other entries under its numbers; \
+             run `azalea repair`, then have the relay's operator run `azalea-relay trust`"
+                .to_owned(),
+        );
+    }
+    if status.suspended_by_relay {
+        lines.push(
+            "the relay takes nothing of this device until its operator decides (`azalea-relay trust` or `revoke`); entries are kept"
+                .to_owned(),
+        );
+    }
+    lines.extend(status.suspended.iter().map(|it| {
+        let whose = it.facility.map_or_else(|| "?".to_owned(), |id| shown.facility(&id).name);
+        format!(
+            "device {} ({whose}) gave number {} to two entries, found {}; {} entries since are set aside: \
+             ask the facility, then `azalea device trust {} --staff LOGIN`, or have it revoked",
+            it.device,
+            it.seq,
+            moment_text(it.since),
+            it.set_aside,
+            it.device
+        )
+    }));
     if status.rebuilding {
         lines.push("the store is being rebuilt from the relay".to_owned());
     }
@@ -92,5 +135,8 @@ fn trouble(trouble: Trouble) -> &'static str {
         Trouble::ClockWrong => "clock-wrong",
         Trouble::Revoked => "revoked",
         Trouble::Refused => "refused-by-relay",
+        Trouble::Contradicted => "store-from-backup",
+        Trouble::Suspended => "suspended-by-relay",
+        Trouble::Distrusted => "device-suspended",
     }
 }

@@ -133,6 +133,9 @@ words! {
     TroubleClockWrong: "この端末の時計が大きくずれています。時刻同期を確認してください。", "This device's clock is far off. Please check its time sync.";
     TroubleRevoked: "この端末は失効しています。事務局に連絡してください。", "This device is revoked. Please call the secretariat.";
     TroubleRefused: "中継サーバがこの端末を受け付けません。事務局に連絡してください。", "The relay refuses this device. Please call the secretariat.";
+    TroubleContradicted: "この端末のデータは古い控えから戻されたか、複製されています。このあとの入力は送られません。azalea repair を行い、事務局に連絡してください。", "This device's data came from a backup or was copied: what is entered now is not sent. Run azalea repair, then call the secretariat.";
+    TroubleSuspended: "中継サーバがこの端末からの受け取りを止めています。入力は保存され、再開後に送られます。事務局に連絡してください。", "The relay has suspended this device. Entries are saved and will be sent later. Please call the secretariat.";
+    TroubleDistrusted: "矛盾した記録を出した端末があり、その後の記録を保留しています。azalea status で確かめ、azalea device trust で判断してください。", "A device contradicted itself; what it wrote since is set aside. See azalea status and decide with azalea device trust.";
 
     // Freshness
     FreshOwn: "自施設", "own records";

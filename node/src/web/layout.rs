@@ -151,6 +151,9 @@ impl Frame {
             Trouble::ClockWrong => Word::TroubleClockWrong,
             Trouble::Revoked => Word::TroubleRevoked,
             Trouble::Refused => Word::TroubleRefused,
+            Trouble::Contradicted => Word::TroubleContradicted,
+            Trouble::Suspended => Word::TroubleSuspended,
+            Trouble::Distrusted => Word::TroubleDistrusted,
         });
         html! {
             @if let Some(word) = word { p.trouble role="alert" { (icon(Icon::Alert)) (self.t(word)) } }

@@ -56,6 +56,12 @@ pub(super) fn revoked() -> String {
         .to_owned()
 }
 
+pub(super) fn trusted() -> String {
+    "再び受け入れます。端末は1分以内に送信を再開します。\n\
+     Its envelopes are taken again; the device asks within a minute.\n"
+        .to_owned()
+}
+
 pub(super) fn restored() -> String {
     "新しい世代にしました。中継サーバを動かしてください。施設は受け取り位置を確かめ直します。\n\
      A new epoch has been drawn. Run the relay; every reader starts its feed again.\n"
@@ -89,8 +95,24 @@ pub(super) fn status(status: &StatusView, now: Timestamp) -> String {
     }
     if status.forks > 0 {
         line(format_args!(
-            "★ 矛盾する封筒 {} 件。 / Devices contradicted themselves.",
+            "矛盾する封筒 {} 件を証拠として保管しています。 / Contradicting envelopes, kept as evidence.",
             status.forks
+        ));
+    }
+    if status.behind {
+        line(format_args!(
+            "★ この中継サーバはバックアップから戻されています。止めて azalea-relay restored を実行してください。\n\
+             \x20\x20 This store came from a backup: stop the relay, run `azalea-relay restored`, start it."
+        ));
+    }
+    let devices = status.facilities.iter().flat_map(|facility| &facility.devices);
+    for device in devices.filter(|device| device.suspended.is_some()) {
+        let id = &device.id[..device.id.len().min(8)];
+        line(format_args!(
+            "★ 端末 {id} は同じ番号で二つの封筒を出しました。受け入れを止めています。\n\
+             \x20\x20 施設に確かめてください: バックアップから戻した、または複製した → 施設で azalea repair、次に azalea-relay trust {id}\n\
+             \x20\x20 心当たりがない → azalea-relay revoke --device {id} --reason …\n\
+             \x20\x20 It gave one number to two envelopes: restored or copied there → `azalea repair`, then trust it; otherwise revoke it."
         ));
     }
     let refused: u64 = status.refused.values().sum();
@@ -111,6 +133,7 @@ pub(super) fn status(status: &StatusView, now: Timestamp) -> String {
         }
         for device in &facility.devices {
             let state = match (device.standing.as_str(), device.connected) {
+                ("member", _) if device.suspended.is_some() => "判断待ち",
                 ("member", true) => "接続中",
                 ("member", false) => "オフライン",
                 ("revoked", _) => "失効",

@@ -31,6 +31,8 @@ pub struct StatusView {
     pub store_bytes: u64,
     /// Whether the last write failed.
     pub store_failing: bool,
+    /// Whether the store came from a backup without `azalea-relay restored`.
+    pub behind: bool,
     /// Envelopes in the log that are damaged, seen since the start.
     pub damaged: u64,
     /// Envelopes taken since the start.
@@ -75,12 +77,25 @@ pub struct DeviceView {
     pub label: String,
     /// As the facility's.
     pub standing: String,
+    /// What stands against it; nothing of it is taken until somebody decides.
+    pub suspended: Option<SuspendedView>,
     /// Whether it has a session now.
     pub connected: bool,
     /// When it was last here.
     pub last_seen_ms: Option<u64>,
     /// Places of its feed that it has not confirmed.
     pub backlog: u64,
+}
+
+/// A device's contradiction: two envelopes under one number.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SuspendedView {
+    /// The scope.
+    pub scope: String,
+    /// The number.
+    pub number: u64,
+    /// How many contradicting envelopes are kept.
+    pub evidence: usize,
 }
 
 /// One code.
@@ -137,6 +152,7 @@ impl StatusView {
             scopes: owned(&report.scopes),
             store_bytes,
             store_failing: report.is_failing,
+            behind: report.is_behind,
             damaged: report.counters.damaged,
             accepted: report.counters.accepted,
             refused: owned(&report.counters.refused),
@@ -151,6 +167,11 @@ impl FacilityView {
             id: device.id.to_string(),
             label: device.label.clone(),
             standing: standing(device.trouble),
+            suspended: device.suspended.map(|contradiction| SuspendedView {
+                scope: contradiction.scope.to_string(),
+                number: contradiction.seq,
+                evidence: contradiction.evidence,
+            }),
             connected: device.is_connected,
             last_seen_ms: device.last_seen.map(|at| at.0),
             backlog: device.backlog,

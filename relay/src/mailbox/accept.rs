@@ -49,6 +49,9 @@ impl Draft<'_> {
         let Some(author) = self.number_of(&header.author) else {
             return refuse(id, RefusalCause::Author);
         };
+        if self.is_suspended(&header.author, &header.scope) {
+            return refuse(id, RefusalCause::Suspended);
+        }
         let chain = self.scope(&header.scope).and_then(|scope| scope.chains.get(&author));
         let mut chain = chain.copied().unwrap_or_default();
         let link = chain.check(header.seq, &header.previous, &id);
@@ -84,16 +87,6 @@ impl Draft<'_> {
             Ok(()) => Accepted::Stored(id),
             Err(cause) => refuse(id, cause),
         }
-    }
-
-    /// Keeps an envelope that contradicts one in the log: evidence for people to look at.
-    pub(crate) fn fork(&mut self, verified: &VerifiedEnvelope) -> Accepted {
-        let id = verified.id();
-        let header = verified.header();
-        let key = tables::fork_key(&header.author, &header.scope, header.seq, &id);
-        self.group.batch.put(tables::FORK, key, tables::log_value(0, verified.as_bytes()));
-        self.group.forks += 1;
-        Accepted::Refused(Refusal { id, cause: RefusalCause::Fork })
     }
 
     fn check_right(&self, verified: &VerifiedEnvelope) -> Result<(), RefusalCause> {

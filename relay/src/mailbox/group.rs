@@ -17,6 +17,7 @@ use azalea_core::wire::Wire;
 use super::invite::Invite;
 use super::members::Fill;
 use super::state::{Device, Party, Scope, State};
+use super::suspend::Forks;
 use super::tables::{self, ChainRow, DeviceNumber, DeviceRow, FeedRow, Member, ScopeRow};
 use super::{RequestId, RequestResult, SessionId};
 
@@ -31,7 +32,9 @@ pub(crate) struct Group {
     pub(crate) heads: BTreeMap<(FacilityId, DeviceId), HeadStatement>,
     pub(crate) invites: BTreeMap<[u8; 32], Option<Invite>>,
     pub(crate) next_log: u64,
-    pub(crate) forks: u64,
+    pub(crate) forks: Option<Forks>,
+    /// Authors of contradictions that are new, each as often as it has one.
+    pub(crate) forked: Vec<DeviceId>,
     pub(crate) items: Vec<Item>,
     pub(crate) feeds: BTreeMap<DeviceNumber, Vec<FeedEntry>>,
     pub(crate) replies: BTreeMap<SessionId, Reply>,
@@ -269,7 +272,9 @@ impl Group {
             };
         }
         state.next_log = self.next_log;
-        state.forks += self.forks;
+        if let Some(forks) = self.forks.take() {
+            state.forks = forks;
+        }
         self.governed.iter().for_each(|scope| state.index_scope(scope, now));
         self
     }

@@ -88,6 +88,8 @@ pub enum Request {
         /// In whose name; one of the registrars whose keys are here.
         by: PublicKey,
     },
+    /// Take envelopes again of a device that contradicted itself.
+    Trust(DeviceId),
     /// Tell everybody about certificates.
     Publish(Vec<Certificate>),
     /// A registrar whose key is here from now on.
@@ -155,7 +157,7 @@ pub enum Notice {
         /// Its position in the log.
         log: u64,
     },
-    /// Two envelopes of one author claim one place; the second is kept as evidence.
+    /// Two envelopes of one author claim one place; the second is kept as evidence, and nothing more of the author is taken.
     Fork {
         /// The author.
         author: DeviceId,
@@ -167,6 +169,16 @@ pub enum Notice {
     },
     /// Somebody tried a code that opens nothing.
     CodeRefused,
+    /// A device holds less of its feed than it had confirmed: its store came from a backup, or it has a twin.
+    RolledBack {
+        /// The device.
+        device: DeviceId,
+    },
+    /// A device holds more of its feed than there is: this relay's store came from a backup and was not told so.
+    Behind {
+        /// The device.
+        device: DeviceId,
+    },
     /// A device's clock differs from ours by more than a minute.
     Clock {
         /// The device.

@@ -31,6 +31,9 @@ pub enum PublishError {
     /// Nobody by this id is known.
     #[error("no facility or device with this id is known: see `azalea-relay status`")]
     Unknown,
+    /// Nothing stands against the device. Usual cause: somebody has decided already.
+    #[error("the device has not contradicted itself: there is nothing to decide")]
+    NotSuspended,
     /// The relay cannot revoke itself.
     #[error("this is the relay itself; to replace it, set up a new one")]
     Itself,
@@ -70,6 +73,7 @@ impl Draft<'_> {
             Request::Publish(certificates) => {
                 certificates.into_iter().try_for_each(|certificate| self.publish(own, certificate))
             }
+            Request::Trust(device) => self.trust(&device),
             Request::Registrar(_) => Ok(()),
         }
     }

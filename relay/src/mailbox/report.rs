@@ -7,6 +7,7 @@ use azalea_core::identity::{FacilityKind, PublicKey, Rights, StandingError};
 use azalea_core::sync::message::RefusalCause;
 
 use super::invite::Invite;
+use super::suspend::Contradiction;
 use super::{Mailbox, tables::DeviceNumber};
 
 /// Counts since the process began.
@@ -55,7 +56,8 @@ impl Counters {
 }
 
 /// Every cause for which an envelope is refused, as metrics name it.
-pub const CAUSES: [&str; 7] = ["invalid", "author", "right", "late", "gap", "fork", "busy"];
+pub const CAUSES: [&str; 8] =
+    ["invalid", "author", "right", "late", "gap", "fork", "busy", "suspended"];
 
 fn cause_name(cause: RefusalCause) -> &'static str {
     match cause {
@@ -66,6 +68,7 @@ fn cause_name(cause: RefusalCause) -> &'static str {
         RefusalCause::Gap { .. } => "gap",
         RefusalCause::Fork => "fork",
         RefusalCause::Busy => "busy",
+        RefusalCause::Suspended => "suspended",
     }
 }
 
@@ -90,6 +93,8 @@ pub struct Report {
     pub envelopes: u64,
     /// Contradicting envelopes that are kept as evidence.
     pub forks: u64,
+    /// Whether a reader holds more of its feed than there is: the store came from a backup and was not told so.
+    pub is_behind: bool,
     /// Connections that are open, members or not.
     pub connections: usize,
     /// Feeds that are still being filled with what came before.
@@ -132,6 +137,8 @@ pub struct DeviceReport {
     pub label: String,
     /// Why it is not in good order, if so.
     pub trouble: Option<StandingError>,
+    /// What stands against it: nothing of it is taken until the operator decides.
+    pub suspended: Option<Contradiction>,
     /// Whether it has a session now.
     pub is_connected: bool,
     /// When it was last here.
@@ -185,7 +192,8 @@ impl Mailbox {
             registrars: self.registrars.keys().map(registrar).collect(),
             scopes: self.state.scope_kinds(),
             envelopes: self.state.next_log - 1,
-            forks: self.state.forks,
+            forks: self.state.forks.count(),
+            is_behind: self.is_behind,
             connections: self.sessions.len(),
             fills: self.fills.len() + self.filled.len(),
             is_failing: self.is_failing,
@@ -204,6 +212,7 @@ impl Mailbox {
                 id,
                 label: device.label.clone(),
                 trouble: roster.standing(&id, now).err(),
+                suspended: self.state.forks.against(&id),
                 is_connected,
                 last_seen: if is_connected { Some(now) } else { last_seen },
                 backlog,

@@ -1,5 +1,7 @@
 //! From the queue to the disk and back: what is taken together, and what follows once it is durable.
 
+use std::collections::BTreeSet;
+
 use azalea_core::id::Timestamp;
 use azalea_core::storage::StorageError;
 use azalea_core::sync::message::{Goodbye, Message, Refusal, RefusalCause};
@@ -137,7 +139,10 @@ impl Mailbox {
         let bytes: u64 = group.items.iter().map(|item| item.bytes.len() as u64).sum();
         self.counters.accepted += envelopes;
         self.counters.bytes_stored += bytes;
-        self.counters.forks += group.forks;
+        self.counters.forks += group.forked.len() as u64;
+        for author in group.forked.iter().copied().collect::<BTreeSet<_>>() {
+            self.effects.push_back(Effect::Notice(Notice::Fork { author }));
+        }
         let mut group = group.apply(&mut self.state, now);
         self.fills.append(&mut group.fills);
         for (id, result) in group.requests {
@@ -206,13 +211,6 @@ impl Mailbox {
             && let Some(facility) = self.facility_of(session)
         {
             self.pushed.charge(now, &facility, PENALTY_ENVELOPES);
-        }
-        if refusal.cause == RefusalCause::Fork
-            && let Some(device) =
-                self.device_of(session).and_then(|device| self.state.device(device))
-        {
-            let author = device.id;
-            self.effects.push_back(Effect::Notice(Notice::Fork { author }));
         }
     }
 }

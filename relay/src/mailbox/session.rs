@@ -130,6 +130,7 @@ impl Mailbox {
             self.by_device.insert(device, session);
         }
         let end = self.state.devices[device as usize].feed_end;
+        self.compare(device, hello, end);
         let position = match hello.cursor {
             Some(cursor) if cursor.epoch == self.state.epoch && cursor.position <= end => {
                 cursor.position
@@ -160,6 +161,22 @@ impl Mailbox {
         };
         self.sessions.insert(session, Session { key, since: now, stage });
         self.welcome(now, session);
+    }
+
+    /// Looks whether either store has gone back in time: a reader confirms what its disk has, and we what ours has.
+    fn compare(&mut self, number: DeviceNumber, hello: &Hello, end: u64) {
+        let Some(cursor) = hello.cursor.filter(|cursor| cursor.epoch == self.state.epoch) else {
+            return;
+        };
+        let known = &self.state.devices[number as usize].row;
+        let seen = self.noted.get(&number).map_or(known.seen, |(seen, _)| *seen);
+        let device = hello.device;
+        if cursor.position > end {
+            self.is_behind = true;
+            self.effects.push_back(Effect::Notice(Notice::Behind { device }));
+        } else if cursor.position < seen {
+            self.effects.push_back(Effect::Notice(Notice::RolledBack { device }));
+        }
     }
 
     /// Begins to put a device's own envelopes into its feed; `false` where there are none to put.

@@ -12,6 +12,7 @@ use azalea_core::sync::heads::HeadStatement;
 use azalea_core::wire::{Wire, WireError};
 
 use super::invite::Invite;
+use super::suspend::Forks;
 use super::tables::{self, ChainRow, DeviceNumber, DeviceRow, Member, ScopeNumber, ScopeRow};
 
 /// Why a store cannot be used.
@@ -84,7 +85,7 @@ pub(crate) struct State {
     pub(crate) heads: BTreeMap<(FacilityId, DeviceId), HeadStatement>,
     pub(crate) invites: BTreeMap<[u8; 32], Invite>,
     pub(crate) next_log: u64,
-    pub(crate) forks: u64,
+    pub(crate) forks: Forks,
 }
 
 impl Scope {
@@ -136,7 +137,7 @@ impl State {
             heads: BTreeMap::new(),
             invites: BTreeMap::new(),
             next_log: 1,
-            forks: 0,
+            forks: Forks::load(store)?,
         };
         state.load_certificates(store)?;
         state.load_devices(store)?;
@@ -151,10 +152,6 @@ impl State {
             let digest = key.try_into().map_err(|_| WireError::Short { field: "digest" })?;
             state.invites.insert(digest, invite);
             Ok(())
-        })?;
-        store.scan(tables::FORK, &Range::all(), Order::Ascending, &mut |_, _| {
-            state.forks += 1;
-            true
         })?;
         let scopes: Vec<ScopeId> = state.scopes.keys().copied().collect();
         scopes.iter().for_each(|scope| state.index_scope(scope, now));

@@ -28,6 +28,8 @@ pub const FEED: Table = Table::named("feed");
 pub const HEAD: Table = Table::named("head");
 /// (author, scope, sequence, envelope id) → an envelope that contradicts the one in the log.
 pub const FORK: Table = Table::named("fork");
+/// Key of a fork → when the operator decided that it no longer stands against its author.
+pub const JUDGED: Table = Table::named("judged");
 /// Digest of an invitation's secret → invitation.
 pub const INVITE: Table = Table::named("invite");
 
@@ -83,6 +85,15 @@ pub(crate) fn head_key(recipient: &FacilityId, publisher: &DeviceId) -> Vec<u8> 
 
 pub(crate) fn fork_key(author: &DeviceId, scope: &ScopeId, seq: u64, id: &EnvelopeId) -> Vec<u8> {
     [author.as_bytes(), scope.as_bytes(), &seq.to_be_bytes(), id.as_bytes()].concat()
+}
+
+/// Author, scope and sequence from a fork's key.
+pub(crate) fn parse_fork_key(key: &[u8]) -> Option<(DeviceId, ScopeId, u64)> {
+    let (author, rest) = key.split_first_chunk::<16>()?;
+    let (scope, rest) = rest.split_first_chunk::<16>()?;
+    let (seq, id) = rest.split_first_chunk::<8>()?;
+    (id.len() == EnvelopeId::LEN)
+        .then(|| (DeviceId(*author), ScopeId(*scope), u64::from_be_bytes(*seq)))
 }
 
 /// An envelope as the log keeps it: a checksum over its position and bytes, then the bytes.

@@ -5,6 +5,7 @@ mod chain;
 mod disk;
 mod enrolment;
 mod feed;
+mod suspend;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,7 @@ use azalea_core::envelope::{Body, Chain, Draft as EnvelopeDraft, SignedEnvelope,
 use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, GrantId, RelayEpoch, ScopeId, Timestamp};
 use azalea_core::identity::{
     AgreementKeypair, Certificate, Cutoff, Device, Facility, FacilityKind, Identity, Rights,
-    Signed, SigningKeypair, Validity,
+    Signed, SigningKeypair, Subject, Validity,
 };
 use azalea_core::keys::ScopeKey;
 use azalea_core::storage::{Batch, Memory, StorageError, Store};

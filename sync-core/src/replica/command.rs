@@ -1,7 +1,7 @@
 //! What people and importers can have done, and what comes of it.
 
 use crate::document::{NoteEdit, RecordHeader, RecordKey};
-use crate::id::{ConsentId, FacilityId, NoteId, PatientId, Timestamp};
+use crate::id::{ConsentId, DeviceId, FacilityId, NoteId, PatientId, Timestamp};
 use crate::identity::Certificate;
 use crate::storage::{Batch, StorageError};
 
@@ -87,6 +87,13 @@ pub enum Command {
         /// The command.
         command: Box<Command>,
     },
+    /// Trusts a device again that contradicted itself: what was set aside of it is merged.
+    Trust {
+        /// Which.
+        device: DeviceId,
+        /// Who decided.
+        by: Staff,
+    },
 }
 
 /// A record as an importer hands it over.
@@ -171,6 +178,11 @@ pub enum Outcome {
         /// The note.
         note: NoteId,
     },
+    /// Of `Trust`.
+    Trusted {
+        /// Envelopes that were set aside.
+        envelopes: usize,
+    },
 }
 
 /// What became of one imported record.
@@ -213,6 +225,9 @@ pub enum CommandError {
     /// The note is not held here.
     #[error("no such note is held here")]
     UnknownNote,
+    /// Nothing stands against the device. Usual cause: a mistyped id, or somebody has decided already.
+    #[error("device {0} has not contradicted itself: there is nothing to decide")]
+    NotSuspended(DeviceId),
     /// A record or text above its limit.
     #[error("{what} is above its limit of {max} bytes")]
     TooLarge {

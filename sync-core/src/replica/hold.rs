@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::envelope::Header;
 use crate::id::{DeviceId, EnvelopeId, Timestamp};
 use crate::storage::row::{ScopeNumber, key};
 use crate::storage::table;
@@ -17,6 +18,8 @@ pub enum Wait {
     Statement,
     /// The key of its epoch. Its signature and right are proven, and it stands in the log.
     Key,
+    /// A person's decision on its author, who contradicted itself. Proven and in the log as well.
+    Decision,
 }
 
 impl Wire for Wait {
@@ -24,6 +27,7 @@ impl Wire for Wait {
         writer.u8(match self {
             Self::Statement => 0,
             Self::Key => 1,
+            Self::Decision => 2,
         });
     }
 
@@ -31,6 +35,7 @@ impl Wire for Wait {
         match reader.u8("wait")? {
             0 => Ok(Self::Statement),
             1 => Ok(Self::Key),
+            2 => Ok(Self::Decision),
             _ => Err(WireError::Invalid { field: "wait" }),
         }
     }
@@ -58,6 +63,26 @@ impl Wire for WaitingRow {
     }
 }
 
+impl WaitingRow {
+    /// The author, where the envelope waits for a decision on it.
+    fn set_aside(&self) -> Option<DeviceId> {
+        let header = Header::read(&mut Reader::new(&self.envelope)).ok()?;
+        (self.wait == Wait::Decision).then_some(header.author)
+    }
+}
+
+/// The author of a waiting row's envelope, where it waits for a decision on the author.
+pub(super) fn set_aside(row: &[u8]) -> Result<Option<DeviceId>, WireError> {
+    WaitingRow::from_bytes(row).map(|row| row.set_aside())
+}
+
+/// The id of a waiting row's envelope, where it stands in the log and waits for a decision on its author.
+pub(crate) fn set_aside_id(row: &[u8]) -> Result<Option<EnvelopeId>, WireError> {
+    let row = WaitingRow::from_bytes(row)?;
+    let header = Header::read(&mut Reader::new(&row.envelope))?;
+    Ok((row.wait == Wait::Decision).then(|| header.id()))
+}
+
 /// Why an envelope is set apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -69,6 +94,8 @@ pub enum Cause {
     Body,
     /// The relay refused an envelope of ours for good.
     Refused,
+    /// The relay holds another envelope under this number of ours: this store came from a backup, or has a twin.
+    Contradicted,
 }
 
 impl Cause {
@@ -79,6 +106,9 @@ impl Cause {
             Self::Fork => "its author signed two different envelopes with one number",
             Self::Body => "its body does not open or read",
             Self::Refused => "refused by the relay",
+            Self::Contradicted => {
+                "the relay holds another envelope of this device with this number"
+            }
         }
     }
 }
@@ -109,6 +139,7 @@ impl Wire for QuarantineRow {
             Cause::Fork => 1,
             Cause::Body => 2,
             Cause::Refused => 3,
+            Cause::Contradicted => 4,
         });
         writer.u32(self.scope);
         self.author.write(writer);
@@ -125,6 +156,7 @@ impl Wire for QuarantineRow {
                 1 => Cause::Fork,
                 2 => Cause::Body,
                 3 => Cause::Refused,
+                4 => Cause::Contradicted,
                 _ => return Err(WireError::Invalid { field: "cause" }),
             },
             scope: reader.u32("scope number")?,
@@ -149,6 +181,9 @@ impl State {
         let count = self.next_waiting;
         self.next_waiting += 1;
         self.count_waiting(scope, row.wait);
+        if let Some(author) = row.set_aside() {
+            self.suspensions.count(author, true);
+        }
         tx.batch.put(table::WAITING, waiting_key(scope, count), row.to_bytes());
         true
     }
@@ -166,11 +201,14 @@ impl State {
         &mut self,
         tx: &mut Tx<'_>,
         scope: ScopeNumber,
-        wait: Wait,
         key: Vec<u8>,
+        row: &WaitingRow,
     ) {
+        if let Some(author) = row.set_aside() {
+            self.suspensions.count(author, false);
+        }
         one_less(&mut self.waiting, scope);
-        if wait == Wait::Key {
+        if row.wait == Wait::Key {
             one_less(&mut self.waiting_for_key, scope);
         }
         tx.batch.remove(table::WAITING, key);
@@ -178,12 +216,22 @@ impl State {
 
     /// Sets an envelope apart for a person to review.
     pub(super) fn quarantine(&mut self, tx: &mut Tx<'_>, row: &QuarantineRow) {
+        tx.refuse(row.cause.words());
+        if row.cause == Cause::Fork && self.suspensions.is_known(&row.author, &row.id) {
+            return;
+        }
+        self.note_quarantined(row);
+        tx.batch.put(table::QUARANTINE, row.id.as_bytes(), row.to_bytes());
+    }
+
+    /// Keeps in memory what a row of the quarantine table amounts to.
+    pub(super) fn note_quarantined(&mut self, row: &QuarantineRow) {
         if row.author == self.me {
             self.refused.insert((row.scope, row.seq));
         }
+        self.contradicted |= row.cause == Cause::Contradicted;
+        self.suspensions.note(row);
         self.quarantined += 1;
-        tx.batch.put(table::QUARANTINE, row.id.as_bytes(), row.to_bytes());
-        tx.refuse(row.cause.words());
     }
 }
 

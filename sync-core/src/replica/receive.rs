@@ -94,7 +94,11 @@ impl State {
         let verified = self.verify(bytes)?;
         let header = verified.header().clone();
         let number = self.number(header.scope);
-        self.check_place(number, &header, places)?;
+        let place = self.check_place(number, &header, places);
+        if matches!(place, Err(Stop::Apart(Cause::Fork, _))) {
+            self.take_contradicting_certificate(tx, number, &verified)?;
+        }
+        place?;
         match self.admit(number, verified) {
             Ok(admitted) => {
                 let position = self.place_received(tx, number, &header, bytes);
@@ -106,6 +110,24 @@ impl State {
                 Err(Stop::Apart(Cause::Late, number))
             }
             Err(stop) => Err(stop),
+        }
+    }
+
+    /// Where the registry's author contradicts itself, its relay came back from a backup or lost its key. What it says is evidence
+    /// against it, and still true where the certificate proves itself: nobody must miss a revocation for it.
+    fn take_contradicting_certificate(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        verified: &VerifiedEnvelope,
+    ) -> Result<(), Stop> {
+        if verified.header().scope != registry_scope(&self.identity.network) {
+            return Ok(());
+        }
+        let admitted = self.admit(number, verified.clone())?;
+        match admitted.statement() {
+            Ok(Some(Statement::Certificate(certificate))) => self.take_certificate(tx, certificate),
+            _ => Ok(()),
         }
     }
 
@@ -192,6 +214,9 @@ impl State {
         admitted: AdmittedEnvelope,
     ) -> Result<(), Stop> {
         let header = admitted.header().clone();
+        if self.is_suspended(&header) {
+            return Err(Stop::Wait(number, Wait::Decision, position));
+        }
         let body = if header.is_clear() {
             let statement = admitted.statement().ok().flatten();
             Body::Statement(statement.ok_or(Stop::Apart(Cause::Body, number))?)
@@ -415,22 +440,32 @@ impl State {
         );
     }
 
-    /// The held envelopes of a scope.
-    pub(super) fn retry_queries(number: ScopeNumber) -> Vec<Query> {
+    /// The held envelopes of a scope, after a row that was tried before.
+    pub(super) fn retry_queries(number: ScopeNumber, after: &[u8]) -> Vec<Query> {
+        let mut range = Range::prefix(&number.to_be_bytes());
+        if !after.is_empty() {
+            range.from = key(&[after, &[0]]);
+        }
         vec![Query::Scan {
             table: table::WAITING,
-            range: Range::prefix(&number.to_be_bytes()),
+            range,
             order: Order::Ascending,
             limit: RETRIES_PER_STEP,
         }]
     }
 
-    /// Tries held envelopes again. Says whether any came further, so that another try may be worth it.
+    /// Tries held envelopes again. Says whether any came further, so that another try may be worth it; where none did, those
+    /// behind them are tried.
     pub(super) fn retry(&mut self, tx: &mut Tx<'_>, number: ScopeNumber, answer: Answer) -> bool {
         let Answer::Rows(rows) = answer else { return false };
         let mut progress = false;
+        let full = rows.len() == RETRIES_PER_STEP;
+        let last = rows.last().filter(|_| full).map(|(key, _)| key.clone());
         for (key, value) in rows {
             let Ok(row) = WaitingRow::from_bytes(&value) else { continue };
+            if row.wait == Wait::Decision && self.still_suspended(&row.envelope) {
+                continue;
+            }
             let result = if row.position == 0 {
                 self.try_receive(tx, &row.envelope, &Places::new())
             } else {
@@ -445,10 +480,17 @@ impl State {
                 continue;
             }
             progress = true;
-            self.release(tx, number, row.wait, key);
+            self.release(tx, number, key, &row);
             self.stop(tx, row.envelope, result);
         }
+        if !progress {
+            tx.untried.extend(last.map(|last| (number, last)));
+        }
         progress
+    }
+
+    fn still_suspended(&self, envelope: &[u8]) -> bool {
+        Header::read(&mut Reader::new(envelope)).is_ok_and(|header| self.is_suspended(&header))
     }
 }
 

@@ -48,7 +48,9 @@ impl State {
         } else {
             tx.arrived.iter().copied().filter(waits).collect()
         };
-        work.extend(retry.into_iter().map(Work::Retry));
+        work.extend(retry.into_iter().map(|scope| Work::Retry { scope, after: Vec::new() }));
+        let untried = tx.untried.iter().cloned();
+        work.extend(untried.map(|(scope, after)| Work::Retry { scope, after }));
         work
     }
 

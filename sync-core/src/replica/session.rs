@@ -21,6 +21,9 @@ const FRESH_BYTES: usize = 8 << 20;
 /// How long a relay that was busy is left alone, in milliseconds.
 const BUSY_PAUSE_MS: u64 = 5_000;
 
+/// How often a relay that waits for its operator's decision is asked, in milliseconds.
+const SUSPENDED_PAUSE_MS: u64 = 60_000;
+
 /// Where the session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -69,6 +72,8 @@ pub(super) struct Session {
     pub(super) loading: bool,
     /// Until when the relay asked to be left alone.
     pub(super) paused: Option<Timestamp>,
+    /// The relay takes nothing of ours until its operator has decided; kept over reconnects, until it takes something.
+    pub(super) suspended: bool,
 }
 
 impl Session {
@@ -85,6 +90,7 @@ impl Session {
             fresh_bytes: 0,
             loading: false,
             paused: None,
+            suspended: false,
         }
     }
 
@@ -271,4 +277,9 @@ pub(super) fn pause_ms(goodbye: Goodbye) -> Option<u64> {
 /// Until when a relay is left alone that could not store.
 pub(super) fn busy_until(now: Timestamp) -> Timestamp {
     now.plus_ms(BUSY_PAUSE_MS)
+}
+
+/// When a relay is asked again that waits for its operator's decision.
+pub(super) fn suspended_until(now: Timestamp) -> Timestamp {
+    now.plus_ms(SUSPENDED_PAUSE_MS)
 }

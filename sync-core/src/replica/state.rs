@@ -18,6 +18,7 @@ use super::effect::{Query, ScopeView};
 use super::freshness::{Freshness, PublisherRow};
 use super::input::Answer;
 use super::outbox::{Outbox, OutboxRow};
+use super::suspend::{self, Suspensions};
 
 /// A scope as this device knows it.
 pub(super) struct Scope {
@@ -125,6 +126,9 @@ pub(super) struct State {
     /// Those of them that wait for nothing but a key.
     pub(super) waiting_for_key: BTreeMap<ScopeNumber, usize>,
     pub(super) quarantined: usize,
+    pub(super) suspensions: Suspensions,
+    /// The relay holds other envelopes under numbers of ours.
+    pub(super) contradicted: bool,
     pub(super) cursor: Option<Cursor>,
     pub(super) rebuilding: bool,
     pub(super) next_position: u64,
@@ -148,7 +152,7 @@ pub enum OpenError {
 }
 
 /// What is read at start, each table whole.
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 12] = [
     table::META,
     table::CERTIFICATE,
     table::SCOPE,
@@ -157,6 +161,7 @@ const TABLES: [Table; 11] = [
     table::LOCAL,
     table::GIVEN,
     table::OUTBOX,
+    table::JUDGED,
     table::QUARANTINE,
     table::WAITING,
     table::STATEMENT,
@@ -200,6 +205,8 @@ impl State {
             waiting: BTreeMap::new(),
             waiting_for_key: BTreeMap::new(),
             quarantined: 0,
+            suspensions: Suspensions::default(),
+            contradicted: false,
             cursor: None,
             rebuilding: false,
             next_position: 1,
@@ -258,15 +265,17 @@ impl State {
             self.given.insert((device, number), Given::from_bytes(value)?);
         } else if table == table::OUTBOX {
             self.outbox.insert(at.u64("position")?, OutboxRow::from_bytes(value)?);
+        } else if table == table::JUDGED {
+            suspend::check_judged(value)?;
+            self.suspensions.note_judged(EnvelopeId::from_bytes(key)?);
         } else if table == table::QUARANTINE {
-            let row = super::hold::QuarantineRow::from_bytes(value)?;
-            if row.author == self.me {
-                self.refused.insert((row.scope, row.seq));
-            }
-            self.quarantined += 1;
+            self.note_quarantined(&super::hold::QuarantineRow::from_bytes(value)?);
         } else if table == table::WAITING {
             let (number, count) = (at.u32("scope number")?, at.u64("count")?);
             self.count_waiting(number, super::hold::Wait::read(&mut Reader::new(value))?);
+            if let Some(author) = super::hold::set_aside(value)? {
+                self.suspensions.count(author, true);
+            }
             self.next_waiting = self.next_waiting.max(count + 1);
         } else if table == table::STATEMENT {
             let row = PublisherRow::from_bytes(value)?;

@@ -9,6 +9,7 @@ use crate::storage::row::ScopeNumber;
 
 use super::Replica;
 use super::session::Phase;
+use super::suspend::Suspended;
 
 /// The state of the line to the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,12 @@ pub struct Status {
     pub waiting_for_key: BTreeMap<ScopeNumber, usize>,
     /// Envelopes that are set apart for a person.
     pub quarantined: usize,
+    /// Devices that contradicted themselves and wait for a person's decision.
+    pub suspended: Vec<Suspended>,
+    /// Whether the relay takes nothing of ours until its operator has decided.
+    pub suspended_by_relay: bool,
+    /// Whether the relay holds other envelopes under numbers of ours: this store came from a backup, or has a twin.
+    pub contradicted: bool,
     /// Patients of whom something is held.
     pub patients: usize,
     /// Whether the store is being rebuilt from the relay.
@@ -93,6 +100,9 @@ impl Replica {
             waiting: state.waiting.values().sum(),
             waiting_for_key: state.waiting_for_key.clone(),
             quarantined: state.quarantined,
+            suspended: state.suspended(),
+            suspended_by_relay: self.session.suspended,
+            contradicted: state.contradicted,
             patients: state.patients.values().filter(|scopes| !scopes.is_empty()).count(),
             rebuilding: state.rebuilding,
             store_failing: self.store_pause.is_some(),

@@ -35,8 +35,11 @@ pub(super) enum Work {
         refused: Vec<(Refusal, Flight)>,
     },
     Head(HeadStatement),
-    /// Something came that held envelopes of this scope waited for.
-    Retry(ScopeNumber),
+    /// Something came that held envelopes of this scope waited for; those up to a row were tried before.
+    Retry {
+        scope: ScopeNumber,
+        after: Vec<u8>,
+    },
     /// The registry changed: keys to new devices, new epochs where somebody left.
     Registry,
     /// The relay's store is not the one we knew: everything of ours is offered again.
@@ -66,6 +69,8 @@ pub(super) enum After {
     Again(Vec<EnvelopeId>),
     /// The relay is left alone for a while.
     Pause,
+    /// The relay takes nothing of ours until its operator has decided.
+    Suspended,
 }
 
 impl After {
@@ -137,7 +142,7 @@ impl Work {
                 .iter()
                 .filter_map(|(refusal, flight)| state.gap_query(refusal, flight))
                 .collect(),
-            Self::Retry(number) => State::retry_queries(*number),
+            Self::Retry { scope, after } => State::retry_queries(*scope, after),
             Self::OfferAgain => state.own_chain_queries(),
             Self::Rebuilt => {
                 State::document_queries(state.own_scope(ScopeKind::Office), &DocumentId::Links)
@@ -178,10 +183,10 @@ impl Work {
                 }
                 Vec::new()
             }
-            Self::Retry(number) => {
+            Self::Retry { scope, .. } => {
                 let answer = answers.into_iter().next();
-                if answer.is_some_and(|answer| state.retry(tx, number, answer)) {
-                    tx.arrived.insert(number);
+                if answer.is_some_and(|answer| state.retry(tx, scope, answer)) {
+                    tx.arrived.insert(scope);
                 }
                 Vec::new()
             }
@@ -212,9 +217,10 @@ fn command_queries(state: &State, command: &Command, now: crate::id::Timestamp) 
             let office = state.own_scope(ScopeKind::Office);
             State::document_queries(office, &DocumentId::Links)
         }
-        Command::Begin { .. } | Command::GiveConsent { .. } | Command::WithdrawConsent { .. } => {
-            Vec::new()
-        }
+        Command::Begin { .. }
+        | Command::GiveConsent { .. }
+        | Command::WithdrawConsent { .. }
+        | Command::Trust { .. } => Vec::new(),
     }
 }
 
@@ -253,6 +259,7 @@ fn run_command(
         Command::EditNote { patient, note, edit, by } => {
             state.edit_note(tx, &patient, note, &edit, &by, answers)
         }
+        Command::Trust { device, by } => state.trust(tx, device, &by),
     }
 }
 
@@ -306,6 +313,10 @@ impl State {
                     after.push(After::Again(vec![refusal.id]));
                     after.push(After::Pause);
                 }
+                RefusalCause::Suspended => {
+                    after.push(After::Again(vec![refusal.id]));
+                    after.push(After::Suspended);
+                }
                 RefusalCause::Gap { expected } => {
                     let number = self.scopes.get(&flight.scope).map(|scope| scope.number);
                     let lost = number.is_some_and(|n| self.refused.contains(&(n, expected)));
@@ -330,7 +341,10 @@ impl State {
         self.quarantine(
             tx,
             &QuarantineRow {
-                cause: Cause::Refused,
+                cause: match refusal.cause {
+                    RefusalCause::Fork => Cause::Contradicted,
+                    _ => Cause::Refused,
+                },
                 scope,
                 author: self.me,
                 seq: flight.seq,

@@ -2,6 +2,7 @@
 
 mod damaged;
 mod stories;
+mod suspend;
 mod waiting;
 
 use std::collections::BTreeMap;

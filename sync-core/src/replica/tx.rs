@@ -27,6 +27,8 @@ pub(super) struct Tx<'a> {
     pub(super) governed: BTreeSet<ScopeNumber>,
     /// Publishers whose chains grew here.
     pub(super) grown: BTreeSet<DeviceId>,
+    /// Held envelopes of these scopes, behind these rows, have not been tried yet.
+    pub(super) untried: Vec<(ScopeNumber, Vec<u8>)>,
     /// Whether the registry changed.
     pub(super) registry: bool,
     /// Envelopes that we sealed, for sending once they are durable.
@@ -46,6 +48,7 @@ impl<'a> Tx<'a> {
             arrived: BTreeSet::new(),
             governed: BTreeSet::new(),
             grown: BTreeSet::new(),
+            untried: Vec::new(),
             registry: false,
             sealed: Vec::new(),
         }

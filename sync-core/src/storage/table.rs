@@ -40,6 +40,8 @@ pub const OUTBOX: Table = Table::named("outbox");
 pub const WAITING: Table = Table::named("waiting");
 /// Position → why the envelope there is kept apart for a person to review.
 pub const QUARANTINE: Table = Table::named("quarantine");
+/// Envelope id of a contradiction that is kept apart → who decided that it no longer stands against its author.
+pub const JUDGED: Table = Table::named("judged");
 /// Publisher device → its newest head statement and the time to which we are complete.
 pub const STATEMENT: Table = Table::named("statement");
 /// (recipient device, scope number) → the newest epoch that was given to it.
@@ -48,7 +50,7 @@ pub const GIVEN: Table = Table::named("given");
 pub const LOCAL: Table = Table::named("local");
 
 /// All tables of the core.
-pub const CORE: [Table; 15] = [
+pub const CORE: [Table; 16] = [
     META,
     CERTIFICATE,
     SCOPE,
@@ -61,6 +63,7 @@ pub const CORE: [Table; 15] = [
     OUTBOX,
     WAITING,
     QUARANTINE,
+    JUDGED,
     STATEMENT,
     GIVEN,
     LOCAL,

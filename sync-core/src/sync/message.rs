@@ -159,6 +159,8 @@ pub enum RefusalCause {
     Fork,
     /// The relay could not store it now (full disk, quota): keep it and try again later.
     Busy,
+    /// The author contradicted itself: keep it until the relay's operator has decided.
+    Suspended,
 }
 
 /// What a joining device asks with.
@@ -356,6 +358,7 @@ impl Wire for Refusal {
             RefusalCause::Gap { expected } => (4, expected),
             RefusalCause::Fork => (5, 0),
             RefusalCause::Busy => (6, 0),
+            RefusalCause::Suspended => (7, 0),
         };
         writer.u8(code);
         writer.u64(detail);
@@ -373,6 +376,7 @@ impl Wire for Refusal {
             (4, expected) => RefusalCause::Gap { expected },
             (5, 0) => RefusalCause::Fork,
             (6, 0) => RefusalCause::Busy,
+            (7, 0) => RefusalCause::Suspended,
             _ => return Err(WireError::Invalid { field: "refusal cause" }),
         };
         Ok(Self { id, cause })

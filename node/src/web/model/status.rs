@@ -89,6 +89,12 @@ pub enum Trouble {
     Revoked,
     /// The relay refuses this device.
     Refused,
+    /// This store came from a backup or has a twin: the relay holds other entries under its numbers.
+    Contradicted,
+    /// The relay takes nothing of this device until its operator has decided.
+    Suspended,
+    /// Another device contradicted itself; its entries wait for a decision here.
+    Distrusted,
 }
 
 /// The state in the bar of every page. Cheap to make: it is asked for every few seconds by every open page.
