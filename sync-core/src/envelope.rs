@@ -13,6 +13,7 @@ mod admitted;
 mod body;
 mod chain;
 mod cipher;
+mod compression;
 mod header;
 mod padding;
 mod plaintext;

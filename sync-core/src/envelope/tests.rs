@@ -143,6 +143,21 @@ fn a_sealed_envelope_has_these_bytes() {
     assert_eq!(hex(envelope.as_bytes()), expected);
 }
 
+/// What was sealed before there were dictionaries lies in stores and at relays, and is read for ever.
+#[test]
+fn an_envelope_without_a_dictionary_opens() {
+    let world = world();
+    let sealed =
+        include_str!("tests/sealed-dictionary-0.hex").split_whitespace().collect::<String>();
+    let byte = |at| u8::from_str_radix(&sealed[at..at + 2], 16).expect("hex");
+    let bytes: Vec<u8> = (0..sealed.len()).step_by(2).map(byte).collect();
+    let envelope = SignedEnvelope::from_bytes(bytes).expect("whole");
+    let verified = world.verify(envelope).expect("signed");
+    let admitted =
+        verified.admit(&world.roster, world.access.as_ref()).expect("the owner may write");
+    assert_eq!(*admitted.open(&world.key).expect("sealed with this key"), note(b"0123456789"));
+}
+
 #[test]
 fn a_clear_statement_has_these_bytes_and_is_readable_without_a_key() {
     let world = world();
