@@ -24,7 +24,7 @@ mod drafts;
 mod failure;
 mod guard;
 mod icons;
-mod layout;
+pub(crate) mod layout;
 mod lockout;
 mod pages;
 mod parts;

@@ -10,7 +10,7 @@ use azalea_core::identity::{
     Validity,
 };
 use azalea_core::keys;
-use azalea_core::sync::message::{Cursor, Enrol, Goodbye, Hello, Message};
+use azalea_core::sync::message::{Cursor, Enrol, Goodbye, Hello, Message, NotAdmitted};
 use azalea_core::wire::Wire;
 use azalea_relay::clock;
 use azalea_relay::commands::{Command, InviteArgs, Invited, Kind, RevokeArgs, StatusView};
@@ -226,13 +226,15 @@ async fn a_facility_joins_by_code_also_when_its_line_is_cut_and_the_relay_restar
         control::call(home.dir(), &Command::Revoke(args), |_| {}).await.unwrap();
     loop {
         match line.hear().await {
-            Message::Goodbye(goodbye) => break assert_eq!(goodbye, Goodbye::NotAdmitted),
+            Message::Goodbye(goodbye) => {
+                break assert_eq!(goodbye, Goodbye::NotAdmitted(NotAdmitted::Revoked));
+            }
             Message::Feed { .. } => {}
             other => panic!("{other:?}"),
         }
     }
     let (_, answer) = hospital.hello(&code, network).await;
-    assert_eq!(answer, Message::Goodbye(Goodbye::NotAdmitted));
+    assert_eq!(answer, Message::Goodbye(Goodbye::NotAdmitted(NotAdmitted::Revoked)));
     assert_eq!(status(&home).await.facilities[0].standing, "revoked");
     relay.stop().await;
 }

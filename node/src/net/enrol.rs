@@ -10,7 +10,7 @@ use azalea_core::identity::{
     Certificate, Device, Identity, PublicKey, Roster, RosterError, Signed, StandingError, Validity,
 };
 use azalea_core::keys;
-use azalea_core::sync::message::{Enrol, Goodbye, Message};
+use azalea_core::sync::message::{Enrol, Goodbye, Message, NotAdmitted};
 use azalea_core::wire::WireError;
 use azalea_transport::code::Code;
 use azalea_transport::endpoint::Endpoint;
@@ -51,6 +51,9 @@ pub enum EnrolError {
         /// Its version.
         version: u8,
     },
+    /// The relay does not admit this facility, and says why.
+    #[error("{0}")]
+    NotAdmitted(NotAdmitted),
     /// The relay refuses for a reason that no code explains.
     #[error("the relay ended the enrolment: {0:?}")]
     Refused(Goodbye),
@@ -153,6 +156,7 @@ async fn next(receive: &mut quinn::RecvStream) -> Result<Message, EnrolError> {
         Message::Goodbye(Goodbye::Proof) => Err(EnrolError::Proof),
         Message::Goodbye(Goodbye::Busy { .. }) => Err(EnrolError::Busy),
         Message::Goodbye(Goodbye::Version { ours }) => Err(EnrolError::Version { version: ours }),
+        Message::Goodbye(Goodbye::NotAdmitted(why)) => Err(EnrolError::NotAdmitted(why)),
         Message::Goodbye(other) => Err(EnrolError::Refused(other)),
         message => Ok(message),
     }

@@ -8,7 +8,7 @@ use azalea_core::identity::StandingError;
 use azalea_core::replica::{Cause, RelayStatus};
 use azalea_core::storage::row::VectorRow;
 use azalea_core::storage::{Order, Range, Read, StorageError, table};
-use azalea_core::sync::message::Goodbye;
+use azalea_core::sync::message::{Goodbye, NotAdmitted};
 use azalea_core::view::View;
 use azalea_core::wire::Wire;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +64,14 @@ impl Node {
         let standing = shown.roster.standing(&shown.status.device, self.handle.clock().now());
         match (standing, self.handle.troubles().goodbye()) {
             (Err(StandingError::Revoked { .. }), _) => Some(Trouble::Revoked),
-            (_, Some(Goodbye::NotAdmitted)) => Some(Trouble::Refused),
+            (_, Some(Goodbye::NotAdmitted(why))) => Some(match why {
+                NotAdmitted::Revoked => Trouble::Revoked,
+                NotAdmitted::Expired => Trouble::Expired,
+                NotAdmitted::NotYetValid => Trouble::ClockWrong,
+                NotAdmitted::OtherNetwork => Trouble::OtherNetwork,
+                NotAdmitted::Unknown | NotAdmitted::Registrar => Trouble::Unknown,
+            }),
+            (Err(StandingError::Expired), _) => Some(Trouble::Expired),
             _ if shown.status.contradicted => Some(Trouble::Contradicted),
             _ if shown.status.suspended_by_relay => Some(Trouble::Suspended),
             _ if !shown.status.suspended.is_empty() => Some(Trouble::Distrusted),

@@ -8,6 +8,8 @@ use super::{Answer, OpError, moment, moment_text};
 use crate::net::relay_link::LinkState;
 use crate::node::Node;
 use crate::web::Clinic;
+use crate::web::i18n::Lang;
+use crate::web::layout::trouble_word;
 use crate::web::model::{Link, Trouble};
 
 pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
@@ -76,6 +78,7 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
         "patients": node.handle().directory().patient_count(),
         "rebuilding": status.rebuilding,
         "trouble": state.trouble.map(trouble),
+        "trouble_text": state.trouble.map(|it| Lang::En.t(trouble_word(it))),
         "clock_skew_ms": status.clock_skew_ms,
         "certified_until": node.certified_until().map(moment),
         "refused": refused,
@@ -91,7 +94,11 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
             state.unsent, status.waiting, state.quarantined, state.needs_review
         ),
     ];
-    lines.extend(state.trouble.map(|it| format!("trouble: {}", trouble(it))));
+    lines.extend(
+        state
+            .trouble
+            .map(|it| format!("trouble: {}: {}", trouble(it), Lang::En.t(trouble_word(it)))),
+    );
     if status.contradicted {
         lines.push(
             "this store came from a backup, or a copy of it runs elsewhere: the relay holds other entries under its numbers; \
@@ -134,7 +141,9 @@ fn trouble(trouble: Trouble) -> &'static str {
         Trouble::DiskFault => "disk-fault",
         Trouble::ClockWrong => "clock-wrong",
         Trouble::Revoked => "revoked",
-        Trouble::Refused => "refused-by-relay",
+        Trouble::Expired => "expired",
+        Trouble::Unknown => "unknown-to-relay",
+        Trouble::OtherNetwork => "other-network",
         Trouble::Contradicted => "store-from-backup",
         Trouble::Suspended => "suspended-by-relay",
         Trouble::Distrusted => "device-suspended",

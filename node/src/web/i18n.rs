@@ -131,8 +131,10 @@ words! {
     TroubleDiskFull: "ディスクがいっぱいです。閲覧はできますが、保存できません。空きを作ってください。", "The disk is full: you can read, but nothing can be saved. Please free some space.";
     TroubleDiskFault: "ディスクに書き込めません。閲覧はできますが、保存できません。", "The disk cannot be written: you can read, but nothing can be saved.";
     TroubleClockWrong: "この端末の時計が大きくずれています。時刻同期を確認してください。", "This device's clock is far off. Please check its time sync.";
-    TroubleRevoked: "この端末は失効しています。事務局に連絡してください。", "This device is revoked. Please call the secretariat.";
-    TroubleRefused: "中継サーバがこの端末を受け付けません。事務局に連絡してください。", "The relay refuses this device. Please call the secretariat.";
+    TroubleRevoked: "この端末または施設は失効しています。新しい記録は届かず、送られません。事務局に連絡してください。", "This device or facility is revoked: nothing new arrives or goes out. Please call the secretariat.";
+    TroubleExpired: "この端末または施設の証明書の期限が切れています。閲覧と入力はできますが、送受信されません。事務局に更新を依頼してください。", "The certificate of this device or facility has expired: you can read and write, but nothing is exchanged. Please ask the secretariat to renew it.";
+    TroubleUnknown: "中継サーバがこの端末を知りません。入力は保存されています。事務局に新しい参加コードを依頼してください。", "The relay does not know this device. Entries are saved. Please ask the secretariat for a new code.";
+    TroubleOtherNetwork: "中継サーバが別の連携ネットワークのものです。接続先の設定を確認してください。", "The relay is of another network. Please check its address in the settings.";
     TroubleContradicted: "この端末のデータは古い控えから戻されたか、複製されています。このあとの入力は送られません。azalea repair を行い、事務局に連絡してください。", "This device's data came from a backup or was copied: what is entered now is not sent. Run azalea repair, then call the secretariat.";
     TroubleSuspended: "中継サーバがこの端末からの受け取りを止めています。入力は保存され、再開後に送られます。事務局に連絡してください。", "The relay has suspended this device. Entries are saved and will be sent later. Please call the secretariat.";
     TroubleDistrusted: "矛盾した記録を出した端末があり、その後の記録を保留しています。azalea status で確かめ、azalea device trust で判断してください。", "A device contradicted itself; what it wrote since is set aside. See azalea status and decide with azalea device trust.";

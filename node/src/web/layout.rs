@@ -145,19 +145,26 @@ impl Frame {
     }
 
     fn trouble(&self) -> Markup {
-        let word = self.state.trouble.map(|trouble| match trouble {
-            Trouble::DiskFull => Word::TroubleDiskFull,
-            Trouble::DiskFault => Word::TroubleDiskFault,
-            Trouble::ClockWrong => Word::TroubleClockWrong,
-            Trouble::Revoked => Word::TroubleRevoked,
-            Trouble::Refused => Word::TroubleRefused,
-            Trouble::Contradicted => Word::TroubleContradicted,
-            Trouble::Suspended => Word::TroubleSuspended,
-            Trouble::Distrusted => Word::TroubleDistrusted,
-        });
+        let word = self.state.trouble.map(trouble_word);
         html! {
             @if let Some(word) = word { p.trouble role="alert" { (icon(Icon::Alert)) (self.t(word)) } }
         }
+    }
+}
+
+/// What is wrong, and what to do about it.
+pub(crate) fn trouble_word(trouble: Trouble) -> Word {
+    match trouble {
+        Trouble::DiskFull => Word::TroubleDiskFull,
+        Trouble::DiskFault => Word::TroubleDiskFault,
+        Trouble::ClockWrong => Word::TroubleClockWrong,
+        Trouble::Revoked => Word::TroubleRevoked,
+        Trouble::Expired => Word::TroubleExpired,
+        Trouble::Unknown => Word::TroubleUnknown,
+        Trouble::OtherNetwork => Word::TroubleOtherNetwork,
+        Trouble::Contradicted => Word::TroubleContradicted,
+        Trouble::Suspended => Word::TroubleSuspended,
+        Trouble::Distrusted => Word::TroubleDistrusted,
     }
 }
 

@@ -19,7 +19,7 @@ use azalea_core::identity::{
     Certificate, Device, Facility, PublicKey, Signed, SigningKeypair, StandingError, Validity,
 };
 use azalea_core::keys;
-use azalea_core::sync::message::{Enrol, Goodbye, Message};
+use azalea_core::sync::message::{Enrol, Goodbye, Message, NotAdmitted};
 use azalea_core::wire::Wire;
 use azalea_transport::code::Secret;
 use rand::CryptoRng;
@@ -74,7 +74,7 @@ impl Mailbox {
         };
         let standing = self.state.roster.facility_standing(&facility, now);
         if matches!(standing, Err(StandingError::Revoked { .. })) {
-            return self.close(now, session, Goodbye::NotAdmitted);
+            return self.close(now, session, Goodbye::NotAdmitted(NotAdmitted::Revoked));
         }
         let asked = keys::challenge(rng, &known.key, &certificate.claims().agreement);
         known.stage = Stage::Proving(Box::new(Proving {
@@ -164,7 +164,7 @@ impl Draft<'_> {
         let admits = |invite: &super::Invite| invite.admits(self.now, &id, &device_id);
         let mut invite = invite.filter(admits).ok_or(Goodbye::Code)?;
         if invite.used.is_none() {
-            let registrar = registrars.get(&invite.registrar).ok_or(Goodbye::NotAdmitted)?;
+            let registrar = registrars.get(&invite.registrar).ok_or(REGISTRAR)?;
             let certificate = Facility {
                 network: self.state.network,
                 key: facility,
@@ -177,8 +177,7 @@ impl Draft<'_> {
                 validity: Validity::lasting(self.now, invite.valid_ms),
                 registrar: registrar.public(),
             };
-            let certificate =
-                Signed::sign(certificate, registrar).map_err(|_| Goodbye::NotAdmitted)?;
+            let certificate = Signed::sign(certificate, registrar).map_err(|_| REGISTRAR)?;
             self.publish(own, Certificate::Facility(certificate)).map_err(turn_away)?;
             self.publish(own, Certificate::Device(device)).map_err(turn_away)?;
             invite.used = Some(Used { facility: id, device: device_id, at: self.now });
@@ -207,6 +206,9 @@ impl Draft<'_> {
     }
 }
 
+/// Nobody here can sign for the newcomer.
+const REGISTRAR: Goodbye = Goodbye::NotAdmitted(NotAdmitted::Registrar);
+
 fn turn_away(_: PublishError) -> Goodbye {
-    Goodbye::NotAdmitted
+    REGISTRAR
 }

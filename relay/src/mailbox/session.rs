@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use azalea_core::access::{Action, Question, decide};
 use azalea_core::id::{DeviceId, FacilityId, ScopeId, Timestamp};
-use azalea_core::identity::PublicKey;
-use azalea_core::sync::message::{Goodbye, Hello, Message};
+use azalea_core::identity::{PublicKey, StandingError};
+use azalea_core::sync::message::{Goodbye, Hello, Message, NotAdmitted};
 use rand::CryptoRng;
 
 use super::enrol::Proving;
@@ -107,16 +107,13 @@ impl Mailbox {
 
     fn hello(&mut self, now: Timestamp, session: SessionId, hello: &Hello) {
         let Some(key) = self.sessions.get(&session).map(|known| known.key) else { return };
-        let is_itself = key.device_id() == hello.device;
-        let standing = self.state.roster.standing(&hello.device, now);
-        let number = self.state.numbers.get(&hello.device).copied();
-        let (true, true, Ok(standing), Some(device)) =
-            (is_itself, hello.network == self.state.network, standing, number)
-        else {
-            self.counters.not_admitted += 1;
-            return self.close(now, session, Goodbye::NotAdmitted);
+        let (device, facility) = match self.member(now, &key, hello) {
+            Ok(member) => member,
+            Err(why) => {
+                self.counters.not_admitted += 1;
+                return self.close(now, session, Goodbye::NotAdmitted(why));
+            }
         };
-        let facility = standing.facility.id();
         let off_ms = now.0.abs_diff(hello.at.0);
         if off_ms > CLOCK_OFF_MS {
             let device = hello.device;
@@ -161,6 +158,39 @@ impl Mailbox {
         };
         self.sessions.insert(session, Session { key, since: now, stage });
         self.welcome(now, session);
+    }
+
+    /// The device and facility of a member in good order; otherwise why not.
+    fn member(
+        &self,
+        now: Timestamp,
+        key: &PublicKey,
+        hello: &Hello,
+    ) -> Result<(DeviceNumber, FacilityId), NotAdmitted> {
+        if hello.network != self.state.network {
+            return Err(NotAdmitted::OtherNetwork);
+        }
+        // Who says to be somebody else learns nothing about them.
+        if key.device_id() != hello.device {
+            return Err(NotAdmitted::Unknown);
+        }
+        let standing = self.state.roster.standing(&hello.device, now);
+        let facility = standing.map_err(|error| self.why(&hello.device, error))?.facility.id();
+        let number = self.state.numbers.get(&hello.device).copied();
+        Ok((number.ok_or(NotAdmitted::Unknown)?, facility))
+    }
+
+    /// What a device is told that is not in good order. A revoked one is told so whatever its certificate's dates are.
+    fn why(&self, device: &DeviceId, error: StandingError) -> NotAdmitted {
+        if self.state.roster.cutoff(device, &self.state.registry()).is_some() {
+            return NotAdmitted::Revoked;
+        }
+        match error {
+            StandingError::Unknown => NotAdmitted::Unknown,
+            StandingError::NotYetValid => NotAdmitted::NotYetValid,
+            StandingError::Expired => NotAdmitted::Expired,
+            StandingError::Revoked { .. } => NotAdmitted::Revoked,
+        }
     }
 
     /// Looks whether either store has gone back in time: a reader confirms what its disk has, and we what ours has.
@@ -264,12 +294,13 @@ impl Mailbox {
         let roster = &self.state.roster;
         let revoked = self.sessions.iter().filter_map(|(session, known)| match &known.stage {
             Stage::Subscribed(member) | Stage::Rebuilding(member) => {
-                roster.standing(&member.id, now).is_err().then_some(*session)
+                let error = roster.standing(&member.id, now).err()?;
+                Some((*session, self.why(&member.id, error)))
             }
             _ => None,
         });
-        for session in revoked.collect::<Vec<_>>() {
-            self.close(now, session, Goodbye::NotAdmitted);
+        for (session, why) in revoked.collect::<Vec<_>>() {
+            self.close(now, session, Goodbye::NotAdmitted(why));
         }
     }
 

@@ -21,7 +21,7 @@ use azalea_core::identity::{
 use azalea_core::keys::ScopeKey;
 use azalea_core::storage::{Batch, Memory, StorageError, Store};
 use azalea_core::sync::message::{
-    Bytes, Cursor, Goodbye, Hello, Message, Refusal, RefusalCause, Welcome,
+    Bytes, Cursor, Goodbye, Hello, Message, NotAdmitted, Refusal, RefusalCause, Welcome,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;

@@ -182,8 +182,8 @@ pub enum Goodbye {
         /// The version spoken here.
         ours: u8,
     },
-    /// The device is not of this network, expired or revoked.
-    NotAdmitted,
+    /// The device may not have a session, and why: it has proven its key, so it may know.
+    NotAdmitted(NotAdmitted),
     /// The code is unknown, used up or expired.
     Code,
     /// The new device could not open what was sealed to it.
@@ -197,6 +197,39 @@ pub enum Goodbye {
     },
     /// The other side is shutting down.
     Closing,
+}
+
+/// Why a device is not admitted, in words that say what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdmitted {
+    /// No certificate of it is held.
+    #[error(
+        "the relay does not know this device; it may have come back from an older backup: ask its operator for a new code and run `azalea join`"
+    )]
+    Unknown = 0,
+    /// It is of another council's network.
+    #[error("the relay serves another network: check its address")]
+    OtherNetwork = 1,
+    /// Its certificate, or one above it, begins later.
+    #[error(
+        "this device's certificate is not valid yet: compare the clocks of this device and the relay"
+    )]
+    NotYetValid = 2,
+    /// Its certificate, or one above it, has ended.
+    #[error(
+        "the certificate of this device or its facility has expired: ask the relay's operator to renew it with `azalea-relay renew`"
+    )]
+    Expired = 3,
+    /// It, its facility or its registrar has been revoked.
+    #[error(
+        "this device or its facility has been revoked: ask the relay's operator; whoever returns joins again with new keys"
+    )]
+    Revoked = 4,
+    /// The relay cannot sign in the name of the registrar whom the code names.
+    #[error(
+        "the relay cannot admit in the name of this code's registrar: ask its operator for another code"
+    )]
+    Registrar = 5,
 }
 
 /// Certificates in one `Enrolled`.
@@ -387,7 +420,7 @@ impl Wire for Goodbye {
     fn write(&self, writer: &mut Writer) {
         let (code, detail) = match self {
             Self::Version { ours } => (0, u32::from(*ours)),
-            Self::NotAdmitted => (1, 0),
+            Self::NotAdmitted(why) => (1, *why as u32),
             Self::Code => (2, 0),
             Self::Proof => (3, 0),
             Self::Protocol => (4, 0),
@@ -404,7 +437,12 @@ impl Wire for Goodbye {
         let detail = reader.u32("goodbye detail")?;
         Ok(match (code, detail) {
             (0, ours) => Self::Version { ours: u8::try_from(ours).map_err(|_| invalid)? },
-            (1, 0) => Self::NotAdmitted,
+            (1, 0) => Self::NotAdmitted(NotAdmitted::Unknown),
+            (1, 1) => Self::NotAdmitted(NotAdmitted::OtherNetwork),
+            (1, 2) => Self::NotAdmitted(NotAdmitted::NotYetValid),
+            (1, 3) => Self::NotAdmitted(NotAdmitted::Expired),
+            (1, 4) => Self::NotAdmitted(NotAdmitted::Revoked),
+            (1, 5) => Self::NotAdmitted(NotAdmitted::Registrar),
             (2, 0) => Self::Code,
             (3, 0) => Self::Proof,
             (4, 0) => Self::Protocol,

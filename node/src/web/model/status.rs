@@ -87,8 +87,12 @@ pub enum Trouble {
     ClockWrong,
     /// This device or facility is revoked.
     Revoked,
-    /// The relay refuses this device.
-    Refused,
+    /// The certificate of this device or facility has ended.
+    Expired,
+    /// The relay does not know this device.
+    Unknown,
+    /// The relay is of another network.
+    OtherNetwork,
     /// This store came from a backup or has a twin: the relay holds other entries under its numbers.
     Contradicted,
     /// The relay takes nothing of this device until its operator has decided.

@@ -95,6 +95,51 @@ fn what_a_member_wrote_after_it_was_put_out_is_carried_for_review() {
     assert_eq!(world.fed_ids(&clinic), [late.claimed_id()]);
 }
 
+const REVOKED: Goodbye = Goodbye::NotAdmitted(NotAdmitted::Revoked);
+
+/// Whoever was turned away once heard only that it was not admitted, and its facility could not know what to do.
+#[test]
+fn whoever_is_not_admitted_is_told_why() {
+    let (mut world, mut hospital, mut clinic, _) = hospital_and_clinic();
+    let check = |world: &mut World, member: &mut Member, why| {
+        assert_eq!(world.connect(member, None), None);
+        assert_eq!(world.closed[&member.session], Goodbye::NotAdmitted(why));
+    };
+    let mut stranger = world.stranger();
+    check(&mut world, &mut stranger, NotAdmitted::Unknown);
+    // In another's name, whose standing it does not learn.
+    let session = world.open(&mut stranger);
+    let (network, device, at) = (world.network(), hospital.id(), world.now);
+    let hello = Hello { network, device, cursor: None, want_own: false, at };
+    world.say(&stranger, Message::Hello(hello.clone()));
+    assert_eq!(world.closed[&session], Goodbye::NotAdmitted(NotAdmitted::Unknown));
+    let session = world.open(&mut hospital);
+    let other = azalea_core::id::NetworkId([7; 32]);
+    world.say(&hospital, Message::Hello(Hello { network: other, ..hello }));
+    assert_eq!(world.closed[&session], Goodbye::NotAdmitted(NotAdmitted::OtherNetwork));
+
+    let now = world.now;
+    world.now = Timestamp(now.0 - 2 * 24 * 60 * 60 * 1_000);
+    check(&mut world, &mut hospital, NotAdmitted::NotYetValid);
+    world.now = now.plus_ms(YEAR_MS + 1);
+    check(&mut world, &mut hospital, NotAdmitted::Expired);
+    world.now = now;
+    let subject = Subject::Device(clinic.id());
+    let (reason, by) = ("紛失".to_owned(), world.registrar.public());
+    world.request(Request::Revoke { subject, reason, by }).unwrap();
+    check(&mut world, &mut clinic, NotAdmitted::Revoked);
+    world.now = now.plus_ms(YEAR_MS + 1);
+    check(&mut world, &mut clinic, NotAdmitted::Revoked);
+}
+
+/// Also whoever is connected when its certificate ends.
+#[test]
+fn a_session_ends_with_the_certificate_and_says_so() {
+    let (mut world, hospital, _, _) = hospital_and_clinic();
+    world.wait(YEAR_MS + 1);
+    assert_eq!(world.closed[&hospital.session], Goodbye::NotAdmitted(NotAdmitted::Expired));
+}
+
 #[test]
 fn a_revoked_device_is_told_closed_and_shut_out_and_its_late_writes_are_refused() {
     let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
@@ -108,7 +153,7 @@ fn a_revoked_device_is_told_closed_and_shut_out_and_its_late_writes_are_refused(
     world.request(Request::Revoke { subject, reason, by }).unwrap();
     let told = &world.sent[&hospital.session];
     assert!(matches!(told.last(), Some(Message::Feed { items, .. }) if items.len() == 1));
-    assert_eq!(world.closed.get(&hospital.session), Some(&Goodbye::NotAdmitted));
+    assert_eq!(world.closed.get(&hospital.session), Some(&REVOKED));
     assert_eq!(world.fed_ids(&clinic).len(), 1, "everybody learns of it");
     assert_eq!(world.connect(&mut hospital, None), None);
     // Carried by somebody else, its late write is refused, and what was taken stays good.

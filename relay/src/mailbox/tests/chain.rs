@@ -155,7 +155,7 @@ fn an_author_that_nobody_vouched_for_is_refused() {
     assert_eq!(refused[0].cause, RefusalCause::Author);
     assert_eq!(world.fed_ids(&clinic), []);
     assert_eq!(world.connect(&mut stranger, None), None);
-    assert_eq!(world.closed[&stranger.session], Goodbye::NotAdmitted);
+    assert_eq!(world.closed[&stranger.session], Goodbye::NotAdmitted(NotAdmitted::Unknown));
 }
 
 #[test]

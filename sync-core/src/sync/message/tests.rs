@@ -73,6 +73,9 @@ fn samples() -> Vec<(Message, String)> {
         (Message::Enrolled { certificates: Vec::new() }, "010a00000000".into()),
         (Message::Goodbye(Goodbye::Version { ours: 1 }), "010b0000000001".into()),
         (Message::Goodbye(Goodbye::Busy { retry_after_ms: 256 }), "010b0500000100".into()),
+        (Message::Goodbye(Goodbye::NotAdmitted(NotAdmitted::Unknown)), "010b0100000000".into()),
+        (Message::Goodbye(Goodbye::NotAdmitted(NotAdmitted::Revoked)), "010b0100000004".into()),
+        (Message::Goodbye(Goodbye::NotAdmitted(NotAdmitted::Registrar)), "010b0100000005".into()),
         (Message::Goodbye(Goodbye::Closing), "010b0600000000".into()),
     ]
 }
@@ -101,6 +104,16 @@ fn a_cause_that_carries_what_its_kind_does_not_is_refused() {
     let mut bytes = refusal.to_bytes();
     *bytes.last_mut().expect("not empty") = 1;
     assert_eq!(Refusal::from_bytes(&bytes), Err(WireError::Invalid { field: "refusal cause" }));
+    for goodbye in ["0100000006", "0600000001"] {
+        let bytes: Vec<u8> = goodbye
+            .as_bytes()
+            .chunks(2)
+            .map(|two| {
+                u8::from_str_radix(std::str::from_utf8(two).expect("digits"), 16).expect("hex")
+            })
+            .collect();
+        assert_eq!(Goodbye::from_bytes(&bytes), Err(WireError::Invalid { field: "goodbye" }));
+    }
 }
 
 #[test]
