@@ -29,7 +29,7 @@ pub(crate) fn member(seed: u8, name: &str, kind: FacilityKind) -> (Identity, Vec
         device: SigningKeypair::from_seed([seed + 100; 32]),
         agreement: AgreementKeypair::from_seed([seed; 32]),
     };
-    let validity = Validity::lasting(Clock::default().now(), 86_400_000);
+    let validity = Validity::lasting(Clock::default().now(), 3_650 * 86_400_000);
     let claims = Facility {
         network: identity.network,
         key: facility.public(),

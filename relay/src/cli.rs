@@ -14,7 +14,9 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::commands::{Command, InviteArgs, Invited, Kind, RevokeArgs, StatusView};
+use crate::commands::{
+    Command, InviteArgs, Invited, Kind, RenewArgs, Renewed, RevokeArgs, StatusView,
+};
 use crate::daemon::{self, Options};
 use crate::home::{Home, Settings};
 use crate::keyfile;
@@ -41,6 +43,8 @@ enum Action {
     Invite(Invite),
     /// 施設または端末を失効させる / Revoke a facility or a device
     Revoke(Revoke),
+    /// 施設の参加期限を延ばす / Let a facility be a member for longer
+    Renew(Renew),
     /// 番号の重複で止めた端末を再び受け入れる / Take envelopes again of a device that contradicted itself
     Trust(Trust),
     /// 状態を見る / Show members, connections, backlog
@@ -153,6 +157,24 @@ struct Revoke {
 }
 
 #[derive(Debug, Args)]
+struct Renew {
+    #[command(flatten)]
+    common: Common,
+    /// 施設ID(先頭6桁以上)/ Facility id, or its first digits
+    #[arg(conflicts_with = "ending", required_unless_present = "ending")]
+    facility: Option<String>,
+    /// 期限まで90日以内の施設すべて / Every facility whose membership ends within 90 days
+    #[arg(long)]
+    ending: bool,
+    /// 今日からの有効日数 / For how long from today
+    #[arg(long, default_value_t = 1_826)]
+    valid_days: u64,
+    /// 登録機関の名前 / In whose name; each one's present registrar if absent
+    #[arg(long)]
+    registrar: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct Trust {
     #[command(flatten)]
     common: Common,
@@ -196,6 +218,11 @@ pub async fn main(cli: Cli) -> anyhow::Result<()> {
             let command = Command::Revoke(RevokeArgs { facility, device, reason, registrar });
             let answer = ask(&common.dir, command).await?;
             show(&common, &answer, |_: &Value| text::revoked())
+        }
+        Action::Renew(Renew { common, facility, valid_days, registrar, .. }) => {
+            let command = Command::Renew(RenewArgs { facility, valid_days, registrar });
+            let answer = ask(&common.dir, command).await?;
+            show(&common, &answer, |renewed: &Renewed| text::renewed(renewed))
         }
         Action::Trust(Trust { common, device }) => {
             let answer = ask(&common.dir, Command::Trust { device }).await?;

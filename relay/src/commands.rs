@@ -36,6 +36,8 @@ pub enum Command {
     Invite(InviteArgs),
     /// End a membership.
     Revoke(RevokeArgs),
+    /// Let facilities be members for longer.
+    Renew(RenewArgs),
     /// Take envelopes again of a device that contradicted itself.
     Trust {
         /// The device's id, or its first digits.
@@ -86,6 +88,26 @@ pub struct RevokeArgs {
     pub reason: String,
     /// In whose name; the relay's own enrolment service if absent.
     pub registrar: Option<String>,
+}
+
+/// Facilities whose membership is to go on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RenewArgs {
+    /// A facility's id, or its first digits; every one that ends before long if absent.
+    pub facility: Option<String>,
+    /// For how long from now.
+    pub valid_days: u64,
+    /// In whose name; each one's present registrar if absent.
+    pub registrar: Option<String>,
+}
+
+/// What was renewed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Renewed {
+    /// The facilities' ids.
+    pub facilities: Vec<String>,
+    /// Until when they are members now, in milliseconds since 1970.
+    pub until_ms: u64,
 }
 
 /// A facility's kind, as commands write it.
@@ -178,6 +200,7 @@ impl Office {
             }
             Command::Invite(args) => Ok(json!(self.invite(args).await?)),
             Command::Revoke(args) => self.revoke(args).await,
+            Command::Renew(args) => Ok(json!(self.renew(args).await?)),
             Command::Trust { device } => {
                 let report = self.engine.report().await?;
                 let device = find_device(&report, &device)?;
@@ -233,6 +256,25 @@ impl Office {
             Subject::Device(id) => json!({ "revoked": { "device": id.to_string() } }),
             Subject::Registrar(key) => json!({ "revoked": { "registrar": key.to_string() } }),
         })
+    }
+
+    async fn renew(&self, args: RenewArgs) -> Result<Renewed, CommandError> {
+        let report = self.engine.report().await?;
+        let named = |name: &String| find_registrar(&report, Some(name));
+        let by = args.registrar.as_ref().map(named).transpose()?;
+        let now = clock::now();
+        let ids = match &args.facility {
+            Some(facility) => vec![find_facility(&report, facility)?],
+            None => {
+                report.facilities.iter().filter(|it| it.is_ending(now)).map(|it| it.id).collect()
+            }
+        };
+        let valid_ms = args.valid_days.saturating_mul(DAY_MS);
+        for facility in &ids {
+            self.engine.request(Request::Renew { facility: *facility, valid_ms, by }).await?;
+        }
+        let facilities = ids.iter().map(ToString::to_string).collect();
+        Ok(Renewed { facilities, until_ms: now.plus_ms(valid_ms).0 })
     }
 
     async fn registrar_add(&self, key: &str, certificate: &str) -> Result<Value, CommandError> {

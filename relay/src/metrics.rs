@@ -16,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use crate::clock;
 use crate::engine::Engine;
 use crate::mailbox::{CAUSES, Report};
 
@@ -97,7 +98,10 @@ pub fn render(report: &Report, store_bytes: u64) -> Result<String, Error> {
     registry.register("envelopes_refused", "Envelopes not taken, by cause", refused);
     let devices = report.facilities.iter().flat_map(|facility| &facility.devices);
     let suspended = devices.filter(|device| device.suspended.is_some()).count();
+    let now = clock::now();
+    let ending = report.facilities.iter().filter(|facility| facility.is_ending(now)).count();
     for (name, help, value) in [
+        ("facilities_ending", "Memberships that end within 90 days or have ended", ending as u64),
         ("devices_suspended", "Devices that wait for a decision", suspended as u64),
         ("connections", "Open connections", report.connections as u64),
         ("facilities", "Facilities", report.facilities.len() as u64),

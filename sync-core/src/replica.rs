@@ -24,6 +24,7 @@ mod note;
 mod outbox;
 mod receive;
 mod registry;
+mod renew;
 mod session;
 mod share;
 mod state;
@@ -120,6 +121,10 @@ impl Replica {
             }
             Input::Command { id, command } => self.queue.push_back(Work::Command(id, command)),
             Input::Tick => {}
+        }
+        let renews = |work: &Work| matches!(work, Work::Renew);
+        if self.state.is_renewal_due(now) && !self.queue.iter().any(renews) {
+            self.queue.push_back(Work::Renew);
         }
         self.advance(now, rng);
         self.push_outbox(now);

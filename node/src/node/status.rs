@@ -25,6 +25,8 @@ use crate::web::model::{
 
 /// A clock that is further off makes times on the screen a lie.
 const CLOCK_SKEW_MS_MAX: u64 = 5 * 60_000;
+/// How long before its end people are told of a certificate.
+const ENDING_MS: u64 = 60 * 24 * 3_600_000;
 const OUTGOING_MAX: usize = 100;
 
 impl Node {
@@ -78,6 +80,7 @@ impl Node {
             _ if shown.status.clock_skew_ms.unsigned_abs() > CLOCK_SKEW_MS_MAX => {
                 Some(Trouble::ClockWrong)
             }
+            _ if is_ending(shown, self.handle.clock().now()) => Some(Trouble::Ending),
             _ => None,
         }
     }
@@ -207,12 +210,22 @@ impl Node {
         Ok(items)
     }
 
-    /// When this device's own certificate ends.
-    pub fn certified_until(&self) -> Option<Timestamp> {
-        let shown = self.handle.shown();
-        let standing = shown.roster.standing(&shown.status.device, self.handle.clock().now());
-        standing.ok().map(|standing| standing.device.validity.not_after)
+    /// When the certificates of this facility and of this device end, by the newest that are held.
+    pub fn certified_until(&self) -> Option<(Timestamp, Timestamp)> {
+        certified_until(&self.handle.shown())
     }
+}
+
+/// Whether a certificate that lets us take part ends before long.
+fn is_ending(shown: &Shown, now: Timestamp) -> bool {
+    let until = certified_until(shown).map(|(facility, device)| facility.min(device));
+    until.is_some_and(|until| until < now.plus_ms(ENDING_MS))
+}
+
+fn certified_until(shown: &Shown) -> Option<(Timestamp, Timestamp)> {
+    let facility = shown.roster.facility(&shown.status.facility)?;
+    let device = shown.roster.device(&shown.status.device)?;
+    Some((facility.validity.not_after, device.validity.not_after))
 }
 
 /// Envelopes held without a gap, by the facility of their author.

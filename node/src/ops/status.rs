@@ -54,6 +54,7 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
             })
         })
         .collect();
+    let certified = node.certified_until();
     let bytes = std::fs::metadata(node.dir.store())?.len();
     let refused: serde_json::Map<String, Value> =
         sync.refusals.iter().map(|it| (it.cause.clone(), it.count.into())).collect();
@@ -80,7 +81,9 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
         "trouble": state.trouble.map(trouble),
         "trouble_text": state.trouble.map(|it| Lang::En.t(trouble_word(it))),
         "clock_skew_ms": status.clock_skew_ms,
-        "certified_until": node.certified_until().map(moment),
+        "certified_until": certified.map(|(facility, device)| moment(facility.min(device))),
+        "facility_certified_until": certified.map(|(facility, _)| moment(facility)),
+        "device_certified_until": certified.map(|(_, device)| moment(device)),
         "refused": refused,
         "publishers": publishers,
         "store_bytes": bytes,
@@ -94,6 +97,9 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
             state.unsent, status.waiting, state.quarantined, state.needs_review
         ),
     ];
+    lines.extend(certified.map(|(facility, device)| {
+        format!("certified until: {} (device: {})", moment_text(facility), moment_text(device))
+    }));
     lines.extend(
         state
             .trouble
@@ -142,6 +148,7 @@ fn trouble(trouble: Trouble) -> &'static str {
         Trouble::ClockWrong => "clock-wrong",
         Trouble::Revoked => "revoked",
         Trouble::Expired => "expired",
+        Trouble::Ending => "certificate-ending",
         Trouble::Unknown => "unknown-to-relay",
         Trouble::OtherNetwork => "other-network",
         Trouble::Contradicted => "store-from-backup",

@@ -133,6 +133,7 @@ words! {
     TroubleClockWrong: "この端末の時計が大きくずれています。時刻同期を確認してください。", "This device's clock is far off. Please check its time sync.";
     TroubleRevoked: "この端末または施設は失効しています。新しい記録は届かず、送られません。事務局に連絡してください。", "This device or facility is revoked: nothing new arrives or goes out. Please call the secretariat.";
     TroubleExpired: "この端末または施設の証明書の期限が切れています。閲覧と入力はできますが、送受信されません。事務局に更新を依頼してください。", "The certificate of this device or facility has expired: you can read and write, but nothing is exchanged. Please ask the secretariat to renew it.";
+    TroubleEnding: "この施設または端末の証明書の期限が近づいています。事務局に更新を依頼してください。", "The certificate of this facility or device ends before long. Please ask the secretariat to renew it.";
     TroubleUnknown: "中継サーバがこの端末を知りません。入力は保存されています。事務局に新しい参加コードを依頼してください。", "The relay does not know this device. Entries are saved. Please ask the secretariat for a new code.";
     TroubleOtherNetwork: "中継サーバが別の連携ネットワークのものです。接続先の設定を確認してください。", "The relay is of another network. Please check its address in the settings.";
     TroubleContradicted: "この端末のデータは古い控えから戻されたか、複製されています。このあとの入力は送られません。azalea repair を行い、事務局に連絡してください。", "This device's data came from a backup or was copied: what is entered now is not sent. Run azalea repair, then call the secretariat.";

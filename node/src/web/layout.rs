@@ -160,6 +160,7 @@ pub(crate) fn trouble_word(trouble: Trouble) -> Word {
         Trouble::ClockWrong => Word::TroubleClockWrong,
         Trouble::Revoked => Word::TroubleRevoked,
         Trouble::Expired => Word::TroubleExpired,
+        Trouble::Ending => Word::TroubleEnding,
         Trouble::Unknown => Word::TroubleUnknown,
         Trouble::OtherNetwork => Word::TroubleOtherNetwork,
         Trouble::Contradicted => Word::TroubleContradicted,

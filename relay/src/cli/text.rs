@@ -5,7 +5,7 @@ use std::path::Path;
 
 use azalea_core::id::Timestamp;
 
-use crate::commands::{FacilityView, Invited, StatusView};
+use crate::commands::{FacilityView, Invited, Renewed, StatusView};
 use crate::daemon::Ready;
 
 pub(super) fn initialised(name: &str, network: &str, dir: &Path, root_key: &Path) -> String {
@@ -56,6 +56,14 @@ pub(super) fn revoked() -> String {
         .to_owned()
 }
 
+pub(super) fn renewed(renewed: &Renewed) -> String {
+    format!(
+        "{} 施設の参加期限を {} まで延ばしました。\nRenewed.\n",
+        renewed.facilities.len(),
+        time(Timestamp(renewed.until_ms))
+    )
+}
+
 pub(super) fn trusted() -> String {
     "再び受け入れます。端末は1分以内に送信を再開します。\n\
      Its envelopes are taken again; the device asks within a minute.\n"
@@ -103,6 +111,14 @@ pub(super) fn status(status: &StatusView, now: Timestamp) -> String {
         line(format_args!(
             "★ この中継サーバはバックアップから戻されています。止めて azalea-relay restored を実行してください。\n\
              \x20\x20 This store came from a backup: stop the relay, run `azalea-relay restored`, start it."
+        ));
+    }
+    for facility in status.facilities.iter().filter(|facility| facility.ending) {
+        line(format_args!(
+            "★ {} の参加期限は {} です。延ばすには azalea-relay renew {} / membership ends",
+            facility.name,
+            time(Timestamp(facility.until_ms)),
+            &facility.id[..facility.id.len().min(8)],
         ));
     }
     let devices = status.facilities.iter().flat_map(|facility| &facility.devices);

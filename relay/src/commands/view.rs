@@ -64,6 +64,10 @@ pub struct FacilityView {
     pub view: bool,
     /// `member`, `revoked`, `expired`, `not-yet-valid` or `unknown`.
     pub standing: String,
+    /// Until when it is a member.
+    pub until_ms: u64,
+    /// Whether that is within three months, or past.
+    pub ending: bool,
     /// Its devices.
     pub devices: Vec<DeviceView>,
 }
@@ -77,6 +81,8 @@ pub struct DeviceView {
     pub label: String,
     /// As the facility's.
     pub standing: String,
+    /// Until when its facility vouches for it; it renews that by itself.
+    pub until_ms: u64,
     /// What stands against it; nothing of it is taken until somebody decides.
     pub suspended: Option<SuspendedView>,
     /// Whether it has a session now.
@@ -144,7 +150,7 @@ impl StatusView {
             council: report.council.clone(),
             network: report.network.to_string(),
             epoch: report.epoch.to_string(),
-            facilities: report.facilities.iter().map(FacilityView::new).collect(),
+            facilities: report.facilities.iter().map(|it| FacilityView::new(it, now)).collect(),
             invites: invites.collect(),
             registrars: registrars.collect(),
             connections: report.connections,
@@ -162,11 +168,12 @@ impl StatusView {
 }
 
 impl FacilityView {
-    fn new(facility: &FacilityReport) -> Self {
+    fn new(facility: &FacilityReport, now: Timestamp) -> Self {
         let devices = facility.devices.iter().map(|device| DeviceView {
             id: device.id.to_string(),
             label: device.label.clone(),
             standing: standing(device.trouble),
+            until_ms: device.until.0,
             suspended: device.suspended.map(|contradiction| SuspendedView {
                 scope: contradiction.scope.to_string(),
                 number: contradiction.seq,
@@ -186,6 +193,8 @@ impl FacilityView {
             disclose: facility.rights.disclose,
             view: facility.rights.view,
             standing: standing(facility.trouble),
+            until_ms: facility.until.0,
+            ending: facility.is_ending(now),
             devices: devices.collect(),
         }
     }

@@ -88,6 +88,15 @@ pub enum Request {
         /// In whose name; one of the registrars whose keys are here.
         by: PublicKey,
     },
+    /// Let a facility be a member for longer.
+    Renew {
+        /// Which.
+        facility: FacilityId,
+        /// For how long from now, in milliseconds.
+        valid_ms: u64,
+        /// In whose name; its present registrar's if absent.
+        by: Option<PublicKey>,
+    },
     /// Take envelopes again of a device that contradicted itself.
     Trust(DeviceId),
     /// Tell everybody about certificates.

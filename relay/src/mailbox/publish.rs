@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use azalea_core::access::Statement;
 use azalea_core::envelope::{Body, Draft as EnvelopeDraft, SealError, seal};
-use azalea_core::id::DeviceId;
+use azalea_core::id::{DeviceId, FacilityId};
 use azalea_core::identity::{
-    Certificate, Cutoff, PublicKey, Revocation, Signed, SigningKeypair, Subject,
+    Certificate, Cutoff, Facility, PublicKey, Revocation, Signed, SigningKeypair, Subject, Validity,
 };
 use azalea_core::storage::StorageError;
 use azalea_core::sync::message::RefusalCause;
@@ -37,6 +37,9 @@ pub enum PublishError {
     /// The relay cannot revoke itself.
     #[error("this is the relay itself; to replace it, set up a new one")]
     Itself,
+    /// A revocation is for good.
+    #[error("the facility has been revoked: it joins again with a new code and new keys")]
+    Revoked,
     /// No key of such a registrar is here.
     #[error("the key of this registrar is not on this relay")]
     NoRegistrar,
@@ -72,6 +75,10 @@ impl Draft<'_> {
             }
             Request::Publish(certificates) => {
                 certificates.into_iter().try_for_each(|certificate| self.publish(own, certificate))
+            }
+            Request::Renew { facility, valid_ms, by } => {
+                let certificate = self.renewal(&facility, valid_ms, by, registrars)?;
+                self.publish(own, certificate)
             }
             Request::Trust(device) => self.trust(&device),
             Request::Registrar(_) => Ok(()),
@@ -144,6 +151,26 @@ impl Draft<'_> {
             by: by.public(),
         };
         Ok(Certificate::Revocation(Signed::sign(revocation, by)?))
+    }
+
+    /// A facility's next certificate: as the newest, for longer. It begins no later than that one ends, so that what a facility wrote
+    /// while nobody thought of it keeps its place.
+    fn renewal(
+        &self,
+        id: &FacilityId,
+        valid_ms: u64,
+        by: Option<PublicKey>,
+        registrars: &BTreeMap<PublicKey, SigningKeypair>,
+    ) -> Result<Certificate, PublishError> {
+        let held = self.roster().facility(id).ok_or(PublishError::Unknown)?;
+        if self.roster().is_revoked(held) {
+            return Err(PublishError::Revoked);
+        }
+        let by = registrars.get(&by.unwrap_or(held.registrar)).ok_or(PublishError::NoRegistrar)?;
+        let mut validity = Validity::lasting(self.now, valid_ms);
+        validity.not_before = validity.not_before.min(held.validity.not_after);
+        let next = Facility { validity, registrar: by.public(), ..held.clone() };
+        Ok(Certificate::Facility(Signed::sign(next, by)?))
     }
 
     fn drop_stale_invites(&mut self) {

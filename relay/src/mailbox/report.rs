@@ -122,11 +122,24 @@ pub struct FacilityReport {
     pub kind: FacilityKind,
     /// What it may do.
     pub rights: Rights,
+    /// Until when it is a member.
+    pub until: Timestamp,
     /// Why it is not a member in good order, if so.
     pub trouble: Option<StandingError>,
     /// Its devices.
     pub devices: Vec<DeviceReport>,
 }
+
+impl FacilityReport {
+    /// Whether its membership ends within three months, or has ended; the revoked are not meant.
+    pub fn is_ending(&self, now: Timestamp) -> bool {
+        let is_revoked = matches!(self.trouble, Some(StandingError::Revoked { .. }));
+        !is_revoked && self.until < now.plus_ms(ENDING_MS)
+    }
+}
+
+/// How long before its end a membership is to be renewed.
+const ENDING_MS: u64 = 90 * 24 * 60 * 60 * 1_000;
 
 /// One device.
 #[derive(Debug, Clone)]
@@ -135,6 +148,8 @@ pub struct DeviceReport {
     pub id: DeviceId,
     /// What its facility calls it.
     pub label: String,
+    /// Until when its facility vouches for it.
+    pub until: Timestamp,
     /// Why it is not in good order, if so.
     pub trouble: Option<StandingError>,
     /// What stands against it: nothing of it is taken until the operator decides.
@@ -171,6 +186,7 @@ impl Mailbox {
             code: facility.code.clone(),
             kind: facility.kind,
             rights: facility.rights,
+            until: facility.validity.not_after,
             trouble: roster.facility_standing(&facility.id(), now).err(),
             devices: self.devices_report(&facility.id(), now),
         });
@@ -211,6 +227,7 @@ impl Mailbox {
             DeviceReport {
                 id,
                 label: device.label.clone(),
+                until: device.validity.not_after,
                 trouble: roster.standing(&id, now).err(),
                 suspended: self.state.forks.against(&id),
                 is_connected,

@@ -73,6 +73,12 @@ impl Roster {
         }
     }
 
+    /// Whether a facility, or the registrar who vouches for it, has been revoked, whatever its certificate's dates are.
+    pub fn is_revoked(&self, facility: &Facility) -> bool {
+        self.revocation(Subject::Facility(facility.id())).is_some()
+            || self.is_revoked_registrar(&facility.registrar)
+    }
+
     /// Once an author is revoked: the last of its envelopes in `scope` that is accepted, 0 for none. `None` while it
     /// is not revoked.
     pub fn cutoff(&self, author: &DeviceId, scope: &ScopeId) -> Option<u64> {

@@ -40,6 +40,8 @@ pub(super) enum Work {
         scope: ScopeNumber,
         after: Vec<u8>,
     },
+    /// Our own certificate ends before long.
+    Renew,
     /// The registry changed: keys to new devices, new epochs where somebody left.
     Registry,
     /// The relay's store is not the one we knew: everything of ours is offered again.
@@ -147,7 +149,7 @@ impl Work {
             Self::Rebuilt => {
                 State::document_queries(state.own_scope(ScopeKind::Office), &DocumentId::Links)
             }
-            Self::Head(_) | Self::Registry => Vec::new(),
+            Self::Head(_) | Self::Registry | Self::Renew => Vec::new(),
         };
         (queries, self)
     }
@@ -192,6 +194,10 @@ impl Work {
             }
             Self::Registry => {
                 state.follow_registry(tx);
+                Vec::new()
+            }
+            Self::Renew => {
+                state.renew(tx);
                 Vec::new()
             }
             Self::OfferAgain => {

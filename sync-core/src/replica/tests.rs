@@ -1,6 +1,7 @@
 //! Stories told with whole replicas on virtual time, a post office in place of the relay.
 
 mod damaged;
+mod renew;
 mod stories;
 mod suspend;
 mod waiting;
@@ -41,6 +42,16 @@ impl Council {
     }
 
     fn enrol(&mut self, rng: &mut StdRng, name: &str, kind: FacilityKind) -> Identity {
+        self.enrol_until(rng, name, kind, Timestamp(u64::MAX))
+    }
+
+    fn enrol_until(
+        &mut self,
+        rng: &mut StdRng,
+        name: &str,
+        kind: FacilityKind,
+        device_until: Timestamp,
+    ) -> Identity {
         let network = self.root.public().network_id();
         let facility_key = SigningKeypair::generate(rng);
         let device = SigningKeypair::generate(rng);
@@ -67,7 +78,7 @@ impl Council {
             agreement: agreement.public().clone(),
             possession: Possession::prove(&device, &facility, agreement.public()),
             label: "受付".into(),
-            validity,
+            validity: Validity { not_after: device_until, ..validity },
         };
         let signed = Signed::sign(claims, &facility_key).expect("a small certificate");
         self.certificates.push(Certificate::Device(signed));

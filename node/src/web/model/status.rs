@@ -89,6 +89,8 @@ pub enum Trouble {
     Revoked,
     /// The certificate of this device or facility has ended.
     Expired,
+    /// The certificate of this device or facility ends within two months.
+    Ending,
     /// The relay does not know this device.
     Unknown,
     /// The relay is of another network.
