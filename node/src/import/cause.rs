@@ -2,6 +2,8 @@
 //!
 //! A cause names limits, fields and places. It never repeats what the file says there.
 
+use std::io::ErrorKind;
+
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::json::{Expected, FaultKind, NESTING_MAX};
@@ -21,7 +23,7 @@ pub enum Cause {
     /// The file has no bytes, or only white space.
     Empty,
     /// The file could not be read; the operating system's reason.
-    Unreadable(std::io::ErrorKind),
+    Unreadable(ErrorKind),
     /// The file changed between two readings. Usual cause: it was still being written.
     Changed,
     /// The file is of another kind, recognised by its first bytes.
@@ -162,6 +164,7 @@ impl Cause {
     fn english(&self) -> String {
         match self {
             Self::Empty => "the file is empty".into(),
+            Self::Unreadable(ErrorKind::InvalidInput) => "not a file; put the file itself here".into(),
             Self::Unreadable(kind) => format!("the file cannot be read ({kind})"),
             Self::Changed => {
                 "the file changed while it was read; put it here again once it is complete".into()
@@ -199,6 +202,9 @@ impl Cause {
     fn japanese(&self) -> String {
         match self {
             Self::Empty => "ファイルが空です".into(),
+            Self::Unreadable(ErrorKind::InvalidInput) => {
+                "ファイルではありません。ファイルを置いてください".into()
+            }
             Self::Unreadable(kind) => format!("ファイルを読めません（{kind}）"),
             Self::Changed => {
                 "読み込み中にファイルが変更されました。書き込みが終わってから置き直してください"
