@@ -16,6 +16,7 @@ pub mod programs;
 mod region;
 mod relay;
 pub mod search;
+pub mod session;
 mod small_disk;
 mod wait;
 

@@ -3,20 +3,16 @@
 
 use azalea_core::access::Statement;
 use azalea_core::envelope::{Body, Draft, SignedEnvelope, seal};
-use azalea_core::id::{EnvelopeId, Timestamp};
-use azalea_core::identity::{Identity, SigningKeypair};
-use azalea_core::sync::message::{
-    Bytes, FeedItem, Goodbye, Hello, Message, Refusal, RefusalCause, Welcome,
-};
+use azalea_core::id::EnvelopeId;
+use azalea_core::identity::SigningKeypair;
+use azalea_core::sync::message::{Bytes, FeedItem, Message, RefusalCause, Welcome};
 use azalea_core::wire::Wire;
-use azalea_node::config::{DataDir, Secrets};
-use azalea_node::serve::read_identity;
 use azalea_tests::fhir::{bundle, observation, patient};
-use azalea_tests::{CLINIC, HOSPITAL, Node, Region, Relay, until};
-use azalea_transport::endpoint::{Endpoint, Peer};
+use azalea_tests::session::{Session, identity, now, relay_seed};
+use azalea_tests::{CLINIC, HOSPITAL, Node, Region, until};
+use azalea_transport::endpoint::Endpoint;
 use azalea_transport::frames::{read_frame, write_frame};
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 
 const LOCAL: &str = "0004711";
@@ -34,86 +30,6 @@ fn chart() -> Vec<String> {
 fn sorted(mut texts: Vec<String>) -> Vec<String> {
     texts.sort();
     texts
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    Timestamp(u64::try_from(since.as_millis()).expect("a moment"))
-}
-
-/// The keys of a facility that has gone bad.
-fn identity(node: &Node) -> Identity {
-    let dir = DataDir::new(node.dir());
-    let secrets = Secrets::load(&dir.secrets(), None).expect("keys without a passphrase");
-    read_identity(&secrets).expect("keys")
-}
-
-/// The relay's own key, for whoever has taken it over.
-fn relay_seed(relay: &Relay) -> [u8; 32] {
-    let digits = std::fs::read_to_string(relay.dir().join("keys/device.key")).expect("a key");
-    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.trim().as_bytes()).expect("hex");
-    bytes.try_into().expect("32 bytes")
-}
-
-/// One session in a member's name.
-struct Session {
-    send: quinn::SendStream,
-    receive: quinn::RecvStream,
-    _peer: Peer,
-    _endpoint: Endpoint,
-}
-
-impl Session {
-    async fn open(who: &Identity, address: SocketAddr, relay: &[u8; 32]) -> Self {
-        let endpoint = Endpoint::client(&who.device.seed()).expect("an endpoint");
-        let key = Endpoint::client(relay).expect("an endpoint").key();
-        let peer = endpoint.connect(address, &key).await.expect("a connection");
-        let (send, receive) = peer.connection.open_bi().await.expect("a stream");
-        Self { send, receive, _peer: peer, _endpoint: endpoint }
-    }
-
-    async fn say(&mut self, message: &Message) {
-        write_frame(&mut self.send, &message.to_bytes()).await.expect("the relay listens");
-    }
-
-    async fn hear(&mut self) -> Message {
-        let frame = read_frame(&mut self.receive).await.expect("a line").expect("a message");
-        Message::from_bytes(&frame).expect("a message")
-    }
-
-    /// Begins, and takes the whole feed without acknowledging any of it.
-    async fn whole_feed(&mut self, who: &Identity) -> (Welcome, Vec<Vec<u8>>) {
-        let device = who.device_id();
-        let hello = Hello { network: who.network, device, cursor: None, want_own: true, at: now() };
-        self.say(&Message::Hello(hello)).await;
-        let Message::Welcome(welcome) = self.hear().await else { panic!("no welcome") };
-        let mut envelopes = Vec::new();
-        let mut position = welcome.position;
-        while position < welcome.end {
-            if let Message::Feed { items, .. } = self.hear().await {
-                position = items.last().map_or(position, |item| item.position);
-                envelopes.extend(items.into_iter().map(|item| item.envelope.0));
-            }
-        }
-        (welcome, envelopes)
-    }
-
-    /// Pushes one envelope; what the relay says to it.
-    async fn push(&mut self, envelope: Vec<u8>) -> Result<(), Option<Refusal>> {
-        self.say(&Message::Push(vec![Bytes(envelope)])).await;
-        loop {
-            match self.hear().await {
-                Message::Taken { stored, refused } if !stored.is_empty() => {
-                    assert!(refused.is_empty());
-                    return Ok(());
-                }
-                Message::Taken { mut refused, .. } => return Err(refused.pop()),
-                Message::Goodbye(Goodbye::Protocol) => return Err(None),
-                Message::Goodbye(other) => panic!("{other:?}"),
-                _ => {}
-            }
-        }
-    }
 }
 
 fn parsed(envelope: &[u8]) -> SignedEnvelope {

@@ -2,6 +2,9 @@
 //!
 //! `cargo bench-azalea` runs it in release; `docs/BENCHMARKS.md` holds what was measured.
 
+#[path = "bench/relay.rs"]
+mod relay;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -35,13 +38,17 @@ struct Arguments {
     /// Imports one Bundle of about this many megabytes instead, and says how much memory it took.
     #[arg(long)]
     megabytes: Option<u64>,
+    /// Pushes so many envelopes through a relay to five readers instead.
+    #[arg(long)]
+    relay: Option<usize>,
 }
 
 fn main() {
     let arguments = Arguments::parse();
-    match arguments.megabytes {
-        Some(megabytes) => one_large_file(megabytes),
-        None => the_whole_way(&arguments),
+    match (arguments.megabytes, arguments.relay) {
+        (Some(megabytes), _) => one_large_file(megabytes),
+        (None, Some(envelopes)) => relay::run(envelopes),
+        (None, None) => the_whole_way(&arguments),
     }
 }
 

@@ -1,0 +1,98 @@
+//! A member's session with the relay, without a node: its real keys and the real protocol, in the hands of a story.
+
+use azalea_core::id::Timestamp;
+use azalea_core::identity::Identity;
+use azalea_core::sync::message::{Bytes, Goodbye, Hello, Message, Refusal, Welcome};
+use azalea_core::wire::Wire;
+use azalea_node::config::{DataDir, Secrets};
+use azalea_node::serve::read_identity;
+use azalea_transport::endpoint::{Endpoint, Peer};
+use azalea_transport::frames::{read_frame, write_frame};
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::{Node, Relay};
+
+/// The time.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    Timestamp(u64::try_from(since.as_millis()).expect("a moment"))
+}
+
+/// The keys of a facility that has joined.
+pub fn identity(node: &Node) -> Identity {
+    let dir = DataDir::new(node.dir());
+    let secrets = Secrets::load(&dir.secrets(), None).expect("keys without a passphrase");
+    read_identity(&secrets).expect("keys")
+}
+
+/// The relay's own key, for whoever has taken it over.
+pub fn relay_seed(relay: &Relay) -> [u8; 32] {
+    let digits = std::fs::read_to_string(relay.dir().join("keys/device.key")).expect("a key");
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.trim().as_bytes()).expect("hex");
+    bytes.try_into().expect("32 bytes")
+}
+
+/// One session in a member's name.
+pub struct Session {
+    send: quinn::SendStream,
+    receive: quinn::RecvStream,
+    _peer: Peer,
+    _endpoint: Endpoint,
+}
+
+impl Session {
+    /// Connects.
+    pub async fn open(who: &Identity, address: SocketAddr, relay: &[u8; 32]) -> Self {
+        let endpoint = Endpoint::client(&who.device.seed()).expect("an endpoint");
+        let key = Endpoint::client(relay).expect("an endpoint").key();
+        let peer = endpoint.connect(address, &key).await.expect("a connection");
+        let (send, receive) = peer.connection.open_bi().await.expect("a stream");
+        Self { send, receive, _peer: peer, _endpoint: endpoint }
+    }
+
+    /// Says something.
+    pub async fn say(&mut self, message: &Message) {
+        write_frame(&mut self.send, &message.to_bytes()).await.expect("the relay listens");
+    }
+
+    /// What the relay says next.
+    pub async fn hear(&mut self) -> Message {
+        let frame = read_frame(&mut self.receive).await.expect("a line").expect("a message");
+        Message::from_bytes(&frame).expect("a message")
+    }
+
+    /// Begins, and takes the whole feed without acknowledging any of it.
+    pub async fn whole_feed(&mut self, who: &Identity) -> (Welcome, Vec<Vec<u8>>) {
+        let device = who.device_id();
+        let hello = Hello { network: who.network, device, cursor: None, want_own: true, at: now() };
+        self.say(&Message::Hello(hello)).await;
+        let Message::Welcome(welcome) = self.hear().await else { panic!("no welcome") };
+        let mut envelopes = Vec::new();
+        let mut position = welcome.position;
+        while position < welcome.end {
+            if let Message::Feed { items, .. } = self.hear().await {
+                position = items.last().map_or(position, |item| item.position);
+                envelopes.extend(items.into_iter().map(|item| item.envelope.0));
+            }
+        }
+        (welcome, envelopes)
+    }
+
+    /// Pushes one envelope; what the relay says to it.
+    pub async fn push(&mut self, envelope: Vec<u8>) -> Result<(), Option<Refusal>> {
+        self.say(&Message::Push(vec![Bytes(envelope)])).await;
+        loop {
+            match self.hear().await {
+                Message::Taken { stored, refused } if !stored.is_empty() => {
+                    assert!(refused.is_empty());
+                    return Ok(());
+                }
+                Message::Taken { mut refused, .. } => return Err(refused.pop()),
+                Message::Goodbye(Goodbye::Protocol) => return Err(None),
+                Message::Goodbye(other) => panic!("{other:?}"),
+                _ => {}
+            }
+        }
+    }
+}
