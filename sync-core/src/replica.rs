@@ -126,6 +126,7 @@ impl Replica {
         if self.state.is_renewal_due(now) && !self.queue.iter().any(renews) {
             self.queue.push_back(Work::Renew);
         }
+        self.follow_time(now);
         self.advance(now, rng);
         self.push_outbox(now);
         self.tell_heads(now);
@@ -139,7 +140,16 @@ impl Replica {
     /// When `Input::Tick` is wanted at the latest.
     pub fn wake_at(&self) -> Option<Timestamp> {
         let statements = self.session.is_open().then(|| self.statements_due());
-        [self.store_pause, self.session.paused, statements].into_iter().flatten().min()
+        let due = self.state.freshness.due();
+        [self.store_pause, self.session.paused, statements, due].into_iter().flatten().min()
+    }
+
+    /// Has what follows from grants that begin or end at a time done when that comes.
+    fn follow_time(&mut self, now: Timestamp) {
+        let due = self.state.freshness.take_due(now);
+        if !due.is_empty() {
+            self.queue.push_back(Work::Time(due));
+        }
     }
 
     fn received(&mut self, now: Timestamp, message: Message) {

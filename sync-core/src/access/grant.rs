@@ -173,6 +173,21 @@ impl ScopeAccess {
         self.grants(at).chain(self.counted.rulings.keys().flat_map(to_come))
     }
 
+    /// All who are granted something now or from a time to come, in the order of their ids; the owner not among
+    /// them. Whoever puts members out by a clock that runs late must find those whom a clock that runs early let in.
+    pub fn granted_from(&self, at: Timestamp) -> impl Iterator<Item = FacilityId> {
+        let facilities: BTreeSet<FacilityId> =
+            self.grants_from(at).map(|grant| grant.facility).collect();
+        facilities.into_iter()
+    }
+
+    /// When a grant next begins or ends after `at`, so that what it means changes with nothing said.
+    pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
+        let current = self.counted.rulings.keys().flat_map(|facility| self.current(facility));
+        let ends = current.flat_map(|grant| [Some(grant.from), grant.until]);
+        ends.flatten().filter(|change| *change > at).min()
+    }
+
     /// Whether a facility was ever granted access on a consent, whatever became of it.
     pub fn was_granted_on(&self, facility: &FacilityId, consent: &ConsentId) -> bool {
         self.rulings(facility).iter().any(|ruling| match ruling {

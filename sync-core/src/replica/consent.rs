@@ -4,6 +4,8 @@
 //! the same facilities read its own chart, and puts them out when the consent is withdrawn, wherever that
 //! was recorded.
 
+use std::collections::BTreeSet;
+
 use crate::access::{Access, ConsentDuties, ScopeKind, Statement, consent_duties};
 use crate::id::{ConsentId, FacilityId, GrantId, PatientId, Timestamp};
 use crate::identity::Cutoff;
@@ -81,13 +83,12 @@ impl State {
         if scopes.is_empty() {
             return Err(CommandError::NoRight("withdraw another facility's access"));
         }
-        let mut ended = std::collections::BTreeSet::new();
+        let mut ended = BTreeSet::new();
         for number in scopes {
             let access = self.scope(number).access.as_ref().expect("chosen by its kind");
             let owner = access.owner();
             let members: Vec<FacilityId> = access
-                .members(tx.now)
-                .map(|(facility, _)| facility)
+                .granted_from(tx.now)
                 .filter(|it| *it != owner && (facilities.is_empty() || facilities.contains(it)))
                 .filter(|it| only_self || *it != self.home)
                 .collect();
@@ -130,6 +131,34 @@ impl State {
         match (&self.scope(care).access, &self.scope(chart).access) {
             (Some(care), Some(chart)) => consent_duties(care, chart, now),
             _ => ConsentDuties::default(),
+        }
+    }
+
+    /// Ends what rests on the consents of a patient that our chart was linked to, now that it is not.
+    pub(super) fn unfollow_consent(
+        &mut self,
+        tx: &mut Tx<'_>,
+        chart: ScopeNumber,
+        patient: &PatientId,
+    ) {
+        let Some(access) = &self.scope(chart).access else { return };
+        let theirs = |facility: &FacilityId, consent: &ConsentId| {
+            let mut cares = self.scopes_of(patient, ScopeKind::Care);
+            cares.any(|care| {
+                let care = care.access.as_ref().filter(|care| care.owner() != self.home);
+                care.is_some_and(|care| care.was_granted_on(facility, consent))
+            })
+        };
+        let ended: BTreeSet<FacilityId> = access
+            .grants_from(tx.now)
+            .filter(|grant| grant.consent.is_some_and(|consent| theirs(&grant.facility, &consent)))
+            .map(|grant| grant.facility)
+            .collect();
+        for facility in &ended {
+            self.revoke(tx, chart, *facility, None);
+        }
+        if !ended.is_empty() {
+            self.rotate(tx, chart);
         }
     }
 

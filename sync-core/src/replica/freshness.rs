@@ -54,6 +54,37 @@ pub(super) struct Freshness {
     pub(super) untold: BTreeSet<FacilityId>,
     /// When all facilities were last told.
     pub(super) told_all: Option<Timestamp>,
+    /// When a grant of a scope begins or ends next: what it counts for changes then, though nothing arrives.
+    due: BTreeSet<(Timestamp, ScopeNumber)>,
+    due_of: BTreeMap<ScopeNumber, Timestamp>,
+}
+
+impl Freshness {
+    /// When the next grant begins or ends.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Takes out the scopes in which a grant has begun or ended by `now`; each is counted anew after this.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> BTreeSet<ScopeNumber> {
+        let mut taken = BTreeSet::new();
+        while let Some((at, number)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, number));
+            self.due_of.remove(&number);
+            taken.insert(number);
+        }
+        taken
+    }
+
+    fn wait_for(&mut self, number: ScopeNumber, at: Option<Timestamp>) {
+        if let Some(before) = self.due_of.remove(&number) {
+            self.due.remove(&(before, number));
+        }
+        if let Some(at) = at {
+            self.due.insert((at, number));
+            self.due_of.insert(number, at);
+        }
+    }
 }
 
 /// A tally per party, and which chain end of each scope went into it.
@@ -132,8 +163,22 @@ impl State {
         if scope.kind().is_some_and(counts) {
             self.tally_held(&mut freshness, scope, now);
             self.tally_owed(&mut freshness, scope, now);
+            let access = scope.access.as_ref();
+            freshness.wait_for(number, access.and_then(|access| access.next_change(now)));
         }
         self.freshness = freshness;
+    }
+
+    /// Draws the consequences of grants that have begun or ended by themselves: charts follow a consent that has
+    /// begun, its readers are given keys, and everybody counts anew.
+    pub(super) fn follow_time(&self, tx: &mut Tx<'_>, scopes: BTreeSet<ScopeNumber>) {
+        for number in scopes {
+            let authors = self.scope(number).vectors.keys();
+            tx.grown.extend(authors.filter(|author| **author != self.me));
+            tx.touched.insert(number);
+            tx.governed.insert(number);
+            tx.unshared.insert(number);
+        }
     }
 
     fn tally_held(&self, freshness: &mut Freshness, scope: &Scope, now: Timestamp) {
@@ -195,7 +240,7 @@ impl State {
     /// Compares what we hold with a publisher's newest word; only equality moves *complete as of* forward.
     pub(super) fn judge(&mut self, tx: &mut Tx<'_>, publisher: &DeviceId) {
         let held = self.held_of(publisher);
-        let waits = self.waits_for(publisher);
+        let waits = self.waits_for(publisher, tx.now);
         let Some(row) = self.freshness.publishers.get_mut(publisher) else { return };
         if held == row.statement.tally && !waits {
             row.complete = Some(row.statement.at);
@@ -203,13 +248,21 @@ impl State {
         tx.batch.put(table::STATEMENT, publisher.as_bytes(), row.to_bytes());
     }
 
-    /// Whether something of a publisher's facility is held back here.
-    fn waits_for(&self, publisher: &DeviceId) -> bool {
+    /// Whether something of a publisher's facility that is for us is held back here: in a scope that we read, or
+    /// on its way to us with keys. Of scopes that are not ours a relay can send what it likes.
+    fn waits_for(&self, publisher: &DeviceId, now: Timestamp) -> bool {
         let Some(device) = self.roster.device(publisher) else { return true };
         self.waiting.iter().any(|(number, count)| {
-            let Some(id) = self.numbers.get(number) else { return *count > 0 };
-            let access = self.scopes[id].access.as_ref();
-            *count > 0 && access.is_none_or(|access| access.owner() == device.facility)
+            // What waits for an author or a scope that nobody here knows may be anything, or forged: whether it
+            // is missing, the publisher's own count says.
+            let Some(id) = self.numbers.get(number) else { return false };
+            let scope = &self.scopes[id];
+            let Some(access) = &scope.access else { return false };
+            let ours = match access.parties() {
+                Some((_, to)) => to == self.me,
+                None => scope.is_reader(&self.home, now),
+            };
+            *count > 0 && ours && access.owner() == device.facility
         })
     }
 

@@ -133,7 +133,9 @@ impl State {
                 // Our chart goes back to being of a patient whom only we know.
                 let own = PatientId::random(tx.rng);
                 row.patients[0] = own;
-                self.describe(tx, self.scopes[&chart].number, own);
+                let chart = self.scopes[&chart].number;
+                self.unfollow_consent(tx, chart, &patient);
+                self.describe(tx, chart, own);
             }
             _ => {
                 row.patients.remove(at);

@@ -1,5 +1,7 @@
 //! The kinds of work, what each reads, and what is said once it is durable.
 
+use std::collections::BTreeSet;
+
 use crate::document::DocumentId;
 use crate::id::{EnvelopeId, RelayEpoch};
 use crate::storage::row::{ChainRow, ScopeNumber, chain_key, key};
@@ -44,6 +46,8 @@ pub(super) enum Work {
     Renew,
     /// The registry changed: keys to new devices, new epochs where somebody left.
     Registry,
+    /// Grants of these scopes have begun or ended by themselves.
+    Time(BTreeSet<ScopeNumber>),
     /// The relay's store is not the one we knew: everything of ours is offered again.
     OfferAgain,
     /// A store that was rebuilt has learnt what this device wrote before.
@@ -149,7 +153,7 @@ impl Work {
             Self::Rebuilt => {
                 State::document_queries(state.own_scope(ScopeKind::Office), &DocumentId::Links)
             }
-            Self::Head(_) | Self::Registry | Self::Renew => Vec::new(),
+            Self::Head(_) | Self::Registry | Self::Renew | Self::Time(_) => Vec::new(),
         };
         (queries, self)
     }
@@ -198,6 +202,10 @@ impl Work {
             }
             Self::Renew => {
                 state.renew(tx);
+                Vec::new()
+            }
+            Self::Time(scopes) => {
+                state.follow_time(tx, scopes);
                 Vec::new()
             }
             Self::OfferAgain => {

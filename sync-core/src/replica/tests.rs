@@ -4,6 +4,7 @@ mod damaged;
 mod renew;
 mod stories;
 mod suspend;
+mod time;
 mod waiting;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,96 @@
+//! Clocks that differ, and words that count from a time on.
+
+use super::stories::disclosed;
+use super::*;
+
+/// How far the hospital's clock is ahead.
+const AHEAD_MS: u64 = 60_000;
+
+/// The hospital's clock is a minute ahead, so that its consent begins, by the clinic's clock, in a minute.
+fn consented_ahead() -> Region {
+    let mut region =
+        Region::new(31, &[("hospital", FacilityKind::Hospital), ("clinic", FacilityKind::Clinic)]);
+    region.connect("hospital");
+    region.connect("clinic");
+    region.command("hospital", import(vec![record("p1", "o1", "{}")])).expect("an import");
+    let facilities = vec![region.facility("clinic")];
+    let give =
+        Command::GiveConsent { patient: local("p1"), facilities, until: None, by: staff("s1") };
+    let ahead = region.now.plus_ms(AHEAD_MS);
+    region.node("hospital").command(ahead, give).expect("a consent");
+    region.run();
+    region
+}
+
+fn is_complete(region: &Region) -> bool {
+    let publishers = region.nodes["clinic"].status().publishers;
+    publishers.iter().any(|it| it.complete.is_some() && it.complete == it.stated)
+}
+
+/// Once the grant has begun, nothing arrives that would make anybody count again; time itself has to.
+#[test]
+fn a_grant_that_begins_by_itself_is_counted_when_it_begins() {
+    let mut region = consented_ahead();
+    assert!(!is_complete(&region), "by the clinic's clock it may not read yet");
+    let due = region.nodes["clinic"].replica.wake_at().expect("it waits for the grant to begin");
+    region.now = due.max(region.now);
+    let now = region.now;
+    region.node("clinic").handle(now, Input::Tick);
+    region.run();
+    assert!(is_complete(&region), "{:?}", region.nodes["clinic"].status().publishers);
+}
+
+/// A clerk's clock is set back after the consent; whom it let in must be found all the same.
+#[test]
+fn a_withdrawal_finds_those_whom_a_clock_that_was_ahead_let_in() {
+    let mut region = consented_ahead();
+    let withdraw =
+        Command::WithdrawConsent { patient: local("p1"), facilities: vec![], by: staff("s1") };
+    let outcome = region.command("hospital", withdraw).expect("a withdrawal");
+    assert_eq!(outcome, Outcome::Withdrawn { facilities: vec![region.facility("clinic")] });
+    region.command("hospital", import(vec![record("p1", "o2", "later")])).expect("an import");
+    region.run();
+    region.now = region.now.plus_ms(2 * AHEAD_MS);
+    let now = region.now;
+    region.node("clinic").handle(now, Input::Tick);
+    region.run();
+    assert!(region.nodes["clinic"].records() < 2, "what follows a withdrawal cannot be read");
+}
+
+/// A chart was linked to another facility's patient by mistake: whoever read it on that patient's consent is out.
+#[test]
+fn taking_a_link_back_ends_what_rested_on_it() {
+    let mut region = Region::new(
+        32,
+        &[
+            ("hospital", FacilityKind::Hospital),
+            ("second", FacilityKind::Hospital),
+            ("clinic", FacilityKind::Clinic),
+        ],
+    );
+    for name in ["hospital", "second", "clinic"] {
+        region.connect(name);
+    }
+    region.command("hospital", import(vec![record("p1", "o1", "{}")])).expect("an import");
+    region.command("second", import(vec![record("q1", "o2", "{}")])).expect("an import");
+    let facilities = vec![region.facility("second"), region.facility("clinic")];
+    let give =
+        Command::GiveConsent { patient: local("p1"), facilities, until: None, by: staff("s1") };
+    let Ok(Outcome::Given { patient, .. }) = region.command("hospital", give) else {
+        panic!("a consent")
+    };
+    region.run();
+    let link = |by| (("q1").to_owned(), patient, staff(by));
+    let (local, patient, by) = link("s1");
+    region.command("second", Command::ProposeLink { local, patient, by }).expect("a proposal");
+    let (local, patient, by) = link("s2");
+    region.command("second", Command::ConfirmLink { local, patient, by }).expect("a link");
+    region.run();
+    assert_eq!(region.nodes["clinic"].records(), 2, "both hospitals' charts");
+    let (local, patient, by) = link("s1");
+    region.command("second", Command::RemoveLink { local, patient, by }).expect("an end");
+    region.command("second", import(vec![record("q1", "o3", "later")])).expect("an import");
+    region.run();
+    assert_eq!(region.nodes["second"].records(), 3);
+    assert_eq!(region.nodes["clinic"].records(), 2, "what follows is another person's");
+}
