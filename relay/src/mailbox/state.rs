@@ -155,7 +155,25 @@ impl State {
         })?;
         let scopes: Vec<ScopeId> = state.scopes.keys().copied().collect();
         scopes.iter().for_each(|scope| state.index_scope(scope, now));
+        let begun = scopes.into_iter().filter(|scope| state.has_newcomers(scope, now));
+        let begun: Vec<_> = begun.map(|scope| (now, scope)).collect();
+        state.due.extend(begun);
         Ok(state)
+    }
+
+    /// Whether a grant began while nobody was there to see it: its readers are not among the members yet.
+    fn has_newcomers(&self, id: &ScopeId, now: Timestamp) -> bool {
+        let scope = &self.scopes[id];
+        let Some(access) = scope.access.as_deref().filter(|it| it.parties().is_none()) else {
+            return false;
+        };
+        let member = |device: &DeviceId| {
+            let number = self.numbers.get(device);
+            number.is_none_or(|number| scope.members.contains_key(number))
+        };
+        access.members(now).any(|(facility, access)| {
+            access.read && self.roster.devices_of(&facility).any(|it| !member(&it.id()))
+        })
     }
 
     fn load_certificates(&mut self, store: &dyn Read) -> Result<(), OpenError> {
