@@ -1,85 +1,83 @@
-//! A first sketch of the region in one process: the real engines, virtual time, and bad luck from a seed.
+//! The region in one process: the real engines, virtual time, and bad luck from a seed.
 //!
 //! ```text
-//! replicas (sync-core) ── links that are slow, cut, broken ── mailbox (relay)
-//!      │                                                        │
-//!   disks that are slow, and forget what was not durable when the process is killed
+//! people ─ replicas (sync-core) ── links that are slow, cut, broken ── hostile? ── mailbox (relay)
+//!               │                                                                     │
+//!            disks that are slow, full, unreadable, and forget what was not durable when the process dies
 //! ```
 //!
 //! Nothing here waits or looks at a clock: the next event is taken from a queue ordered by virtual time, so
-//! that a month passes in seconds and the same seed gives the same trace. A world is disturbed for a while,
-//! then healed, and then has to be right: see [`check`].
+//! that a month passes in seconds and the same seed gives the same trace. A run has three phases: while it is
+//! disturbed nothing may be claimed that is not so; then the region is healed; then it has to come to rest within
+//! a stated time, and be right. What *right* is, the checkers say, one property each: see [`check`].
 
+pub mod campaign;
 pub mod check;
+mod clock;
 mod council;
 mod disk;
 mod facility;
+mod fault;
+mod hostile;
+mod link;
+mod mutation;
+mod options;
+mod people;
 mod relay;
+pub mod report;
+mod trace;
+mod truth;
+mod watch;
 
 use std::collections::BTreeMap;
 
-use azalea_core::id::{FacilityId, PatientId, Timestamp};
+use azalea_core::id::Timestamp;
 use azalea_core::identity::FacilityKind;
-use azalea_core::replica::command::{Command, Outcome, Staff, Who};
 use azalea_core::sync::message::Message;
 use azalea_relay::mailbox::SessionId;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::population::Dice;
-use council::Council;
-pub use facility::{Facility, Held};
+use clock::Clock;
+use council::{Council, Member};
+pub use facility::{Facility, Held, HeldNote};
+use fault::Fault;
+use hostile::Hostile;
+pub use hostile::Trick;
+pub use link::Quality;
+use link::{Sent, Way, weight};
+pub use mutation::Mutation;
+pub use options::{Faults, Options};
+use people::Asked;
 use relay::Relay;
-
-/// What a world is made of and how much befalls it.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// The seed of everything.
-    pub seed: u64,
-    /// Hospitals that disclose.
-    pub hospitals: usize,
-    /// Clinics that read.
-    pub clinics: usize,
-    /// Patients of each hospital.
-    pub patients: usize,
-    /// For how long things are written and broken, in virtual seconds.
-    pub seconds: u64,
-    /// How many faults in that time.
-    pub faults: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { seed: 1, hospitals: 2, clinics: 2, patients: 4, seconds: 600, faults: 20 }
-    }
-}
+use trace::Trace;
+use truth::{Stated, Truth};
+pub use watch::{Sample, Watch};
 
 /// The region.
 pub struct World {
     options: Options,
+    mutation: Option<Mutation>,
     now: Timestamp,
     dice: Dice,
+    rng: StdRng,
     queue: BTreeMap<(Timestamp, u64), Event>,
     next_event: u64,
     next_session: u64,
+    council: Council,
+    members: Vec<Member>,
     relay: Relay,
     facilities: Vec<Facility>,
-    /// What was asked for and not done yet, to be asked again.
-    jobs: Vec<Job>,
-    consents: Vec<Consent>,
-    trace: blake3::Hasher,
-    events: u64,
-}
-
-/// A consent that was recorded.
-#[derive(Clone, Debug)]
-pub struct Consent {
-    /// The hospital that recorded it.
-    pub hospital: usize,
-    /// Its own number of the patient.
-    pub local: String,
-    /// The network's number.
-    pub patient: PatientId,
+    hostile: Hostile,
+    hostile_member: Member,
+    /// The relay has forgotten what the council said since its backup, and must be told again.
+    told_again: bool,
+    jobs: Vec<Asked>,
+    truth: Truth,
+    trace: Trace,
+    watch: Watch,
+    findings: Vec<check::Finding>,
 }
 
 #[derive(Debug)]
@@ -118,152 +116,176 @@ enum Event {
     },
     Job(usize),
     Fault(Fault),
+    /// The world looks at what the screens say.
+    Probe,
 }
 
-/// What befalls the region.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    Cut { place: usize },
-    Restore { place: usize },
-    KillFacility { place: usize },
-    StartFacility { place: usize },
-    KillRelay,
-    StartRelay,
-    FillDisk { place: usize },
-    EmptyDisk { place: usize },
-}
-
-/// Something that a person or a system wants.
-#[derive(Clone, Debug)]
-enum Job {
-    Import { place: usize, local: String, number: u64, version: u64 },
-    Consent { place: usize, local: String },
-    Note { place: usize, number: u64 },
+impl Event {
+    /// What the trace says of it: what it was, where, and a number that tells it from its like.
+    fn sign(&self) -> (&'static str, usize, u64) {
+        match self {
+            Self::RelayGets { session, message, .. } => ("relay gets", weight(message), session.0),
+            Self::FacilityGets { place, message, .. } => {
+                ("facility gets", *place, weight(message) as u64)
+            }
+            Self::Lost { place, session } => ("lost", *place, session.0),
+            Self::Reconnect { place } => ("reconnect", *place, 0),
+            Self::RelayDisk { life } => ("relay disk", 0, *life),
+            Self::FacilityDisk { place, life } => ("disk", *place, *life),
+            Self::RelayWakes { life } => ("relay wakes", 0, *life),
+            Self::FacilityWakes { place, life } => ("wakes", *place, *life),
+            Self::Job(number) => ("job", *number, 0),
+            Self::Fault(_) => ("fault", 0, 0),
+            Self::Probe => ("probe", 0, 0),
+        }
+    }
 }
 
 impl World {
     /// A region in which everybody has joined and nothing has happened.
     pub fn new(options: Options) -> Self {
+        Self::mutated(options, None)
+    }
+
+    /// A region whose engine has a fault that the checkers should find.
+    pub fn mutated(options: Options, mutation: Option<Mutation>) -> Self {
         let dice = Dice::new(options.seed);
         let mut rng = StdRng::seed_from_u64(options.seed);
         let now = Timestamp(START_MS);
-        let mut council = Council::new(&mut rng, now);
-        let kinds = std::iter::repeat_n(FacilityKind::Hospital, options.hospitals)
-            .chain(std::iter::repeat_n(FacilityKind::Clinic, options.clinics));
-        let identities: Vec<_> = kinds.map(|kind| council.enrol(&mut rng, kind, now)).collect();
-        let relay = Relay::new(&council, options.seed, now);
-        let facilities = identities
-            .into_iter()
-            .enumerate()
-            .map(|(place, identity)| Facility::new(place, identity, &council, options.seed, now))
-            .collect();
+        // Certificates are a day old, so that a clock that runs late is not out of them.
+        let issued = Timestamp(START_MS - 86_400_000);
+        let mut council = Council::new(&mut rng, issued, options.statement_seconds * 1_000);
+        let mut members = Vec::new();
+        for _ in 0..options.hospitals {
+            members.push(council.enrol(&mut rng, FacilityKind::Hospital));
+        }
+        for _ in 0..options.clinics {
+            members.push(council.enrol(&mut rng, FacilityKind::Clinic));
+        }
+        for number in 0..options.tablets.min(options.clinics) {
+            let of = members[options.hospitals + number].identity.clone();
+            members.push(council.tablet(&mut rng, &of));
+        }
+        let hostile_member = council.enrol(&mut rng, FacilityKind::Clinic);
+        let joining = options.joining.min(options.clinics + options.tablets);
+        for member in &members[..members.len() - joining] {
+            council.admit(member);
+        }
+        council.admit(&hostile_member);
+        let relay = Relay::new(&council, options.seed, now, mutation);
         let mut world = Self {
-            options,
+            mutation,
             now,
             dice: dice.fork("world", 0),
+            rng,
             queue: BTreeMap::new(),
             next_event: 0,
             next_session: 0,
+            council,
             relay,
-            facilities,
+            facilities: Vec::new(),
+            hostile: Hostile::new(options.tricks.clone()),
+            hostile_member,
+            told_again: false,
             jobs: Vec::new(),
-            consents: Vec::new(),
-            trace: blake3::Hasher::new(),
-            events: 0,
+            truth: Truth::default(),
+            trace: Trace::new(),
+            watch: Watch::default(),
+            findings: Vec::new(),
+            members,
+            options,
         };
-        world.publish(&council);
-        world.plan();
+        world.found(joining);
+        world.plan_people();
+        world.plan_faults();
+        world.after(world.options.probe_seconds * 1_000, Event::Probe);
         world
     }
 
-    /// Lets things happen, heals the region, and lets it come to rest.
-    pub fn run(&mut self) {
-        self.until(Timestamp(START_MS + self.options.seconds * 1_000));
-        self.heal();
-        self.until(self.now.plus_ms(REST_MS));
+    /// Prints every event as it happens.
+    pub fn aloud(&mut self) {
+        self.trace.aloud = true;
     }
 
-    /// The facilities as they are now.
+    /// Lets things happen, heals the region, and lets it come to rest. What was found wrong, in the order found.
+    pub fn run(&mut self) -> Vec<check::Finding> {
+        self.until(Timestamp(START_MS + self.options.seconds * 1_000));
+        self.heal();
+        let bound = self.now.plus_ms(self.options.rest_seconds * 1_000);
+        let mut rested = false;
+        while self.now < bound && !rested {
+            self.until(self.now.plus_ms(5_000));
+            rested = check::liveness::is_at_rest(self);
+        }
+        self.watch.rested_ms = self.now.since_ms(self.truth.healed.unwrap_or(self.now));
+        check::at_the_end(self);
+        std::mem::take(&mut self.findings)
+    }
+
+    /// What the run was drawn from.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The devices as they are now.
     pub fn facilities(&self) -> &[Facility] {
         &self.facilities
     }
 
-    /// Consents that were recorded.
-    pub fn consents(&self) -> &[Consent] {
-        &self.consents
-    }
-
-    /// Which facility has this id.
-    pub fn place_of(&self, facility: &FacilityId) -> Option<usize> {
-        self.facilities.iter().position(|each| each.id() == *facility)
-    }
-
     /// A digest over everything that happened, in its order.
     pub fn trace(&self) -> String {
-        self.trace.clone().finalize().to_hex().to_string()
+        self.trace.digest()
     }
 
     /// How many events there were.
     pub fn events(&self) -> u64 {
-        self.events
+        self.trace.events()
     }
 
-    /// The relay tells the registry of everybody, before anybody connects.
-    fn publish(&mut self, council: &Council) {
-        self.relay.publish(self.now, council.certificates());
+    /// What was measured on the way.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// What people were told is saved: imports, notes and edits together.
+    pub fn saved(&self) -> usize {
+        self.truth.imports.len() + self.truth.notes.len() + self.truth.edits.len()
+    }
+
+    /// Sets up the machines, and has the relay tell the registry of everybody who is there from the beginning.
+    fn found(&mut self, joining: usize) {
+        let (now, options) = (self.now, self.options.clone());
+        for (place, member) in self.members.iter().enumerate() {
+            let skew = match options.skew_ms {
+                0 => 0,
+                most => self.dice.between(-most, most),
+            };
+            let drift = self.dice.between(-options.drift_ppm, options.drift_ppm);
+            let clock = Clock::new(now, skew, drift);
+            let line = match place.checked_sub(options.hospitals) {
+                Some(number) if !options.lines.is_empty() => {
+                    options.lines[number % options.lines.len()]
+                }
+                _ => Quality::Fibre,
+            };
+            let (identity, seed) = (member.identity.clone(), options.seed);
+            let line = (line, now);
+            let facility = Facility::new(place, identity, seed, clock, line, self.mutation);
+            self.facilities.push(facility);
+        }
+        self.relay.publish(now, 1, self.council.certificates());
         self.drain_relay();
         while self.relay.is_busy() {
-            let now = self.now;
             self.relay.disk_step(now);
             self.drain_relay();
         }
-        for place in 0..self.facilities.len() {
+        self.queue.clear();
+        for place in 0..self.facilities.len() - joining {
+            self.facilities[place].join(now, self.council.given(), false);
             let wait = self.dice.below(3_000);
             self.after(wait, Event::Reconnect { place });
         }
         self.after(100, Event::RelayWakes { life: self.relay.life() });
-    }
-
-    /// Draws what people will do and what will break.
-    fn plan(&mut self) {
-        let span = self.options.seconds * 1_000;
-        for place in 0..self.options.hospitals {
-            for patient in 0..self.options.patients {
-                let local = format!("p{place}{patient}");
-                for number in 0..6 {
-                    for version in 0..=self.dice.below(3) {
-                        let at = self.dice.below(span / 2) + version * span / 8;
-                        let local = local.clone();
-                        self.job(at, Job::Import { place, local, number, version });
-                    }
-                }
-                let at = span / 20 + self.dice.below(span / 2);
-                self.job(at, Job::Consent { place, local });
-            }
-        }
-        for number in 0..self.options.clinics as u64 * 6 {
-            let place = self.options.hospitals + number as usize % self.options.clinics.max(1);
-            let at = span / 3 + self.dice.below(span / 2);
-            self.job(at, Job::Note { place, number });
-        }
-        for _ in 0..self.options.faults {
-            let at = self.dice.below(span * 9 / 10);
-            let lasts = 500 + self.dice.below(span / 8);
-            let place = self.dice.below(self.facilities.len() as u64) as usize;
-            let (begin, end) = match self.dice.below(10) {
-                0..4 => (Fault::Cut { place }, Fault::Restore { place }),
-                4..7 => (Fault::KillFacility { place }, Fault::StartFacility { place }),
-                7..9 => (Fault::KillRelay, Fault::StartRelay),
-                _ => (Fault::FillDisk { place }, Fault::EmptyDisk { place }),
-            };
-            self.after(at, Event::Fault(begin));
-            self.after(at + lasts, Event::Fault(end));
-        }
-    }
-
-    fn job(&mut self, after_ms: u64, job: Job) {
-        self.jobs.push(job);
-        self.after(after_ms, Event::Job(self.jobs.len() - 1));
     }
 
     fn after(&mut self, ms: u64, event: Event) {
@@ -282,21 +304,56 @@ impl World {
             }
             let event = self.queue.remove(&(at, number)).expect("looked at just above");
             self.now = at;
-            self.events += 1;
-            self.trace.update(format!("{} {event:?}\n", at.0).as_bytes());
+            let (what, place, number) = event.sign();
+            self.trace.note(at, what, place, number);
             self.happen(event);
         }
         self.now = end;
     }
 
     fn heal(&mut self) {
+        self.queue.retain(|_, event| !matches!(event, Event::Fault(_)));
+        self.truth.healed = Some(self.now);
+        if !self.options.tricks.is_empty() {
+            // Found out: the council sets up another relay with what this one has, in a new epoch.
+            self.hostile.end();
+            self.kill_relay();
+            self.relay.new_epoch();
+            self.told_again = true;
+        }
+        self.relay.disk.condition = disk::Condition::default();
+        self.relay.dies_in = None;
         for place in 0..self.facilities.len() {
-            self.fault(Fault::Restore { place });
-            self.fault(Fault::EmptyDisk { place });
+            self.facilities[place].disk.condition = disk::Condition::default();
+            self.facilities[place].dies_in = None;
+            self.facilities[place].clock.correct();
+            self.facilities[place].forget_wake();
+            if !self.is_left_out(place) {
+                self.fault(Fault::Restore { place });
+            }
             self.fault(Fault::StartFacility { place });
+            self.drain_facility(place);
+        }
+        for place in 0..self.facilities.len() {
+            if self.is_left_out(place) {
+                self.fault(Fault::Cut { place });
+            }
         }
         self.fault(Fault::StartRelay);
-        self.queue.retain(|_, event| !matches!(event, Event::Fault(_)));
+    }
+
+    /// Whether a place stays cut off after the others were healed.
+    fn is_left_out(&self, place: usize) -> bool {
+        let readers = self.facilities.len() - self.options.hospitals;
+        place >= self.facilities.len() - self.options.left_out.min(readers)
+    }
+
+    /// The places that must come to rest and agree: joined, not revoked, not left out.
+    fn core(&self) -> impl Iterator<Item = &Facility> {
+        self.facilities.iter().filter(|facility| {
+            let place = facility.place();
+            facility.joined && !self.is_left_out(place) && !self.truth.revoked.contains_key(&place)
+        })
     }
 
     fn happen(&mut self, event: Event) {
@@ -342,46 +399,64 @@ impl World {
                     self.drain_facility(place);
                 }
             }
-            Event::Job(number) => self.attempt(number),
+            Event::Job(number) => {
+                if !self.jobs[number].done {
+                    self.attempt(number);
+                }
+            }
             Event::Fault(fault) => self.fault(fault),
+            Event::Probe => {
+                watch::probe(self);
+                check::on_the_way(self);
+                self.after(self.options.probe_seconds * 1_000, Event::Probe);
+            }
         }
     }
 
-    fn fault(&mut self, fault: Fault) {
-        let now = self.now;
-        match fault {
-            Fault::Cut { place } => self.facilities[place].line_open = false,
-            Fault::Restore { place } => self.facilities[place].line_open = true,
-            Fault::FillDisk { place } => self.facilities[place].disk_full = true,
-            Fault::EmptyDisk { place } => self.facilities[place].disk_full = false,
-            Fault::KillFacility { place } => {
-                let torn = self.dice.chance(0.5);
-                if let Some(session) = self.facilities[place].kill(torn) {
-                    self.after(IDLE_MS, Event::Lost { place, session });
-                }
-            }
-            Fault::StartFacility { place } => {
-                if self.facilities[place].start(now) {
-                    self.drain_facility(place);
-                    self.after(500, Event::Reconnect { place });
-                }
-            }
-            Fault::KillRelay => {
-                let torn = self.dice.chance(0.5);
-                self.relay.kill(torn);
-                for place in 0..self.facilities.len() {
-                    if let Some(session) = self.facilities[place].session() {
-                        self.after(IDLE_MS, Event::Lost { place, session });
-                    }
-                }
-            }
-            Fault::StartRelay => {
-                if self.relay.start(now) {
-                    self.drain_relay();
-                    self.after(50, Event::RelayWakes { life: self.relay.life() });
-                }
+    /// Since when a consent stands on which `reader` may see a hospital's chart of a patient.
+    fn stands(&self, owner: usize, local: &str, reader: &Facility) -> Option<Timestamp> {
+        let hospital = self.facilities[owner].id();
+        self.truth.stands((owner, &hospital), local, &reader.id())
+    }
+
+    fn kill(&mut self, place: usize) {
+        let torn = self.dice.chance(0.5);
+        if let Some(session) = self.facilities[place].kill(torn) {
+            self.after(IDLE_MS, Event::Lost { place, session });
+        }
+        for (index, result) in self.facilities[place].take_done() {
+            self.done(place, index, result);
+        }
+    }
+
+    fn kill_relay(&mut self) {
+        let torn = self.dice.chance(0.5);
+        self.relay.kill(torn);
+        for place in 0..self.facilities.len() {
+            if let Some(session) = self.facilities[place].session() {
+                self.after(IDLE_MS, Event::Lost { place, session });
             }
         }
+        self.drain_relay();
+    }
+
+    /// A node's disk is replaced. Only what has left it can come back, so this befalls a node that has sent all it
+    /// had to a relay that kept it.
+    fn rebuild(&mut self, place: usize) {
+        let sent = self.facilities[place].status().is_some_and(|it| it.unsent == 0);
+        let kept = self.options.tricks.is_empty() && self.options.faults.relay_restores == 0;
+        let unsafe_now = self.mutation == Some(Mutation::RelayTakesBeforeStoring)
+            || self.facilities[place].disk.condition.is_bad();
+        if !sent || !kept || unsafe_now || self.truth.revoked.contains_key(&place) {
+            return;
+        }
+        self.kill(place);
+        self.facilities[place].lose_store();
+        let (now, given) = (self.now, self.council.given());
+        let rebuild = self.mutation != Some(Mutation::ReuseNumbers);
+        self.facilities[place].join(now, given, rebuild);
+        self.drain_facility(place);
+        self.after(500, Event::Reconnect { place });
     }
 
     fn connect(&mut self, place: usize) {
@@ -391,22 +466,33 @@ impl World {
         if !idle {
             return;
         }
-        if !facility.line_open || !self.relay.is_up() {
-            self.after(RETRY_MS, Event::Reconnect { place });
+        if !facility.link.is_open() || !self.relay.is_up() {
+            // Nobody who is shut out for good keeps the world busy.
+            if !(self.truth.healed.is_some() && self.is_left_out(place)) {
+                self.after(RETRY_MS, Event::Reconnect { place });
+            }
             return;
         }
-        self.next_session += 1;
-        let session = SessionId(self.next_session);
         let key = facility.key();
+        let session = self.new_session();
         self.relay.opened(now, session, place, key);
         self.drain_relay();
         self.facilities[place].connected(now, session);
         self.drain_facility(place);
     }
 
+    fn new_session(&mut self) -> SessionId {
+        self.next_session += 1;
+        SessionId(self.next_session)
+    }
+
     fn lost(&mut self, place: usize, session: SessionId) {
         let now = self.now;
-        if self.facilities[place].session() == Some(session) {
+        let unnoticed = self.mutation == Some(Mutation::NeverNotice);
+        if place < self.facilities.len()
+            && self.facilities[place].session() == Some(session)
+            && !unnoticed
+        {
             self.facilities[place].disconnected(now);
             self.drain_facility(place);
             let wait = RETRY_MS + self.dice.below(1_000);
@@ -418,32 +504,53 @@ impl World {
         }
     }
 
+    /// The hostile member speaks to the relay, each word on a connection of its own.
+    fn attack(&mut self) {
+        if !self.relay.is_up() {
+            return;
+        }
+        let Some(target) = self.any_target() else { return };
+        let (identity, now) = (self.hostile_member.identity.clone(), self.now);
+        self.watch.attacks += 1;
+        for message in hostile::member::attack(&identity, &mut self.rng, &target, now) {
+            let session = self.new_session();
+            self.relay.opened(now, session, NOBODY, identity.device.public());
+            self.relay.received(now, session, hostile::member::hello(&identity, now));
+            self.relay.received(now, session, message);
+            self.drain_relay();
+            self.after(60, Event::Lost { place: NOBODY, session });
+        }
+    }
+
+    fn any_target(&mut self) -> Option<hostile::member::Target> {
+        let place = self.dice.below(self.facilities.len() as u64) as usize;
+        let choice = self.dice.draw();
+        self.facilities[place].target(choice)
+    }
+
     /// A message is on its way; on a cut line it never arrives, and both ends find out later.
-    fn carry(&mut self, place: usize, session: SessionId, message: Message, to_relay: bool) {
-        if !self.facilities[place].line_open {
-            self.after(IDLE_MS, Event::Lost { place, session });
-            self.facilities[place].broken = Some(session);
-            return;
+    fn carry(&mut self, place: usize, session: SessionId, message: Message, way: Way) {
+        let Some(facility) = self.facilities.get_mut(place) else { return };
+        let bytes = weight(&message);
+        match facility.link.send(&mut self.dice, self.now, session, way, bytes) {
+            Sent::Vanished => {}
+            Sent::Broken => self.after(IDLE_MS, Event::Lost { place, session }),
+            Sent::Arrives(at) => {
+                let event = match way {
+                    Way::Up => Event::RelayGets { session, life: self.relay.life(), message },
+                    Way::Down => Event::FacilityGets { place, session, message },
+                };
+                self.at(at, event);
+            }
         }
-        // A stream with a hole in it delivers nothing that comes after the hole.
-        if self.facilities[place].broken == Some(session) {
-            return;
-        }
-        let travel = 5 + self.dice.below(40);
-        let arrives = self.facilities[place].arrival(self.now.plus_ms(travel), to_relay);
-        let event = if to_relay {
-            Event::RelayGets { session, life: self.relay.life(), message }
-        } else {
-            Event::FacilityGets { place, session, message }
-        };
-        self.at(arrives, event);
     }
 
     fn drain_relay(&mut self) {
         let now = self.now;
         for (session, message) in self.relay.take_sent() {
-            if let Some(place) = self.relay.place_of(session) {
-                self.carry(place, session, message, false);
+            let Some(place) = self.relay.place_of(session) else { continue };
+            for message in self.hostile.says(&mut self.dice, now, place, message) {
+                self.carry(place, session, message, Way::Down);
             }
         }
         for session in self.relay.take_closed() {
@@ -451,9 +558,16 @@ impl World {
                 self.after(60, Event::Lost { place, session });
             }
         }
+        for (id, took_effect) in self.relay.take_done() {
+            self.council_done(id, took_effect);
+        }
         if self.relay.wants_disk() {
-            let wait = 1 + self.dice.below(6);
+            let slow = if self.relay.disk.condition.slow { SLOW_MS } else { 0 };
+            let wait = 1 + slow + self.dice.below(6);
             self.at(now.plus_ms(wait), Event::RelayDisk { life: self.relay.life() });
+        }
+        if self.relay.has_died() {
+            self.kill_relay();
         }
     }
 
@@ -461,86 +575,32 @@ impl World {
         let now = self.now;
         let session = self.facilities[place].session();
         for message in self.facilities[place].take_sent() {
+            if let Message::Head(statement) = &message {
+                let stated = Stated { imports: self.truth.imports.len(), at: now };
+                let key = (statement.publisher, statement.recipient, statement.at);
+                self.truth.stated.insert(key, stated);
+            }
             if let Some(session) = session {
-                self.carry(place, session, message, true);
+                self.carry(place, session, message, Way::Up);
             }
         }
         if let Some(session) = session.filter(|_| self.facilities[place].take_hangup()) {
             self.after(60, Event::Lost { place, session });
         }
-        for outcome in self.facilities[place].take_done() {
-            self.done(place, outcome);
+        for (index, result) in self.facilities[place].take_done() {
+            self.done(place, index, result);
         }
         let life = self.facilities[place].life();
         if self.facilities[place].wants_disk() {
-            let wait = 1 + self.dice.below(8);
+            let slow = if self.facilities[place].disk.condition.slow { SLOW_MS } else { 0 };
+            let wait = 1 + slow + self.dice.below(8);
             self.at(now.plus_ms(wait), Event::FacilityDisk { place, life });
         }
-        if let Some(at) = self.facilities[place].wants_wake() {
+        if let Some(at) = self.facilities[place].wants_wake(now) {
             self.at(at.max(now.plus_ms(20)), Event::FacilityWakes { place, life });
         }
-    }
-
-    /// Asks for a job; when it cannot be done yet it is asked for again.
-    fn attempt(&mut self, index: usize) {
-        let job = self.jobs[index].clone();
-        let place = job.place();
-        if !self.facilities[place].is_up() {
-            self.after(RETRY_MS, Event::Job(index));
-            return;
-        }
-        let now = self.now;
-        let command = match &job {
-            Job::Import { local, number, version, .. } => {
-                facility::import(local, *number, *version, now)
-            }
-            Job::Consent { local, .. } => {
-                let me = self.facilities[place].id();
-                let facilities =
-                    self.facilities.iter().map(Facility::id).filter(|id| *id != me).collect();
-                let patient = Who::Local(local.clone());
-                let by = Staff("clerk".to_owned());
-                Command::GiveConsent { patient, facilities, until: None, by }
-            }
-            Job::Note { number, .. } => {
-                let Some(patient) = self.facilities[place].some_patient(*number) else {
-                    self.after(RETRY_MS, Event::Job(index));
-                    return;
-                };
-                facility::note(patient, *number)
-            }
-        };
-        self.facilities[place].command(now, index, command);
-        self.drain_facility(place);
-    }
-
-    fn done(&mut self, place: usize, (index, outcome): (usize, Option<Outcome>)) {
-        let Some(outcome) = outcome else {
-            self.after(RETRY_MS, Event::Job(index));
-            return;
-        };
-        match (&self.jobs[index], outcome) {
-            (Job::Consent { local, .. }, Outcome::Given { patient, .. }) => {
-                let consent = Consent { hospital: place, local: local.clone(), patient };
-                self.consents.push(consent);
-            }
-            (Job::Import { local, number, version, .. }, Outcome::Imported(_)) => {
-                self.facilities[place].acknowledge_import(local, *number, *version);
-            }
-            (Job::Note { number, .. }, Outcome::Saved { .. }) => {
-                self.facilities[place].acknowledge_note(*number);
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Job {
-    fn place(&self) -> usize {
-        match self {
-            Self::Import { place, .. } | Self::Consent { place, .. } | Self::Note { place, .. } => {
-                *place
-            }
+        if self.facilities[place].has_died() {
+            self.kill(place);
         }
     }
 }
@@ -551,5 +611,7 @@ const START_MS: u64 = 1_800_000_000_000;
 const IDLE_MS: u64 = 9_000;
 /// The pause before something is tried again.
 const RETRY_MS: u64 = 2_000;
-/// How long a healed region may take to come to rest.
-const REST_MS: u64 = 300_000;
+/// How much longer a slow disk takes.
+const SLOW_MS: u64 = 800;
+/// The place of whoever has none.
+const NOBODY: usize = usize::MAX;

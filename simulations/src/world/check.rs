@@ -1,95 +1,120 @@
-//! What must be true of a region that was disturbed, healed and left alone.
+//! What must be true: one checker per property, each held against what the omniscient world knows.
+//!
+//! Some properties must hold at every moment and are looked at on the way: what screens claim, and who holds what.
+//! The others are judged once the region was healed and has come to rest.
 
-use std::collections::BTreeSet;
+mod authorship;
+mod bounds;
+mod confidentiality;
+mod convergence;
+mod durability;
+mod honesty;
+mod late;
+pub(super) mod liveness;
 
-use super::World;
-use super::facility::{content, key};
+use super::{START_MS, World};
+use azalea_core::id::Timestamp;
 
-/// Everything that is not as it must be, in words; empty where all is well.
-pub fn faults(world: &World) -> Vec<String> {
-    let mut faults = Vec::new();
-    nothing_acknowledged_is_lost(world, &mut faults);
-    readers_have_what_the_publishers_have(world, &mut faults);
-    nobody_holds_what_nobody_disclosed(world, &mut faults);
-    notes_reach_the_whole_team(world, &mut faults);
-    nothing_waits(world, &mut faults);
-    faults
+/// A property, and whoever guards it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Checker {
+    /// Whoever may see the same sees the same.
+    Convergence,
+    /// Nothing that was acknowledged is lost, and nothing is doubled.
+    Durability,
+    /// Nobody holds what nobody let them see.
+    Confidentiality,
+    /// Everything that is shown was written by whom it names.
+    Authorship,
+    /// No screen claims more than is true.
+    Honesty,
+    /// Once healed, everything arrives in time.
+    Liveness,
+    /// Late writes are kept for a person: not lost, not merged.
+    Late,
+    /// Memory and bytes stay within bounds.
+    Bounds,
 }
 
-/// Every acknowledged import is held by its hospital: its newest content, or one that replaced it.
-fn nothing_acknowledged_is_lost(world: &World, faults: &mut Vec<String>) {
-    for facility in world.facilities() {
-        let held = facility.held();
-        for ((local, number), versions) in facility.acknowledged_imports() {
-            let current = held.get(&(facility.id(), key(local, *number)));
-            let sound = current.is_some_and(|raws| {
-                raws.len() == 1 && versions.iter().any(|v| raws[0] == content(local, *number, *v))
-            });
-            if !sound {
-                faults.push(format!("facility {} lost {local}-{number}", facility.place()));
-            }
+impl Checker {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Convergence,
+        Self::Durability,
+        Self::Confidentiality,
+        Self::Authorship,
+        Self::Honesty,
+        Self::Liveness,
+        Self::Late,
+        Self::Bounds,
+    ];
+
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Convergence => "convergence",
+            Self::Durability => "durability",
+            Self::Confidentiality => "confidentiality",
+            Self::Authorship => "authorship",
+            Self::Honesty => "honesty",
+            Self::Liveness => "liveness",
+            Self::Late => "late writes",
+            Self::Bounds => "bounds",
         }
     }
 }
 
-/// Of each patient with a consent, every reader shows exactly what the hospital shows.
-fn readers_have_what_the_publishers_have(world: &World, faults: &mut Vec<String>) {
-    for consent in world.consents() {
-        let hospital = &world.facilities()[consent.hospital];
-        let own = hospital.held();
-        let prefix = format!("Observation/{}-", consent.local);
-        let disclosed = own
-            .iter()
-            .filter(|((owner, key), _)| *owner == hospital.id() && key.starts_with(&prefix));
-        for (key, raws) in disclosed {
-            for reader in world.facilities().iter().filter(|each| each.id() != hospital.id()) {
-                if reader.held().get(key) != Some(raws) {
-                    faults.push(format!("facility {} does not show {}", reader.place(), key.1));
-                }
-            }
-        }
+/// Something that is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Whose property.
+    pub checker: Checker,
+    /// Seconds since the beginning.
+    pub at: u64,
+    /// What.
+    pub words: String,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {} s: {}", self.checker.name(), self.at, self.words)
     }
 }
 
-fn nobody_holds_what_nobody_disclosed(world: &World, faults: &mut Vec<String>) {
-    let disclosed: BTreeSet<(usize, &str)> =
-        world.consents().iter().map(|each| (each.hospital, each.local.as_str())).collect();
-    for facility in world.facilities() {
-        for (owner, key) in facility.held().keys().filter(|(owner, _)| *owner != facility.id()) {
-            let local = key.trim_start_matches("Observation/").split('-').next().unwrap_or("");
-            let from = world.place_of(owner).unwrap_or(usize::MAX);
-            if !disclosed.contains(&(from, local)) {
-                faults.push(format!("facility {} shows {key} without consent", facility.place()));
-            }
-        }
-    }
+/// What a checker has to say.
+type Words = Vec<String>;
+
+pub(super) fn on_the_way(world: &mut World) {
+    take(world, Checker::Honesty, honesty::check);
+    take(world, Checker::Confidentiality, confidentiality::check);
 }
 
-fn notes_reach_the_whole_team(world: &World, faults: &mut Vec<String>) {
-    let written: BTreeSet<String> =
-        world.facilities().iter().flat_map(|each| each.acknowledged_notes()).collect();
-    for facility in world.facilities() {
-        let notes = facility.notes();
-        for missing in written.difference(&notes) {
-            faults.push(format!("facility {} lacks the note {missing:?}", facility.place()));
-        }
-    }
+pub(super) fn at_the_end(world: &mut World) {
+    take(world, Checker::Liveness, liveness::check);
+    on_the_way(world);
+    take(world, Checker::Durability, durability::check);
+    take(world, Checker::Convergence, convergence::check);
+    take(world, Checker::Late, late::check);
+    take(world, Checker::Authorship, authorship::check);
+    take(world, Checker::Confidentiality, confidentiality::relay);
+    let words = bounds::check(world);
+    add(world, Checker::Bounds, words);
 }
 
-fn nothing_waits(world: &World, faults: &mut Vec<String>) {
-    for facility in world.facilities() {
-        let Some(status) = facility.status() else {
-            faults.push(format!("facility {} is down", facility.place()));
-            continue;
-        };
-        if status.unsent + status.waiting + status.quarantined > 0 {
-            faults.push(format!(
-                "facility {}: {} unsent, {} waiting, {} quarantined",
-                facility.place(),
-                status.unsent,
-                status.waiting,
-                status.quarantined
-            ));
+fn take(world: &mut World, checker: Checker, check: fn(&World) -> Words) {
+    let words = check(world);
+    add(world, checker, words);
+}
+
+/// A checker that has found something is believed after a few words.
+const FINDINGS_MAX: usize = 8;
+
+fn add(world: &mut World, checker: Checker, words: Words) {
+    let at = world.now.since_ms(Timestamp(START_MS)) / 1_000;
+    for words in words {
+        let known = world.findings.iter().filter(|it| it.checker == checker);
+        if known.clone().count() < FINDINGS_MAX && !known.clone().any(|it| it.words == words) {
+            world.findings.push(Finding { checker, at, words });
         }
     }
 }

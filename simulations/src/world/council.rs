@@ -1,6 +1,6 @@
 //! The council: root, registrar, the relay's keys, and a certificate for each member.
 
-use azalea_core::id::{RelayEpoch, Timestamp};
+use azalea_core::id::{FacilityId, RelayEpoch, Timestamp};
 use azalea_core::identity::{
     AgreementKeypair, Certificate, Device, Facility, FacilityKind, Identity, Registrar, Rights,
     Root, Signed, SigningKeypair, Validity,
@@ -8,6 +8,13 @@ use azalea_core::identity::{
 use azalea_core::storage::Batch;
 use azalea_relay::mailbox::Genesis;
 use rand::rngs::StdRng;
+
+/// A device that may take part, with what vouches for it.
+#[derive(Clone)]
+pub(super) struct Member {
+    pub(super) identity: Identity,
+    pub(super) certificates: Vec<Certificate>,
+}
 
 /// Who vouches for whom.
 pub(super) struct Council {
@@ -19,10 +26,12 @@ pub(super) struct Council {
     validity: Validity,
     members: Vec<Certificate>,
     created: Timestamp,
+    statement_ms: u64,
+    facilities: u64,
 }
 
 impl Council {
-    pub(super) fn new(rng: &mut StdRng, now: Timestamp) -> Self {
+    pub(super) fn new(rng: &mut StdRng, now: Timestamp, statement_ms: u64) -> Self {
         Self {
             root: SigningKeypair::generate(rng),
             registrar: SigningKeypair::generate(rng),
@@ -32,6 +41,8 @@ impl Council {
             validity: Validity::lasting(now, YEARS_MS),
             members: Vec::new(),
             created: now,
+            statement_ms,
+            facilities: 0,
         }
     }
 
@@ -46,26 +57,21 @@ impl Council {
             registrar: &self.registrar,
             epoch: RelayEpoch([7; 16]),
             valid_ms: YEARS_MS,
-            statement_interval_ms: 20_000,
+            statement_interval_ms: self.statement_ms,
         };
         genesis.rows(self.created).expect("a small network")
     }
 
-    pub(super) fn enrol(
-        &mut self,
-        rng: &mut StdRng,
-        kind: FacilityKind,
-        now: Timestamp,
-    ) -> Identity {
+    /// Admits a facility: its identity, and the certificates of it and of its first device.
+    pub(super) fn enrol(&mut self, rng: &mut StdRng, kind: FacilityKind) -> Member {
         let network = self.root.public().network_id();
         let facility_key = SigningKeypair::generate(rng);
-        let device = SigningKeypair::generate(rng);
-        let agreement = AgreementKeypair::generate(rng);
+        self.facilities += 1;
         let claims = Facility {
             network,
             key: facility_key.public(),
-            code: format!("40{:08}", self.members.len()),
-            name: format!("施設{}", self.members.len()),
+            code: format!("40{:08}", self.facilities),
+            name: format!("施設{}", self.facilities),
             kana: String::new(),
             english: String::new(),
             kind,
@@ -75,7 +81,27 @@ impl Council {
         };
         let facility = claims.id();
         let signed = Signed::sign(claims, &self.registrar).expect("a small certificate");
-        self.members.push(Certificate::Facility(signed));
+        let mut member = self.device(rng, facility, facility_key, "受付");
+        member.certificates.insert(0, Certificate::Facility(signed));
+        member
+    }
+
+    /// One more device of a facility that is a member.
+    pub(super) fn tablet(&mut self, rng: &mut StdRng, of: &Identity) -> Member {
+        let key = of.facility_key.clone().expect("identities of the world have it");
+        self.device(rng, of.facility, key, "タブレット")
+    }
+
+    fn device(
+        &self,
+        rng: &mut StdRng,
+        facility: FacilityId,
+        facility_key: SigningKeypair,
+        label: &str,
+    ) -> Member {
+        let network = self.root.public().network_id();
+        let device = SigningKeypair::generate(rng);
+        let agreement = AgreementKeypair::generate(rng);
         let identity =
             Identity { network, facility, facility_key: Some(facility_key), device, agreement };
         let claims = Device {
@@ -83,13 +109,17 @@ impl Council {
             key: identity.device.public(),
             agreement: identity.agreement.public().clone(),
             possession: identity.possession(),
-            label: "受付".to_owned(),
-            validity: Validity::lasting(now, YEARS_MS),
+            label: label.to_owned(),
+            validity: self.validity,
         };
         let key = identity.facility_key.as_ref().expect("put in just above");
         let signed = Signed::sign(claims, key).expect("a small certificate");
-        self.members.push(Certificate::Device(signed));
-        identity
+        Member { identity, certificates: vec![Certificate::Device(signed)] }
+    }
+
+    /// From now on those who join are told of this member.
+    pub(super) fn admit(&mut self, member: &Member) {
+        self.members.extend(member.certificates.iter().cloned());
     }
 
     /// Members' certificates, each after the one that it rests on.

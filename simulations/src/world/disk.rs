@@ -1,4 +1,8 @@
 //! A disk that takes its time, one thing after the other, and forgets what it was not told to keep.
+//!
+//! A batch is whole or absent, as the storage contract says: the stores' own crash tests answer for that. What a
+//! disk does here is to be slow or full, to fail at reading, and to lose what was under way in a crash: the batch
+//! that was being written may be there afterwards without anybody having been told.
 
 use std::collections::VecDeque;
 
@@ -11,20 +15,48 @@ pub(super) enum Work<I, L> {
     Load(I, L),
 }
 
+/// How a disk is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) full: bool,
+    pub(super) slow: bool,
+    /// Reads fail, as where a checksum does not match.
+    pub(super) unreadable: bool,
+}
+
+impl Condition {
+    /// Whether nothing can be written, or nothing read.
+    pub(super) fn is_bad(self) -> bool {
+        self.full || self.unreadable
+    }
+}
+
 /// Rows that are durable, and work that is not done yet.
 pub(super) struct Disk<I, L> {
     pub(super) rows: Memory,
+    pub(super) condition: Condition,
     waiting: VecDeque<Work<I, L>>,
+    /// A batch that a mutation acknowledged before it was stored.
+    pub(super) late: Option<Batch>,
     asked: bool,
+    pub(super) longest: usize,
 }
 
 impl<I, L> Disk<I, L> {
     pub(super) fn new() -> Self {
-        Self { rows: Memory::new(), waiting: VecDeque::new(), asked: false }
+        Self {
+            rows: Memory::new(),
+            condition: Condition::default(),
+            waiting: VecDeque::new(),
+            late: None,
+            asked: false,
+            longest: 0,
+        }
     }
 
     pub(super) fn push(&mut self, work: Work<I, L>) {
         self.waiting.push_back(work);
+        self.longest = self.longest.max(self.waiting.len());
     }
 
     /// Whether a step should be planned; true once for each.
@@ -41,18 +73,36 @@ impl<I, L> Disk<I, L> {
     /// Takes the next work.
     pub(super) fn next(&mut self) -> Option<Work<I, L>> {
         self.asked = false;
+        self.settle();
         self.waiting.pop_front()
     }
 
     /// Commits a batch, unless the disk is full.
-    pub(super) fn commit(&mut self, batch: &Batch, full: bool) -> Result<(), StorageError> {
-        if full { Err(StorageError::Full) } else { self.rows.commit(batch) }
+    pub(super) fn commit(&mut self, batch: &Batch) -> Result<(), StorageError> {
+        if self.condition.full { Err(StorageError::Full) } else { self.rows.commit(batch) }
+    }
+
+    /// Why nothing can be read just now, if so.
+    pub(super) fn reads(&self) -> Result<(), StorageError> {
+        let damaged = || StorageError::Damaged { place: "a page of the simulated disk".to_owned() };
+        if self.condition.unreadable { Err(damaged()) } else { Ok(()) }
+    }
+
+    /// Stores what was acknowledged too early.
+    pub(super) fn settle(&mut self) {
+        if let Some(batch) = self.late.take() {
+            self.rows.commit(&batch).expect("memory takes every batch");
+        }
     }
 
     /// The process is killed. What waited is gone, except that the batch under way may have become durable
     /// without anybody being told.
     pub(super) fn kill(&mut self, torn: bool) {
-        if torn && let Some(Work::Store(_, batch)) = self.waiting.front() {
+        self.late = None;
+        if torn
+            && !self.condition.full
+            && let Some(Work::Store(_, batch)) = self.waiting.front()
+        {
             self.rows.commit(batch).expect("memory takes every batch");
         }
         self.waiting.clear();

@@ -1,93 +1,121 @@
-//! A facility: the real replica with a disk that takes its time, a line, and people.
+//! A device of a facility: the real replica with a disk that takes its time, a clock that is off, and a line.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod look;
 
-use azalea_core::access::ScopeKind;
-use azalea_core::document::{CareNote, NoteEdit, RecordHeader, RecordKey, content_digest};
-use azalea_core::id::{FacilityId, PatientId, Timestamp};
-use azalea_core::identity::{Identity, PublicKey};
-use azalea_core::replica::command::{Command, ImportRecord, Outcome, Staff, Subject, Who};
-use azalea_core::replica::effect::{Effect, EffectId, Query};
+use std::collections::BTreeMap;
+
+use azalea_core::id::{DeviceId, FacilityId, Timestamp};
+use azalea_core::identity::{Certificate, Identity, PublicKey};
+use azalea_core::replica::command::{Command, CommandError, Outcome};
+use azalea_core::replica::effect::{Effect, EffectId, Notice, Query};
 use azalea_core::replica::input::{Answer, CommandId, Input};
 use azalea_core::replica::{Replica, Status};
 use azalea_core::storage::{Memory, Read};
 use azalea_core::sync::message::Message;
-use azalea_core::view::{View, current};
 use azalea_relay::mailbox::SessionId;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::council::Council;
+use super::clock::Clock;
 use super::disk::{Disk, Work};
+use super::link::{Link, Quality};
+use super::mutation::Mutation;
+pub(super) use look::HeldBack;
+pub use look::{Held, HeldNote};
 
-/// A facility of the world.
+/// A device of the world, at its place.
 pub struct Facility {
     place: usize,
     identity: Identity,
     replica: Option<Replica>,
-    disk: Disk<EffectId, Vec<Query>>,
+    pub(super) disk: Disk<EffectId, Vec<Query>>,
+    pub(super) clock: Clock,
+    pub(super) link: Link,
     rng: StdRng,
     life: u64,
     session: Option<SessionId>,
-    pub(super) line_open: bool,
-    pub(super) disk_full: bool,
-    /// A connection with a hole in its streams: nothing passes, though nobody knows yet.
-    pub(super) broken: Option<SessionId>,
+    /// Whether it has joined the network.
+    pub(super) joined: bool,
+    /// Effects until the process dies by itself.
+    pub(super) dies_in: Option<u64>,
+    died: bool,
     sent: Vec<Message>,
     hangup: bool,
-    done: Vec<(usize, Option<Outcome>)>,
+    done: Vec<(usize, Result<Outcome, Failure>)>,
     wake_planned: Option<Timestamp>,
-    arrivals: [Timestamp; 2],
     asked: BTreeMap<u64, usize>,
     next_command: u64,
-    imports: BTreeMap<(String, u64), BTreeSet<u64>>,
-    notes: BTreeSet<u64>,
+    /// Envelopes and statements that it refused, by its own word.
+    pub(super) refusals: u64,
+    mutation: Option<Mutation>,
 }
 
-/// What a facility holds of the records of one publisher: the current content of each record.
-pub type Held = BTreeMap<(FacilityId, String), Vec<Vec<u8>>>;
+/// Why a job is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The process died before it answered.
+    Unanswered,
+    /// It said no.
+    Refused(CommandError),
+}
 
 impl Facility {
     pub(super) fn new(
         place: usize,
         identity: Identity,
-        council: &Council,
         seed: u64,
-        now: Timestamp,
+        clock: Clock,
+        line: (Quality, Timestamp),
+        mutation: Option<Mutation>,
     ) -> Self {
-        let mut facility = Self {
+        Self {
             place,
             identity,
             replica: None,
             disk: Disk::new(),
+            clock,
+            link: Link::new(line.0, line.1),
             rng: StdRng::seed_from_u64(seed.wrapping_mul(31).wrapping_add(place as u64)),
             life: 0,
             session: None,
-            line_open: true,
-            disk_full: false,
-            broken: None,
+            joined: false,
+            dies_in: None,
+            died: false,
             sent: Vec::new(),
             hangup: false,
             done: Vec::new(),
             wake_planned: None,
-            arrivals: [now; 2],
             asked: BTreeMap::new(),
             next_command: 0,
-            imports: BTreeMap::new(),
-            notes: BTreeSet::new(),
-        };
-        facility.start(now);
-        let command = Command::Begin { certificates: council.given(), rebuild: false };
-        facility.handle(now, Input::Command { id: CommandId(u64::MAX), command });
-        while facility.disk.is_busy() {
-            facility.disk_step(now);
+            refusals: 0,
+            mutation,
         }
-        facility
     }
 
-    /// Its id.
+    /// Joins the network with what enrolment gave, or comes back to it with its keys and an empty store.
+    pub(super) fn join(&mut self, now: Timestamp, certificates: Vec<Certificate>, rebuild: bool) {
+        self.joined = true;
+        self.start(now);
+        let command = Command::Begin { certificates, rebuild };
+        self.handle(now, Input::Command { id: CommandId(u64::MAX), command });
+        while self.disk.is_busy() {
+            self.disk_step(now);
+        }
+    }
+
+    /// Its store is gone.
+    pub(super) fn lose_store(&mut self) {
+        self.disk = Disk::new();
+    }
+
+    /// The facility.
     pub fn id(&self) -> FacilityId {
         self.identity.facility
+    }
+
+    /// The device.
+    pub fn device(&self) -> DeviceId {
+        self.identity.device_id()
     }
 
     /// Its place in the world.
@@ -97,50 +125,17 @@ impl Facility {
 
     /// What its replica says of itself.
     pub fn status(&self) -> Option<Status> {
-        self.replica.as_ref().map(Replica::status)
-    }
-
-    /// The current records that it can show, with their bytes.
-    pub fn held(&self) -> Held {
-        let mut view = View::new(&self.disk.rows);
-        let mut held = Held::new();
-        for scope in view.scopes().expect("a sound store") {
-            let Some(access) = &scope.access else { continue };
-            for versions in view.records(scope.number).expect("a sound store") {
-                let key = &versions[0].key;
-                let key = (access.owner(), format!("{}/{}", key.kind, key.id));
-                let mut raws: Vec<Vec<u8>> = current(&versions)
-                    .into_iter()
-                    .map(|entry| view.open(entry).expect("a sound store"))
-                    .map(|version| version.raw().unwrap_or_default().to_vec())
-                    .collect();
-                raws.sort();
-                held.insert(key, raws);
+        let mut status = self.replica.as_ref().map(Replica::status)?;
+        if self.mutation == Some(Mutation::FreshFromConnection) && self.session.is_some() {
+            for publisher in &mut status.publishers {
+                publisher.complete = publisher.stated;
             }
         }
-        held
+        Some(status)
     }
 
-    /// The texts of the notes that it can show.
-    pub fn notes(&self) -> BTreeSet<String> {
-        let view = View::new(&self.disk.rows);
-        let scopes = view.scopes().expect("a sound store");
-        let notes = scopes.iter().flat_map(|scope| view.notes(scope.number).expect("sound"));
-        notes
-            .map(|(_, rows)| rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>())
-            .filter_map(|rows| CareNote::replay(&rows).0.view())
-            .map(|note| note.text)
-            .collect()
-    }
-
-    /// Imports that were acknowledged: local patient and record, with the versions.
-    pub fn acknowledged_imports(&self) -> &BTreeMap<(String, u64), BTreeSet<u64>> {
-        &self.imports
-    }
-
-    /// Notes that were acknowledged.
-    pub fn acknowledged_notes(&self) -> impl Iterator<Item = String> + '_ {
-        self.notes.iter().map(|number| note_text(*number))
+    pub(super) fn replica(&self) -> Option<&Replica> {
+        self.replica.as_ref()
     }
 
     pub(super) fn key(&self) -> PublicKey {
@@ -159,12 +154,13 @@ impl Facility {
         self.session
     }
 
+    /// Starts the process. `false` where it runs already or its disk cannot be read.
     pub(super) fn start(&mut self, now: Timestamp) -> bool {
-        if self.replica.is_some() {
+        if self.replica.is_some() || !self.joined || self.disk.reads().is_err() {
             return false;
         }
         let answers = answer(&self.disk.rows, &Replica::queries());
-        let opened = Replica::open(self.identity.clone(), answers, now);
+        let opened = Replica::open(self.identity.clone(), answers, self.clock.shows(now));
         self.replica = Some(opened.expect("the replica's own rows are sound"));
         true
     }
@@ -173,13 +169,13 @@ impl Facility {
     pub(super) fn kill(&mut self, torn: bool) -> Option<SessionId> {
         self.replica.take()?;
         self.life += 1;
-        self.disk.kill(torn && !self.disk_full);
+        self.disk.kill(torn);
         self.sent.clear();
-        self.hangup = false;
+        (self.hangup, self.died, self.dies_in) = (false, false, None);
         self.wake_planned = None;
         // Whoever asked for something never heard of it and will ask again.
         let unanswered = std::mem::take(&mut self.asked).into_values();
-        self.done.extend(unanswered.map(|number| (number, None)));
+        self.done.extend(unanswered.map(|number| (number, Err(Failure::Unanswered))));
         self.session.take()
     }
 
@@ -212,10 +208,22 @@ impl Facility {
         let input = match self.disk.next() {
             None => return,
             Some(Work::Store(id, batch)) => {
-                Input::Stored { id, result: self.disk.commit(&batch, self.disk_full) }
+                let batch = match self.mutation {
+                    Some(mutation) => mutation.stored(&batch, &self.disk.rows),
+                    None => batch,
+                };
+                let early = self.mutation == Some(Mutation::AcknowledgeBeforeStoring);
+                let result = if early && !self.disk.condition.full {
+                    self.disk.late = Some(batch);
+                    Ok(())
+                } else {
+                    self.disk.commit(&batch)
+                };
+                Input::Stored { id, result }
             }
             Some(Work::Load(id, queries)) => {
-                Input::Loaded { id, result: Ok(answer(&self.disk.rows, &queries)) }
+                let result = self.disk.reads().map(|()| answer(&self.disk.rows, &queries));
+                Input::Loaded { id, result }
             }
         };
         self.handle(now, input);
@@ -223,8 +231,19 @@ impl Facility {
 
     fn handle(&mut self, now: Timestamp, input: Input) {
         let Some(replica) = &mut self.replica else { return };
-        replica.handle(now, &mut self.rng, input);
+        if self.died {
+            return;
+        }
+        replica.handle(self.clock.shows(now), &mut self.rng, input);
         while let Some(effect) = replica.poll() {
+            match &mut self.dies_in {
+                Some(0) => {
+                    self.died = true;
+                    return;
+                }
+                Some(left) => *left -= 1,
+                None => {}
+            }
             match effect {
                 Effect::Load { id, queries } => self.disk.push(Work::Load(id, queries)),
                 Effect::Store { id, batch, .. } => self.disk.push(Work::Store(id, batch)),
@@ -232,12 +251,18 @@ impl Facility {
                 Effect::Hangup => self.hangup = true,
                 Effect::Done { command, result } => {
                     if let Some(number) = self.asked.remove(&command.0) {
-                        self.done.push((number, result.ok()));
+                        self.done.push((number, result.map_err(Failure::Refused)));
                     }
                 }
+                Effect::Notify(Notice::Refused { .. }) => self.refusals += 1,
                 Effect::Notify(_) => {}
             }
         }
+    }
+
+    /// Whether the process has died at an effect.
+    pub(super) fn has_died(&self) -> bool {
+        self.died
     }
 
     pub(super) fn take_sent(&mut self) -> Vec<Message> {
@@ -248,7 +273,7 @@ impl Facility {
         std::mem::take(&mut self.hangup)
     }
 
-    pub(super) fn take_done(&mut self) -> Vec<(usize, Option<Outcome>)> {
+    pub(super) fn take_done(&mut self) -> Vec<(usize, Result<Outcome, Failure>)> {
         std::mem::take(&mut self.done)
     }
 
@@ -256,9 +281,12 @@ impl Facility {
         self.disk.wants_step()
     }
 
-    /// When the replica wants to be woken, if that is not planned yet.
-    pub(super) fn wants_wake(&mut self) -> Option<Timestamp> {
-        let at = self.replica.as_ref()?.wake_at()?;
+    /// When, by the world's time, the replica wants to be woken, if that is not planned yet.
+    pub(super) fn wants_wake(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if self.mutation == Some(Mutation::NeverWake) {
+            return None;
+        }
+        let at = self.clock.when(self.replica.as_ref()?.wake_at()?, now);
         if self.wake_planned.is_some_and(|planned| planned <= at) {
             return None;
         }
@@ -266,77 +294,10 @@ impl Facility {
         Some(at)
     }
 
-    /// Messages of one direction arrive in their order.
-    pub(super) fn arrival(&mut self, wanted: Timestamp, to_relay: bool) -> Timestamp {
-        let last = &mut self.arrivals[usize::from(to_relay)];
-        *last = wanted.max(*last);
-        *last
+    /// Its clock was set: what was planned by the old one is planned anew.
+    pub(super) fn forget_wake(&mut self) {
+        self.wake_planned = None;
     }
-
-    /// One of the patients in whose care this facility takes part.
-    pub(super) fn some_patient(&self, choice: u64) -> Option<PatientId> {
-        let scopes = View::new(&self.disk.rows).scopes().expect("a sound store");
-        let patients: BTreeSet<PatientId> = scopes
-            .iter()
-            .filter_map(|scope| scope.descriptor.as_ref())
-            .filter(|descriptor| descriptor.kind == ScopeKind::Care)
-            .filter_map(|descriptor| descriptor.patient)
-            .collect();
-        let choice = choice as usize % patients.len().max(1);
-        patients.into_iter().nth(choice)
-    }
-
-    pub(super) fn acknowledge_import(&mut self, local: &str, number: u64, version: u64) {
-        self.imports.entry((local.to_owned(), number)).or_default().insert(version);
-    }
-
-    pub(super) fn acknowledge_note(&mut self, number: u64) {
-        self.notes.insert(number);
-    }
-}
-
-/// The content of a version of a record.
-pub(super) fn content(local: &str, number: u64, version: u64) -> Vec<u8> {
-    format!(r#"{{"resourceType":"Observation","id":"{local}-{number}","value":{version}}}"#)
-        .into_bytes()
-}
-
-/// The key of a record as [`Held`] has it.
-pub(super) fn key(local: &str, number: u64) -> String {
-    format!("Observation/{local}-{number}")
-}
-
-pub(super) fn import(local: &str, number: u64, version: u64, now: Timestamp) -> Command {
-    let raw = content(local, number, version);
-    let record = ImportRecord {
-        subject: Subject::Patient(local.to_owned()),
-        key: RecordKey { kind: "Observation".to_owned(), id: format!("{local}-{number}") },
-        header: RecordHeader {
-            care_date: Some(20_260_000 + u32::try_from(number).unwrap_or(0) + 101),
-            source: "fhir".to_owned(),
-            full_url: None,
-            received: now,
-            by: "system".to_owned(),
-        },
-        content: content_digest(&raw),
-        raw,
-    };
-    Command::Import { records: vec![record] }
-}
-
-pub(super) fn note(patient: PatientId, number: u64) -> Command {
-    let edit = NoteEdit {
-        kind: Some("record".to_owned()),
-        title: Some("記録".to_owned()),
-        text: Some(note_text(number)),
-        ..NoteEdit::default()
-    };
-    let by = Staff("nurse".to_owned());
-    Command::EditNote { patient: Who::Network(patient), note: None, edit, by }
-}
-
-fn note_text(number: u64) -> String {
-    format!("記録 {number}")
 }
 
 fn answer(rows: &Memory, queries: &[Query]) -> Vec<Answer> {

@@ -1,51 +1,74 @@
-//! The relay: the real mailbox with a disk that takes its time.
+//! The relay: the real mailbox with a disk that takes its time, and its operator.
 
 use std::collections::BTreeMap;
 
-use azalea_core::id::Timestamp;
-use azalea_core::identity::{Certificate, PublicKey, SigningKeypair};
-use azalea_core::storage::Store;
+use azalea_core::id::{RelayEpoch, Timestamp};
+use azalea_core::identity::{Certificate, PublicKey, SigningKeypair, Subject};
+use azalea_core::storage::{Batch, Memory, Store};
 use azalea_core::sync::message::Message;
+use azalea_core::wire::Wire;
 use azalea_relay::mailbox::{
-    self, Effect, EffectId, Input, Limits, Mailbox, Query, Request, RequestId, SessionId,
+    self, Effect, EffectId, Input, Limits, Mailbox, Query, Report, Request, RequestId, SessionId,
+    tables,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::council::Council;
 use super::disk::{Disk, Work};
+use super::mutation::Mutation;
 
 pub(super) struct Relay {
     mailbox: Option<Mailbox>,
-    disk: Disk<EffectId, Query>,
+    pub(super) disk: Disk<EffectId, Query>,
+    /// What its operator put away last, for the day when the machine burns.
+    backup: Option<Memory>,
     keys: (SigningKeypair, SigningKeypair),
     rng: StdRng,
     life: u64,
+    epochs: u8,
+    pub(super) dies_in: Option<u64>,
+    died: bool,
     sessions: BTreeMap<SessionId, usize>,
     sent: Vec<(SessionId, Message)>,
     closed: Vec<SessionId>,
+    done: Vec<(u64, bool)>,
+    asked: BTreeMap<u64, ()>,
+    mutation: Option<Mutation>,
 }
 
 impl Relay {
-    pub(super) fn new(council: &Council, seed: u64, now: Timestamp) -> Self {
+    pub(super) fn new(
+        council: &Council,
+        seed: u64,
+        now: Timestamp,
+        mutation: Option<Mutation>,
+    ) -> Self {
         let mut disk = Disk::new();
         disk.rows.commit(&council.genesis()).expect("memory takes every batch");
         let mut relay = Self {
             mailbox: None,
             disk,
+            backup: None,
             keys: (council.relay_device.clone(), council.registrar.clone()),
             rng: StdRng::seed_from_u64(seed ^ 0x7265_6c61),
             life: 0,
+            epochs: 7,
+            dies_in: None,
+            died: false,
             sessions: BTreeMap::new(),
             sent: Vec::new(),
             closed: Vec::new(),
+            done: Vec::new(),
+            asked: BTreeMap::new(),
+            mutation,
         };
         relay.start(now);
         relay
     }
 
     pub(super) fn start(&mut self, now: Timestamp) -> bool {
-        if self.mailbox.is_some() {
+        if self.mailbox.is_some() || self.disk.reads().is_err() {
             return false;
         }
         let (own, registrar) = self.keys.clone();
@@ -58,15 +81,54 @@ impl Relay {
         if self.mailbox.take().is_some() {
             self.life += 1;
             self.disk.kill(torn);
+            (self.died, self.dies_in) = (false, None);
             self.sessions.clear();
             self.sent.clear();
             self.closed.clear();
+            self.done.extend(std::mem::take(&mut self.asked).into_keys().map(|id| (id, false)));
         }
     }
 
-    pub(super) fn publish(&mut self, now: Timestamp, certificates: Vec<Certificate>) {
-        let request = Request::Publish(certificates);
-        self.handle(now, Input::Request { id: RequestId(1), request });
+    /// The operator makes a backup; the next one replaces it.
+    pub(super) fn back_up(&mut self) {
+        self.backup = Some(self.disk.rows.clone());
+    }
+
+    /// The machine is lost and set up again from the backup, in a new epoch as `azalea-relay restore` draws it.
+    pub(super) fn restore(&mut self, honest: bool) {
+        self.kill(false);
+        if let Some(backup) = self.backup.clone() {
+            self.disk.rows = backup;
+        }
+        if honest {
+            self.new_epoch();
+        }
+    }
+
+    /// Readers begin their feeds again, and authors offer again what is theirs.
+    pub(super) fn new_epoch(&mut self) {
+        self.epochs += 1;
+        let mut batch = Batch::new();
+        batch.put(tables::META, *b"epoch", RelayEpoch([self.epochs; 16]).to_bytes());
+        self.disk.rows.commit(&batch).expect("memory takes every batch");
+    }
+
+    pub(super) fn publish(&mut self, now: Timestamp, id: u64, certificates: Vec<Certificate>) {
+        self.request(now, id, Request::Publish(certificates));
+    }
+
+    pub(super) fn revoke(&mut self, now: Timestamp, id: u64, subject: Subject) {
+        let (reason, by) = ("紛失届".to_owned(), self.keys.1.public());
+        self.request(now, id, Request::Revoke { subject, reason, by });
+    }
+
+    fn request(&mut self, now: Timestamp, id: u64, request: Request) {
+        if self.mailbox.is_none() {
+            self.done.push((id, false));
+            return;
+        }
+        self.asked.insert(id, ());
+        self.handle(now, Input::Request { id: RequestId(id), request });
     }
 
     pub(super) fn opened(
@@ -97,10 +159,19 @@ impl Relay {
         let input = match self.disk.next() {
             None => return,
             Some(Work::Store(id, batch)) => {
-                Input::Stored { id, result: self.disk.commit(&batch, false) }
+                let early = self.mutation == Some(Mutation::RelayTakesBeforeStoring);
+                let result = if early && !self.disk.condition.full {
+                    self.disk.late = Some(batch);
+                    Ok(())
+                } else {
+                    self.disk.commit(&batch)
+                };
+                Input::Stored { id, result }
             }
             Some(Work::Load(id, query)) => {
-                Input::Loaded { id, result: mailbox::run(&self.disk.rows, &query) }
+                let reads = self.disk.reads();
+                let result = reads.and_then(|()| mailbox::run(&self.disk.rows, &query));
+                Input::Loaded { id, result }
             }
         };
         self.handle(now, input);
@@ -108,8 +179,19 @@ impl Relay {
 
     fn handle(&mut self, now: Timestamp, input: Input) {
         let Some(mailbox) = &mut self.mailbox else { return };
+        if self.died {
+            return;
+        }
         mailbox.handle(now, &mut self.rng, input);
         while let Some(effect) = mailbox.poll() {
+            match &mut self.dies_in {
+                Some(0) => {
+                    self.died = true;
+                    return;
+                }
+                Some(left) => *left -= 1,
+                None => {}
+            }
             match effect {
                 Effect::Send { session, message } => self.sent.push((session, message)),
                 Effect::Close { session, goodbye } => {
@@ -118,7 +200,11 @@ impl Relay {
                 }
                 Effect::Store { id, batch } => self.disk.push(Work::Store(id, batch)),
                 Effect::Load { id, query } => self.disk.push(Work::Load(id, query)),
-                Effect::Done { result, .. } => result.expect("what the council says is taken"),
+                Effect::Done { id, result } => {
+                    if self.asked.remove(&id.0).is_some() {
+                        self.done.push((id.0, result.is_ok()));
+                    }
+                }
                 Effect::Notice(_) => {}
             }
         }
@@ -128,12 +214,20 @@ impl Relay {
         self.mailbox.is_some()
     }
 
+    pub(super) fn has_died(&self) -> bool {
+        self.died
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.disk.is_busy()
     }
 
     pub(super) fn life(&self) -> u64 {
         self.life
+    }
+
+    pub(super) fn report(&self, now: Timestamp) -> Option<Report> {
+        self.mailbox.as_ref().map(|mailbox| mailbox.report(now))
     }
 
     pub(super) fn has(&self, session: SessionId) -> bool {
@@ -158,5 +252,10 @@ impl Relay {
 
     pub(super) fn take_closed(&mut self) -> Vec<SessionId> {
         std::mem::take(&mut self.closed)
+    }
+
+    /// The operator's requests that were answered, and whether they took effect.
+    pub(super) fn take_done(&mut self) -> Vec<(u64, bool)> {
+        std::mem::take(&mut self.done)
     }
 }

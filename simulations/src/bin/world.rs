@@ -1,0 +1,179 @@
+//! Runs the simulated region: one seed, a campaign of them, a story, or the mutations that the checkers must catch.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use azalea_simulations::world::campaign::{Verdict, kept_runs, run, shrink};
+use azalea_simulations::world::{Mutation, Options, World, report};
+use clap::Parser;
+
+/// Runs the region on virtual time and says whether what it promises was kept.
+///
+/// Exit codes: 0 clean, 2 wrong usage, 3 something happened that must not, 4 not everything arrived in time,
+/// 5 the program stopped.
+#[derive(Debug, Parser)]
+#[command(name = "azalea-world", version)]
+struct Arguments {
+    /// The seed from which everything is drawn.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Many seeds, as FIRST..LAST; the last is left out.
+    #[arg(long, value_name = "FIRST..LAST", conflicts_with = "seed")]
+    seeds: Option<String>,
+    /// A file of runs that failed once, their options one to a line as they were printed.
+    #[arg(long, value_name = "FILE")]
+    kept: Option<PathBuf>,
+    /// A story: a JSON file with some of the options, the others as they are by default.
+    #[arg(long, value_name = "FILE")]
+    story: Option<PathBuf>,
+    /// The options themselves, as a failing run printed them.
+    #[arg(long, value_name = "JSON")]
+    options: Option<String>,
+    /// Makes a failing run smaller as long as it fails alike, and prints its options.
+    #[arg(long)]
+    shrink: bool,
+    /// Runs every mutation of the engine until its checker catches it, over at most so many seeds.
+    #[arg(long, value_name = "SEEDS")]
+    mutations: Option<u64>,
+    /// Writes a page about the run, to be opened in a browser.
+    #[arg(long, value_name = "HTML")]
+    report: Option<PathBuf>,
+    /// Prints every event.
+    #[arg(long)]
+    trace: bool,
+    /// Runs that go on side by side.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse_from(azalea_simulations::arguments());
+    match act(&arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn act(arguments: &Arguments) -> Result<u8> {
+    if let Some(seeds) = arguments.mutations {
+        return Ok(mutations(seeds));
+    }
+    if let Some(kept) = &arguments.kept {
+        let text = std::fs::read_to_string(kept)
+            .with_context(|| format!("{} cannot be read", kept.display()))?;
+        let runs = kept_runs(&text).with_context(|| kept.display().to_string())?;
+        return Ok(campaign(&runs, arguments.threads));
+    }
+    if let Some(range) = &arguments.seeds {
+        let (first, last) = range.split_once("..").context("give seeds as FIRST..LAST")?;
+        let first: u64 = first.parse().context("the first seed is a number")?;
+        let last: u64 = last.parse().context("the last seed is a number")?;
+        if first >= last {
+            bail!("no seed lies in {range}: the last is left out");
+        }
+        let runs: Vec<Options> = (first..last).map(Options::draw).collect();
+        return Ok(campaign(&runs, arguments.threads));
+    }
+    one(arguments)
+}
+
+fn one(arguments: &Arguments) -> Result<u8> {
+    let options = match (&arguments.story, &arguments.options) {
+        (Some(story), _) => {
+            let text = std::fs::read_to_string(story)
+                .with_context(|| format!("{} cannot be read", story.display()))?;
+            serde_json::from_str(&text).with_context(|| format!("{}", story.display()))?
+        }
+        (None, Some(text)) => serde_json::from_str(text).context("--options")?,
+        (None, None) => Options::draw(arguments.seed),
+    };
+    println!("{}", options.line());
+    let began = Instant::now();
+    if arguments.trace {
+        let mut world = World::new(options.clone());
+        world.aloud();
+        for finding in world.run() {
+            println!("{finding}");
+        }
+        return Ok(0);
+    }
+    let (verdict, world) = run(&options, None);
+    if let Some(world) = &world {
+        println!(
+            "{} events, {} things saved, at rest {} s after healing, {:.1} s of real time, trace {}",
+            world.events(),
+            world.saved(),
+            world.watch().rested_ms / 1_000,
+            began.elapsed().as_secs_f64(),
+            world.trace(),
+        );
+        if let Some(path) = &arguments.report {
+            std::fs::write(path, report::page(world, &verdict))
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+    }
+    println!("{verdict}");
+    if arguments.shrink && verdict != Verdict::Clean {
+        let small = shrink(&options, None);
+        println!("as small as it fails alike:\n  cargo simulate --options '{}'", small.line());
+    }
+    Ok(verdict.code())
+}
+
+fn campaign(runs: &[Options], threads: usize) -> u8 {
+    let began = Instant::now();
+    let (next, failed) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    let events = AtomicU64::new(0);
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed) as usize;
+            let Some(options) = runs.get(at) else { return };
+            let (verdict, world) = run(options, None);
+            events.fetch_add(world.map_or(0, |world| world.events()), Ordering::Relaxed);
+            if verdict != Verdict::Clean {
+                println!("cargo simulate --options '{}'\n{verdict}", options.line());
+                failed.lock().expect("nobody stops while holding it").push(verdict.code());
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(work);
+        }
+    });
+    let failed = failed.into_inner().expect("nobody stops while holding it");
+    println!(
+        "{} seeds, {} failed, {} events, {:.1} s of real time",
+        runs.len(),
+        failed.len(),
+        events.into_inner(),
+        began.elapsed().as_secs_f64()
+    );
+    failed.into_iter().max().unwrap_or(0)
+}
+
+/// Each mutation, until the checker that should catch it does.
+fn mutations(seeds: u64) -> u8 {
+    let mut missed = 0;
+    for (mutation, checker) in Mutation::ALL {
+        let caught = (1..=seeds).find(|seed| {
+            let (verdict, _) = run(&Options::draw(*seed), Some(mutation));
+            verdict.checkers().contains(&checker)
+        });
+        match caught {
+            Some(seed) => println!("{mutation:?}: {} caught it at seed {seed}", checker.name()),
+            None => {
+                missed += 1;
+                println!("{mutation:?}: {} missed it in {seeds} seeds", checker.name());
+            }
+        }
+    }
+    if missed == 0 { 0 } else { 3 }
+}

@@ -1,0 +1,160 @@
+//! Many seeds, one after the other; what becomes of one, and how a failing one is made small.
+
+use super::check::{Checker, Finding};
+use super::{Mutation, Options, World};
+
+/// What became of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well.
+    Clean,
+    /// Something was found that must not be.
+    Safety(Vec<Finding>),
+    /// Only that not everything arrived in time.
+    Liveness(Vec<Finding>),
+    /// The program stopped.
+    Crash(String),
+}
+
+impl Verdict {
+    /// The process's exit code: 0 clean, 3 safety, 4 liveness, 5 crash.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::Safety(_) => 3,
+            Self::Liveness(_) => 4,
+            Self::Crash(_) => 5,
+        }
+    }
+
+    /// The checkers that found something.
+    pub fn checkers(&self) -> Vec<Checker> {
+        let (Self::Safety(findings) | Self::Liveness(findings)) = self else { return Vec::new() };
+        let mut checkers: Vec<Checker> = findings.iter().map(|it| it.checker).collect();
+        checkers.sort();
+        checkers.dedup();
+        checkers
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Clean => write!(f, "clean"),
+            Self::Crash(words) => write!(f, "crash: {words}"),
+            Self::Safety(findings) | Self::Liveness(findings) => {
+                for finding in findings {
+                    writeln!(f, "{finding}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Runs one world to its end.
+pub fn run(options: &Options, mutation: Option<Mutation>) -> (Verdict, Option<World>) {
+    let options = options.clone();
+    let run = std::panic::catch_unwind(move || {
+        let mut world = World::mutated(options, mutation);
+        let findings = world.run();
+        (findings, world)
+    });
+    match run {
+        Ok((findings, world)) => {
+            let late_only = findings.iter().all(|it| it.checker == Checker::Liveness);
+            let verdict = match (findings.is_empty(), late_only) {
+                (true, _) => Verdict::Clean,
+                (_, true) => Verdict::Liveness(findings),
+                _ => Verdict::Safety(findings),
+            };
+            (verdict, Some(world))
+        }
+        Err(panic) => {
+            let words = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
+            (Verdict::Crash(words.unwrap_or_else(|| "without words".to_owned())), None)
+        }
+    }
+}
+
+/// The runs of a file of kept ones: options, one to a line, between lines that begin with `#`.
+pub fn kept_runs(text: &str) -> Result<Vec<Options>, serde_json::Error> {
+    let lines = text.lines().map(str::trim);
+    let runs = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    runs.map(serde_json::from_str).collect()
+}
+
+/// Makes a failing run smaller as long as it fails alike: fewer people, fewer facilities, fewer misfortunes.
+pub fn shrink(options: &Options, mutation: Option<Mutation>) -> Options {
+    let (verdict, _) = run(options, mutation);
+    let fails_alike = |smaller: &Options| {
+        let (other, _) = run(smaller, mutation);
+        other.code() == verdict.code()
+            && (other.checkers().iter().any(|it| verdict.checkers().contains(it))
+                || verdict.checkers().is_empty())
+    };
+    let mut best = options.clone();
+    loop {
+        let smaller = smaller(&best).into_iter().find(|it| *it != best && fails_alike(it));
+        match smaller {
+            Some(smaller) => best = smaller,
+            None => return best,
+        }
+    }
+}
+
+/// One step down in each direction.
+fn smaller(options: &Options) -> Vec<Options> {
+    let mut all = Vec::new();
+    let mut with = |change: &dyn Fn(&mut Options)| {
+        let mut smaller = options.clone();
+        change(&mut smaller);
+        all.push(smaller);
+    };
+    with(&|it| it.tricks.clear());
+    with(&|it| it.hostile_member = false);
+    with(&|it| {
+        it.tricks.pop();
+    });
+    for count in FAULTS {
+        with(&|it| *count(it) = 0);
+        with(&|it| *count(it) /= 2);
+    }
+    with(&|it| (it.skew_ms, it.drift_ppm) = (0, 0));
+    with(&|it| it.clinics = it.clinics.saturating_sub(1).max(1));
+    with(&|it| it.hospitals = it.hospitals.saturating_sub(1).max(1));
+    with(&|it| it.withdrawals = 0);
+    with(&|it| it.notes /= 2);
+    with(&|it| it.edits /= 2);
+    with(&|it| it.patients = (it.patients / 2).max(1));
+    with(&|it| it.records = (it.records / 2).max(1));
+    with(&|it| it.lines.clear());
+    all
+}
+
+/// A count in the options.
+type Count = fn(&mut Options) -> &mut usize;
+
+const FAULTS: [Count; 18] = [
+    |it| &mut it.faults.cuts,
+    |it| &mut it.faults.half_cuts,
+    |it| &mut it.faults.kills,
+    |it| &mut it.faults.crashes,
+    |it| &mut it.faults.relay_kills,
+    |it| &mut it.faults.relay_crashes,
+    |it| &mut it.faults.relay_restores,
+    |it| &mut it.faults.rebuilds,
+    |it| &mut it.faults.full_disks,
+    |it| &mut it.faults.slow_disks,
+    |it| &mut it.faults.unreadable,
+    |it| &mut it.faults.clock_jumps,
+    |it| &mut it.faults.typhoons,
+    |it| &mut it.tablets,
+    |it| &mut it.joining,
+    |it| &mut it.links,
+    |it| &mut it.revocations,
+    |it| &mut it.left_out,
+];

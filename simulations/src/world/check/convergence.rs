@@ -1,0 +1,75 @@
+//! Whoever has the same grants has the same view, once healed.
+
+use std::collections::BTreeMap;
+
+use azalea_core::id::{NoteId, PatientId};
+
+use super::{Words, late};
+use crate::world::people::local_of;
+use crate::world::{Facility, HeldNote, World};
+
+pub(super) fn check(world: &World) -> Words {
+    let mut words = Vec::new();
+    let held: BTreeMap<usize, _> = world.core().map(|it| (it.place(), it.held())).collect();
+    let notes: BTreeMap<usize, _> = world.core().map(|it| (it.place(), it.notes())).collect();
+    for (owner, local) in world.truth.charts.keys() {
+        let (Some(own), Some(hospital)) = (held.get(owner), world.facilities.get(*owner)) else {
+            continue;
+        };
+        let disclosed = |facility: &crate::world::Held| -> BTreeMap<String, _> {
+            let theirs = facility.iter().filter(|((of, _), _)| *of == hospital.id());
+            let of_patient = theirs.filter(|((_, key), _)| local_of(key) == local);
+            of_patient.map(|((_, key), contents)| (key.clone(), contents.clone())).collect()
+        };
+        let shown = disclosed(own);
+        for reader in readers(world, *owner, local) {
+            let differs = disclosed(&held[&reader.place()]) != shown;
+            if differs {
+                let place = reader.place();
+                words.push(format!(
+                    "device {place} shows another chart of {local} than device {owner}"
+                ));
+            }
+        }
+        let Some(patient) = world.truth.charts[&(*owner, local.clone())].patient else { continue };
+        if world.truth.charts[&(*owner, local.clone())].linked.is_some() {
+            continue;
+        }
+        if world.facilities.iter().any(|author| late::is_refused(world, author)) {
+            continue;
+        }
+        let shown = of_patient(&notes[owner], patient);
+        for reader in readers(world, *owner, local) {
+            let theirs = of_patient(&notes[&reader.place()], patient);
+            if theirs != shown {
+                let place = reader.place();
+                words.push(format!(
+                    "device {place} shows {} notes of {local}, device {owner} {}, or other ones",
+                    theirs.len(),
+                    shown.len()
+                ));
+            }
+        }
+    }
+    words
+}
+
+/// The devices that must show a chart: of facilities for which a consent stands.
+pub(super) fn readers<'a>(
+    world: &'a World,
+    owner: usize,
+    local: &'a str,
+) -> impl Iterator<Item = &'a Facility> {
+    let me = world.facilities[owner].id();
+    world
+        .core()
+        .filter(move |reader| reader.id() != me && world.stands(owner, local, reader).is_some())
+}
+
+fn of_patient(
+    notes: &BTreeMap<NoteId, HeldNote>,
+    patient: PatientId,
+) -> BTreeMap<NoteId, HeldNote> {
+    let of_patient = notes.iter().filter(|(_, note)| note.patient == Some(patient));
+    of_patient.map(|(id, note)| (*id, note.clone())).collect()
+}

@@ -1,0 +1,68 @@
+//! Nothing that anybody was told is saved is lost, and nothing is there twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use azalea_core::envelope::SignedEnvelope;
+use azalea_core::storage::{Order, Range, Read, table};
+
+use super::Words;
+use crate::world::World;
+use crate::world::people::{content, key, note_text};
+
+pub(super) fn check(world: &World) -> Words {
+    let mut words = Vec::new();
+    let held: BTreeMap<usize, _> =
+        world.facilities.iter().map(|it| (it.place(), it.held())).collect();
+    for import in &world.truth.imports {
+        let (place, local, number) = (import.place, &import.local, import.number);
+        let owner = world.facilities[place].id();
+        let contents = held[&place].get(&(owner, key(local, number)));
+        let kept =
+            contents.is_some_and(|it| it.all.contains(&content(local, number, import.version)));
+        let versions = &world.truth.handed[&(place, local.clone(), number)];
+        let one = contents.is_some_and(|it| match it.current.as_slice() {
+            [one] => versions.iter().any(|version| *one == content(local, number, *version)),
+            _ => false,
+        });
+        if !kept {
+            words.push(format!("device {place} lost {local}-{number} version {}", import.version));
+        }
+        if kept && !one {
+            words.push(format!("device {place} does not show one current {local}-{number}"));
+        }
+    }
+    for facility in &world.facilities {
+        let (place, notes) = (facility.place(), facility.notes());
+        for note in world.truth.notes.iter().filter(|note| note.place == place) {
+            let kept =
+                notes.get(&note.id).is_some_and(|held| held.text.contains(&note_text(note.number)));
+            if !kept {
+                words.push(format!("device {place} lost its note {}", note.number));
+            }
+        }
+        for edit in world.truth.edits.iter().filter(|edit| edit.place == place) {
+            let mark = format!("＋{}", edit.number);
+            if !notes.get(&edit.note).is_some_and(|held| held.text.contains(&mark)) {
+                words.push(format!("device {place} lost its edit {}", edit.number));
+            }
+        }
+        words.extend(doubled(facility));
+    }
+    words
+}
+
+fn doubled(facility: &crate::world::Facility) -> Words {
+    let mut seen = BTreeSet::new();
+    let mut words = Vec::new();
+    let rows = &facility.disk.rows;
+    rows.scan(table::LOG, &Range::all(), Order::Ascending, &mut |_, value| {
+        if let Ok(envelope) = SignedEnvelope::from_bytes(value.to_vec())
+            && !seen.insert(envelope.claimed_id())
+        {
+            words.push(format!("device {} keeps an envelope twice", facility.place()));
+        }
+        true
+    })
+    .expect("memory");
+    words
+}

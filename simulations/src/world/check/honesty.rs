@@ -1,0 +1,43 @@
+//! The freshness that is shown never claims more than is true: *complete as of T* names a word that the publisher
+//! did say, and everything that the publisher had for this reader when it said it is held.
+
+use super::Words;
+use crate::world::World;
+use crate::world::people::{content, key};
+
+pub(super) fn check(world: &World) -> Words {
+    let mut words = Vec::new();
+    for facility in &world.facilities {
+        let Some(status) = facility.status() else { continue };
+        let (place, me) = (facility.place(), facility.id());
+        let held = facility.held();
+        for publisher in &status.publishers {
+            let (Some(device), Some(complete)) = (publisher.device, publisher.complete) else {
+                continue;
+            };
+            let Some(stated) = world.truth.stated.get(&(device, me, complete)) else {
+                words.push(format!("device {place} is complete as of a word that nobody said"));
+                continue;
+            };
+            let author = world.facilities.iter().position(|each| each.device() == device);
+            for import in &world.truth.imports[..stated.imports] {
+                if Some(import.place) != author {
+                    continue;
+                }
+                let stands = world.stands(import.place, &import.local, facility);
+                if stands.is_none_or(|since| since > stated.at) {
+                    continue;
+                }
+                let contents = held.get(&(publisher.facility, key(&import.local, import.number)));
+                let bytes = content(&import.local, import.number, import.version);
+                if !contents.is_some_and(|it| it.all.contains(&bytes)) {
+                    words.push(format!(
+                        "device {place} claims to be complete without {}-{} version {}",
+                        import.local, import.number, import.version
+                    ));
+                }
+            }
+        }
+    }
+    words
+}

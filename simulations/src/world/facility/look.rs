@@ -1,0 +1,174 @@
+//! What a device holds and can show, read from its rows as pages and exports read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use azalea_core::access::ScopeKind;
+use azalea_core::document::CareNote;
+use azalea_core::envelope::SignedEnvelope;
+use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp};
+use azalea_core::replica::QuarantineRow;
+use azalea_core::storage::row::{VectorRow, key};
+use azalea_core::storage::{Order, Range, Read, table};
+use azalea_core::view::{ScopeEntry, View, current};
+use azalea_core::wire::{Reader, Wire, WireError, limits};
+
+use super::Facility;
+use crate::world::hostile::member::Target;
+
+/// The contents of each record by its owner and key: current ones, and all that are held.
+pub type Held = BTreeMap<(FacilityId, String), Contents>;
+
+/// The contents of one record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Those that count.
+    pub current: Vec<Vec<u8>>,
+    /// Those, and all that were replaced.
+    pub all: BTreeSet<Vec<u8>>,
+}
+
+/// An envelope that is kept and not applied yet.
+pub(in crate::world) struct HeldBack {
+    pub(in crate::world) author: DeviceId,
+    pub(in crate::world) scope: ScopeId,
+    /// Whether it is in a scope that this device reads.
+    pub(in crate::world) is_ours: bool,
+    /// Its number in its author's chain.
+    pub(in crate::world) seq: u64,
+    /// Where it stands in the log; 0 where it is not there yet.
+    pub(in crate::world) position: u64,
+}
+
+/// A note as everybody who holds it must show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldNote {
+    /// The patient, where the device was told.
+    pub patient: Option<PatientId>,
+    /// The text, merged.
+    pub text: String,
+    /// The title that is shown.
+    pub title: String,
+    /// Every title that people set apart (要確認).
+    pub titles: BTreeSet<String>,
+    /// The state, as Automerge names it.
+    pub heads: String,
+}
+
+impl Facility {
+    fn scopes(&self) -> Vec<ScopeEntry> {
+        View::new(&self.disk.rows).scopes().expect("a sound store")
+    }
+
+    /// The records that it can open.
+    pub fn held(&self) -> Held {
+        let mut view = View::new(&self.disk.rows);
+        let mut held = Held::new();
+        for scope in self.scopes() {
+            let Some(access) = &scope.access else { continue };
+            for versions in view.records(scope.number).expect("a sound store") {
+                let key = &versions[0].key;
+                let key = (access.owner(), format!("{}/{}", key.kind, key.id));
+                let mut open = |entry: &_| {
+                    let version = view.open(entry).expect("a sound store");
+                    version.raw().unwrap_or_default().to_vec()
+                };
+                let contents = held.entry(key).or_insert_with(Contents::default);
+                contents.current.extend(current(&versions).into_iter().map(&mut open));
+                contents.current.sort();
+                contents.all.extend(versions.iter().map(&mut open));
+            }
+        }
+        held
+    }
+
+    /// The notes that it can show.
+    pub fn notes(&self) -> BTreeMap<NoteId, HeldNote> {
+        let view = View::new(&self.disk.rows);
+        let mut notes = BTreeMap::new();
+        for scope in self.scopes() {
+            let patient = scope.descriptor.as_ref().and_then(|it| it.patient);
+            for (id, rows) in view.notes(scope.number).expect("a sound store") {
+                let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+                let Some(note) = CareNote::replay(&rows).0.view() else { continue };
+                let conflicts = note.conflicts.iter().flat_map(|it| &it.values);
+                let titles = conflicts.map(|choice| choice.value.clone()).collect();
+                let heads = format!("{:?}", note.heads);
+                let (text, title) = (note.text, note.title);
+                notes.insert(id, HeldNote { patient, text, title, titles, heads });
+            }
+        }
+        notes
+    }
+
+    /// What is set apart here for a person.
+    pub fn quarantined(&self) -> Vec<QuarantineRow> {
+        View::new(&self.disk.rows).quarantined().expect("a sound store")
+    }
+
+    fn reads(&self, scope: &ScopeEntry) -> bool {
+        let Some(access) = &scope.access else { return false };
+        match access.parties() {
+            Some((_, to)) => to == self.device(),
+            None => access.access_of(&self.id(), Timestamp(u64::MAX)).is_some_and(|it| it.read),
+        }
+    }
+
+    /// What is held back here.
+    pub(in crate::world) fn waiting(&self) -> Vec<HeldBack> {
+        let mut found = Vec::new();
+        let scopes = self.scopes();
+        let rows = &self.disk.rows;
+        rows.scan(table::WAITING, &Range::all(), Order::Ascending, &mut |_, value| {
+            let mut row = Reader::new(value);
+            let read = |row: &mut Reader<'_>| {
+                row.u8("wait")?;
+                let position = row.u64("position")?;
+                Ok::<_, WireError>((position, row.bytes(limits::ENVELOPE)?.to_vec()))
+            };
+            let envelope = read(&mut row)
+                .and_then(|(position, bytes)| Ok((position, SignedEnvelope::from_bytes(bytes)?)));
+            if let Ok((position, envelope)) = envelope {
+                let header = envelope.claimed_header();
+                let scope = scopes.iter().find(|scope| scope.id == header.scope);
+                found.push(HeldBack {
+                    author: header.author,
+                    scope: header.scope,
+                    is_ours: scope.is_some_and(|it| self.reads(it)),
+                    seq: header.seq,
+                    position,
+                });
+            }
+            true
+        })
+        .expect("memory");
+        found
+    }
+
+    /// The patients in whose care this facility takes part.
+    pub(in crate::world) fn patients(&self) -> BTreeSet<PatientId> {
+        let scopes = self.scopes();
+        let descriptors = scopes.iter().filter_map(|scope| scope.descriptor.as_ref());
+        let care = descriptors.filter(|it| it.kind == ScopeKind::Care);
+        care.filter_map(|descriptor| descriptor.patient).collect()
+    }
+}
+
+impl Facility {
+    /// A scope of this device's own, for an attacker to aim at.
+    pub(in crate::world) fn target(&self, choice: u64) -> Option<Target> {
+        let kinds = [ScopeKind::Chart, ScopeKind::Care, ScopeKind::Directory, ScopeKind::Office];
+        let scopes: Vec<ScopeEntry> = self
+            .scopes()
+            .into_iter()
+            .filter(|it| it.access.as_ref().is_some_and(|it| kinds.contains(&it.kind())))
+            .collect();
+        let scope = scopes.get(choice as usize % scopes.len().max(1))?;
+        let me = self.device();
+        let at = key(&[&scope.number.to_be_bytes(), me.as_bytes()]);
+        let row = self.disk.rows.get(table::VECTOR, &at).expect("memory");
+        let end = row.and_then(|row| VectorRow::from_bytes(&row).ok());
+        let end = end.map_or((0, EnvelopeId::ZERO), |end| (end.seq, end.id));
+        let kind = scope.access.as_ref()?.kind();
+        Some(Target { scope: scope.id, kind, victim: me, end })
+    }
+}

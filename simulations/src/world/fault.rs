@@ -1,0 +1,219 @@
+//! What befalls the region, when, and for how long.
+
+use super::link::Way;
+use super::{Event, World};
+
+/// One misfortune, or its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    Cut {
+        place: usize,
+    },
+    CutOneWay {
+        place: usize,
+        way: Way,
+    },
+    Restore {
+        place: usize,
+    },
+    KillFacility {
+        place: usize,
+    },
+    /// It dies after so many more effects.
+    CrashFacility {
+        place: usize,
+        effects: u64,
+    },
+    StartFacility {
+        place: usize,
+    },
+    KillRelay,
+    CrashRelay {
+        effects: u64,
+    },
+    StartRelay,
+    BackUpRelay,
+    RestoreRelay,
+    /// The store of a node is lost; it is set up again with its keys.
+    Rebuild {
+        place: usize,
+    },
+    /// A disk's trouble; the place after the last facility's is the relay's.
+    Disk {
+        place: usize,
+        trouble: Trouble,
+        begins: bool,
+    },
+    Jump {
+        place: usize,
+        by_ms: i64,
+    },
+    /// The hostile relay goes back to how it was when it was backed up, and says nothing of it.
+    RollBack,
+    /// A hostile member has its say.
+    Attack,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trouble {
+    Full,
+    Slow,
+    Unreadable,
+}
+
+impl World {
+    /// Draws what will break.
+    pub(super) fn plan_faults(&mut self) {
+        let (faults, span) = (self.options.faults.clone(), self.options.seconds * 1_000);
+        for _ in 0..faults.cuts {
+            let place = self.any_place();
+            self.misfortune(Fault::Cut { place }, Fault::Restore { place });
+        }
+        for _ in 0..faults.half_cuts {
+            let place = self.any_place();
+            let way = if self.dice.below(2) == 0 { Way::Up } else { Way::Down };
+            self.misfortune(Fault::CutOneWay { place, way }, Fault::Restore { place });
+        }
+        for _ in 0..faults.kills {
+            let place = self.any_place();
+            self.misfortune(Fault::KillFacility { place }, Fault::StartFacility { place });
+        }
+        for _ in 0..faults.crashes {
+            let (place, effects) = (self.any_place(), self.dice.below(12));
+            let crash = Fault::CrashFacility { place, effects };
+            self.misfortune(crash, Fault::StartFacility { place });
+        }
+        for _ in 0..faults.relay_kills {
+            self.misfortune(Fault::KillRelay, Fault::StartRelay);
+        }
+        for _ in 0..faults.relay_crashes {
+            let effects = self.dice.below(30);
+            self.misfortune(Fault::CrashRelay { effects }, Fault::StartRelay);
+        }
+        for _ in 0..faults.relay_restores {
+            let at = span / 4 + self.dice.below(span / 4);
+            self.after(at, Event::Fault(Fault::BackUpRelay));
+            let at = at + self.dice.below(span / 3);
+            self.after(at, Event::Fault(Fault::RestoreRelay));
+            self.after(at + span / 40, Event::Fault(Fault::StartRelay));
+        }
+        for _ in 0..faults.rebuilds {
+            let place = self.any_place();
+            let at = span / 3 + self.dice.below(span / 2);
+            self.after(at, Event::Fault(Fault::Rebuild { place }));
+        }
+        let troubles = [
+            (faults.full_disks, Trouble::Full),
+            (faults.slow_disks, Trouble::Slow),
+            (faults.unreadable, Trouble::Unreadable),
+        ];
+        for (many, trouble) in troubles {
+            for _ in 0..many {
+                let place = self.dice.below(self.facilities.len() as u64 + 1) as usize;
+                let fault = |begins| Fault::Disk { place, trouble, begins };
+                self.misfortune(fault(true), fault(false));
+            }
+        }
+        for _ in 0..faults.clock_jumps {
+            let place = self.any_place();
+            let by_ms = self.dice.between(-600_000, 300_000);
+            let at = self.dice.below(span);
+            self.after(at, Event::Fault(Fault::Jump { place, by_ms }));
+        }
+        for _ in 0..faults.typhoons {
+            let at = span / 4 + self.dice.below(span / 4);
+            for place in self.options.hospitals..self.facilities.len() {
+                let late = self.dice.below(span / 50);
+                self.after(at + late, Event::Fault(Fault::Cut { place }));
+                self.after(at + span / 3, Event::Fault(Fault::Restore { place }));
+            }
+        }
+        if self.hostile.rolls_back() {
+            let at = span / 4 + self.dice.below(span / 4);
+            self.after(at, Event::Fault(Fault::BackUpRelay));
+            self.after(at + span / 5, Event::Fault(Fault::RollBack));
+            self.after(at + span / 5 + 3_000, Event::Fault(Fault::StartRelay));
+        }
+        if self.options.hostile_member {
+            for _ in 0..6 {
+                let at = span / 4 + self.dice.below(span * 2 / 3);
+                self.after(at, Event::Fault(Fault::Attack));
+            }
+        }
+    }
+
+    fn any_place(&mut self) -> usize {
+        self.dice.below(self.facilities.len() as u64) as usize
+    }
+
+    fn misfortune(&mut self, begin: Fault, end: Fault) {
+        let span = self.options.seconds * 1_000;
+        let at = self.dice.below(span * 9 / 10);
+        let longest = (span * self.options.faults.lasting / 1_000).max(1_000);
+        let lasts = 500 + self.dice.below(longest);
+        self.after(at, Event::Fault(begin));
+        self.after(at + lasts, Event::Fault(end));
+    }
+
+    pub(super) fn fault(&mut self, fault: Fault) {
+        let now = self.now;
+        match fault {
+            Fault::Cut { place } => {
+                self.facilities[place].link.set(Way::Up, false);
+                self.facilities[place].link.set(Way::Down, false);
+            }
+            Fault::CutOneWay { place, way } => self.facilities[place].link.set(way, false),
+            Fault::Restore { place } => {
+                self.facilities[place].link.set(Way::Up, true);
+                self.facilities[place].link.set(Way::Down, true);
+            }
+            Fault::KillFacility { place } => self.kill(place),
+            Fault::CrashFacility { place, effects } => {
+                self.facilities[place].dies_in = Some(effects);
+            }
+            Fault::StartFacility { place } => {
+                if self.facilities[place].start(now) {
+                    self.drain_facility(place);
+                    self.after(500, Event::Reconnect { place });
+                }
+            }
+            Fault::KillRelay => self.kill_relay(),
+            Fault::CrashRelay { effects } => self.relay.dies_in = Some(effects),
+            Fault::StartRelay => {
+                if self.relay.start(now) {
+                    self.drain_relay();
+                    self.after(50, Event::RelayWakes { life: self.relay.life() });
+                    self.tell_again();
+                }
+            }
+            Fault::BackUpRelay => self.relay.back_up(),
+            Fault::RestoreRelay => {
+                self.kill_relay();
+                self.relay.restore(true);
+                self.told_again = true;
+            }
+            Fault::RollBack => {
+                self.kill_relay();
+                self.relay.restore(false);
+            }
+            Fault::Rebuild { place } => self.rebuild(place),
+            Fault::Disk { place, trouble, begins } => {
+                let condition = match self.facilities.get_mut(place) {
+                    Some(facility) => &mut facility.disk.condition,
+                    None => &mut self.relay.disk.condition,
+                };
+                match trouble {
+                    Trouble::Full => condition.full = begins,
+                    Trouble::Slow => condition.slow = begins,
+                    Trouble::Unreadable => condition.unreadable = begins,
+                }
+            }
+            Fault::Jump { place, by_ms } => {
+                self.facilities[place].clock.jump(by_ms);
+                self.facilities[place].forget_wake();
+                self.drain_facility(place);
+            }
+            Fault::Attack => self.attack(),
+        }
+    }
+}

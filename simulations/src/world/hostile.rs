@@ -1,0 +1,192 @@
+//! A relay that means harm: it has every byte that it stores, and says to each reader what it likes.
+//!
+//! It sits between the real mailbox and the lines. It cannot sign for anybody, which is all that stops it.
+
+pub(super) mod member;
+
+use azalea_core::id::Timestamp;
+use azalea_core::sync::message::{Bytes, FeedItem, Message};
+use serde::{Deserialize, Serialize};
+
+use crate::population::Dice;
+
+/// What it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trick {
+    /// Leaves envelopes out and says that there are none.
+    Withhold,
+    /// Sends again what it sent before.
+    Replay,
+    /// Sends in another order.
+    Reorder,
+    /// Serves its state of earlier as if it were today's.
+    RollBack,
+    /// Tells one reader what it does not tell the others.
+    Fork,
+    /// Changes bytes.
+    Tamper,
+    /// Sends what nobody asked for, a great deal of it.
+    Flood,
+    /// Sends old head statements as new.
+    StaleHeads,
+}
+
+impl Trick {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Withhold,
+        Self::Replay,
+        Self::Reorder,
+        Self::RollBack,
+        Self::Fork,
+        Self::Tamper,
+        Self::Flood,
+        Self::StaleHeads,
+    ];
+
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Withhold => "withhold",
+            Self::Replay => "replay",
+            Self::Reorder => "reorder",
+            Self::RollBack => "roll back",
+            Self::Fork => "fork between readers",
+            Self::Tamper => "tamper",
+            Self::Flood => "flood",
+            Self::StaleHeads => "stale statements",
+        }
+    }
+}
+
+/// The hostile relay's mind.
+pub(super) struct Hostile {
+    tricks: Vec<Trick>,
+    /// What it remembers having sent.
+    seen: Vec<Message>,
+    /// What it tried, to whom, when.
+    pub(super) tries: Vec<(Timestamp, Trick, usize)>,
+}
+
+impl Hostile {
+    pub(super) fn new(tricks: Vec<Trick>) -> Self {
+        Self { tricks, seen: Vec::new(), tries: Vec::new() }
+    }
+
+    /// It is found out and replaced.
+    pub(super) fn end(&mut self) {
+        self.tricks.clear();
+    }
+
+    pub(super) fn rolls_back(&self) -> bool {
+        self.tricks.contains(&Trick::RollBack)
+    }
+
+    /// What a reader is told in place of what the mailbox said.
+    pub(super) fn says(
+        &mut self,
+        dice: &mut Dice,
+        now: Timestamp,
+        place: usize,
+        message: Message,
+    ) -> Vec<Message> {
+        let acts = !self.tricks.is_empty() && dice.below(4) == 0;
+        if !acts {
+            self.remember(dice, &message);
+            return vec![message];
+        }
+        let trick = *dice.pick(&self.tricks);
+        let said = self.act(dice, place, trick, message.clone());
+        if said.as_slice() != std::slice::from_ref(&message) {
+            self.tries.push((now, trick, place));
+        }
+        self.remember(dice, &message);
+        said
+    }
+
+    fn act(&self, dice: &mut Dice, place: usize, trick: Trick, message: Message) -> Vec<Message> {
+        let old = |dice: &mut Dice| self.seen.get(dice.below(self.seen.len() as u64) as usize);
+        match (trick, message) {
+            (Trick::Withhold, Message::Feed { mut items, end }) => {
+                let last = items.last().cloned();
+                items.retain(|_| dice.below(2) == 0);
+                if items.is_empty() {
+                    items.extend(last);
+                }
+                vec![Message::Feed { items, end }]
+            }
+            (Trick::Fork, Message::Feed { mut items, end }) if place % 2 == 0 => {
+                if items.len() > 1 {
+                    items.remove(0);
+                }
+                vec![Message::Feed { items, end }]
+            }
+            (Trick::Replay, message) => {
+                let replayed = match old(dice) {
+                    Some(Message::Feed { items, .. }) => {
+                        let end = items.last().map_or(0, |item| item.position);
+                        Some(Message::Feed { items: items.clone(), end })
+                    }
+                    other => other.cloned(),
+                };
+                // Said before the true word, so that the reader's place in its feed is moved back by it.
+                replayed.into_iter().chain([message]).collect()
+            }
+            (Trick::Reorder, Message::Feed { mut items, end }) => {
+                let positions: Vec<u64> = items.iter().map(|item| item.position).collect();
+                items.reverse();
+                for (item, position) in items.iter_mut().zip(positions) {
+                    item.position = position;
+                }
+                vec![Message::Feed { items, end }]
+            }
+            (Trick::Tamper, Message::Feed { mut items, end }) => {
+                let at = dice.below(items.len() as u64) as usize;
+                if let Some(item) = items.get_mut(at) {
+                    let byte = dice.below(item.envelope.0.len() as u64) as usize;
+                    item.envelope.0[byte] ^= 1 << dice.below(8);
+                }
+                vec![Message::Feed { items, end }]
+            }
+            (Trick::Flood, Message::Feed { mut items, end }) => {
+                let position = items.last().map_or(end, |item| item.position);
+                for _ in 0..64 {
+                    let junk = (0..dice.below(400)).map(|_| dice.draw() as u8).collect();
+                    items.push(FeedItem { position, envelope: Bytes(junk) });
+                }
+                vec![Message::Feed { items, end }]
+            }
+            (Trick::StaleHeads, Message::Head(statement)) => {
+                let stale = self.seen.iter().find_map(|old| match old {
+                    Message::Head(old)
+                        if (old.publisher, old.recipient)
+                            == (statement.publisher, statement.recipient) =>
+                    {
+                        let mut changed = old.clone();
+                        changed.at = statement.at;
+                        Some(vec![Message::Head(old.clone()), Message::Head(changed)])
+                    }
+                    _ => None,
+                });
+                stale.unwrap_or_else(|| vec![Message::Head(statement)])
+            }
+            (_, message) => vec![message],
+        }
+    }
+
+    fn remember(&mut self, dice: &mut Dice, message: &Message) {
+        if self.tricks.is_empty() || !matches!(message, Message::Feed { .. } | Message::Head(_)) {
+            return;
+        }
+        if self.seen.len() < REMEMBERED {
+            self.seen.push(message.clone());
+        } else {
+            let at = dice.below(REMEMBERED as u64) as usize;
+            self.seen[at] = message.clone();
+        }
+    }
+}
+
+/// Messages that it keeps to say again.
+const REMEMBERED: usize = 64;

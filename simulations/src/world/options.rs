@@ -1,0 +1,193 @@
+//! What a world is made of and how much befalls it: drawn from the seed, printed before anything happens.
+
+use serde::{Deserialize, Serialize};
+
+use super::hostile::Trick;
+use super::link::Quality;
+use crate::population::Dice;
+
+/// Everything that makes one run what it is. A story is a file with some of these, the rest as here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// What the story is called, for people.
+    pub story: String,
+    /// The seed of everything.
+    pub seed: u64,
+    /// Hospitals that disclose.
+    pub hospitals: usize,
+    /// Clinics and others that read.
+    pub clinics: usize,
+    /// Tablets: second devices of the first clinics.
+    pub tablets: usize,
+    /// Clinics among them that join while everything is under way.
+    pub joining: usize,
+    /// Patients of each hospital.
+    pub patients: usize,
+    /// Facilities that a consent names; 0 for all.
+    pub readers: usize,
+    /// Records of each patient.
+    pub records: u64,
+    /// Care notes of each clinic.
+    pub notes: u64,
+    /// Edits of notes that are there, by anybody of the team.
+    pub edits: u64,
+    /// Of a hundred patients, so many change or withdraw their consent.
+    pub withdrawals: u64,
+    /// Patients of the second hospital who turn out to be patients of the first; every other one by mistake.
+    pub links: usize,
+    /// Devices that are reported lost and revoked.
+    pub revocations: usize,
+    /// For how long things are written and broken, in virtual seconds.
+    pub seconds: u64,
+    /// For how long a healed region may take to come to rest.
+    pub rest_seconds: u64,
+    /// How often publishers state how much there is.
+    pub statement_seconds: u64,
+    /// How often the world looks at what the screens claim.
+    pub probe_seconds: u64,
+    /// The lines, dealt out in turn to clinics and tablets; hospitals have fibre.
+    pub lines: Vec<Quality>,
+    /// The largest error of a clock at the start, in milliseconds.
+    pub skew_ms: i64,
+    /// The largest drift of a clock, in millionths.
+    pub drift_ppm: i64,
+    /// What befalls the region.
+    pub faults: Faults,
+    /// What the relay does to its readers while it is hostile.
+    pub tricks: Vec<Trick>,
+    /// Whether a member with good papers does what it may not.
+    pub hostile_member: bool,
+    /// Readers that stay cut when the others are healed.
+    pub left_out: usize,
+}
+
+/// How many of each misfortune.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Faults {
+    /// Lines cut in both directions.
+    pub cuts: usize,
+    /// Lines cut in one direction.
+    pub half_cuts: usize,
+    /// A node's process killed between two events.
+    pub kills: usize,
+    /// A node's process that dies at some effect, those before it carried out and those after it not.
+    pub crashes: usize,
+    /// The relay's process killed.
+    pub relay_kills: usize,
+    /// The relay's process that dies at some effect.
+    pub relay_crashes: usize,
+    /// The relay rebuilt from a backup.
+    pub relay_restores: usize,
+    /// A node's store lost, and the node set up again with its kit.
+    pub rebuilds: usize,
+    /// Disks that are full for a while, the relay's among them.
+    pub full_disks: usize,
+    /// Disks that are slow for a while.
+    pub slow_disks: usize,
+    /// Disks that cannot be read for a while.
+    pub unreadable: usize,
+    /// Clocks set wrong.
+    pub clock_jumps: usize,
+    /// A cut of every clinic's line at once, lasting a third of the time.
+    pub typhoons: usize,
+    /// The longest misfortune, as a share of the time in thousandths.
+    pub lasting: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            story: String::new(),
+            seed: 1,
+            hospitals: 2,
+            clinics: 2,
+            tablets: 0,
+            joining: 0,
+            patients: 3,
+            readers: 0,
+            records: 5,
+            notes: 4,
+            edits: 4,
+            withdrawals: 0,
+            links: 0,
+            revocations: 0,
+            seconds: 600,
+            rest_seconds: 900,
+            statement_seconds: 20,
+            probe_seconds: 60,
+            lines: vec![Quality::Fibre],
+            skew_ms: 0,
+            drift_ppm: 0,
+            faults: Faults::default(),
+            tricks: Vec::new(),
+            hostile_member: false,
+            left_out: 0,
+        }
+    }
+}
+
+impl Options {
+    /// Draws a small region and its misfortunes. Half of the kinds of misfortune are left out of each draw: where
+    /// everything breaks all the time, little of it ever meets.
+    pub fn draw(seed: u64) -> Self {
+        let mut dice = Dice::new(seed).fork("options", 0);
+        let mut some =
+            |most: u64| if dice.below(2) == 0 { 0 } else { dice.below(most + 1) as usize };
+        let faults = Faults {
+            cuts: some(10),
+            half_cuts: some(5),
+            kills: some(6),
+            crashes: some(10),
+            relay_kills: some(3),
+            relay_crashes: some(5),
+            relay_restores: some(2).min(1),
+            rebuilds: some(2),
+            full_disks: some(3),
+            slow_disks: some(3),
+            unreadable: some(2),
+            clock_jumps: some(4),
+            typhoons: some(1),
+            lasting: 20 + some(200) as u64,
+        };
+        let people = (some(100) as u64, some(2), some(2), some(2), some(1));
+        let (withdrawals, links, revocations, joining, left_out) = people;
+        let (skew_ms, drift_ppm) = (some(300_000) as i64, some(200) as i64);
+        let (edits, tablets) = (2 + some(12) as u64, some(2));
+        let mut dice = dice.fork("region", 0);
+        let tricks = match dice.below(3) {
+            0 => Trick::ALL.into_iter().filter(|_| dice.below(3) == 0).collect(),
+            _ => Vec::new(),
+        };
+        Self {
+            seed,
+            hospitals: 1 + dice.below(3) as usize,
+            clinics: 2 + dice.below(3) as usize,
+            tablets,
+            joining,
+            patients: 1 + dice.below(4) as usize,
+            readers: dice.below(3) as usize,
+            records: 2 + dice.below(4),
+            notes: 1 + dice.below(5),
+            edits,
+            withdrawals,
+            links,
+            revocations,
+            seconds: 300 + dice.below(900),
+            lines: Quality::ALL.into_iter().filter(|_| dice.below(2) == 0).collect(),
+            skew_ms,
+            drift_ppm,
+            faults,
+            tricks,
+            hostile_member: dice.below(4) == 0,
+            left_out,
+            ..Self::default()
+        }
+    }
+
+    /// One line with everything in it.
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).expect("plain data")
+    }
+}

@@ -1,0 +1,37 @@
+//! What happened, in its order, as one running digest: two runs of a seed are the same where this is.
+
+use azalea_core::id::Timestamp;
+
+/// The running digest, and the last lines in words for whoever looks for a cause.
+pub(super) struct Trace {
+    hasher: blake3::Hasher,
+    events: u64,
+    /// Prints every line as it is written.
+    pub(super) aloud: bool,
+}
+
+impl Trace {
+    pub(super) fn new() -> Self {
+        Self { hasher: blake3::Hasher::new(), events: 0, aloud: false }
+    }
+
+    /// Notes one event: what it was, where, and a number that tells it from its like.
+    pub(super) fn note(&mut self, at: Timestamp, what: &'static str, place: usize, number: u64) {
+        self.events += 1;
+        self.hasher.update(&at.0.to_be_bytes());
+        self.hasher.update(what.as_bytes());
+        self.hasher.update(&(place as u64).to_be_bytes());
+        self.hasher.update(&number.to_be_bytes());
+        if self.aloud {
+            println!("{:>12} {what} {place} {number}", at.0);
+        }
+    }
+
+    pub(super) fn digest(&self) -> String {
+        self.hasher.finalize().to_hex().to_string()
+    }
+
+    pub(super) fn events(&self) -> u64 {
+        self.events
+    }
+}

@@ -1,0 +1,190 @@
+//! What the omniscient world knows: what people asked for, what they were told, and when. Checkers hold it against
+//! what replicas have and show.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use azalea_core::id::{DeviceId, FacilityId, NoteId, PatientId, Timestamp};
+
+/// A hospital's patient: the hospital's place, and its own number of the patient.
+pub(super) type Local = (usize, String);
+
+/// Everything that was asked and answered.
+#[derive(Default)]
+pub(super) struct Truth {
+    /// Imports in the order in which they were acknowledged.
+    pub(super) imports: Vec<Import>,
+    /// Of each record all versions that a hospital was ever handed, acknowledged or not.
+    pub(super) handed: BTreeMap<(usize, String, u64), BTreeSet<u64>>,
+    pub(super) charts: BTreeMap<Local, Chart>,
+    pub(super) notes: Vec<Note>,
+    pub(super) edits: Vec<Edit>,
+    /// Head statements as they left: how much of `imports` there was, and when.
+    pub(super) stated: BTreeMap<(DeviceId, FacilityId, Timestamp), Stated>,
+    /// Devices that the council has revoked, since when.
+    pub(super) revoked: BTreeMap<usize, Timestamp>,
+    pub(super) healed: Option<Timestamp>,
+}
+
+/// An import that its hospital was told is saved.
+pub(super) struct Import {
+    pub(super) place: usize,
+    pub(super) local: String,
+    pub(super) number: u64,
+    pub(super) version: u64,
+    pub(super) asked: Timestamp,
+}
+
+/// Who may read a hospital's chart of a patient.
+#[derive(Default)]
+pub(super) struct Chart {
+    /// The network's number of the patient, once anybody was told it.
+    pub(super) patient: Option<PatientId>,
+    pub(super) readers: BTreeMap<FacilityId, Reader>,
+    /// Linked to a patient of another hospital: whose consent then counts.
+    pub(super) linked: Option<Local>,
+    /// When the link was confirmed; before it was answered, it may hold or not.
+    pub(super) linked_at: Option<Timestamp>,
+    /// Taking the link back was asked for.
+    pub(super) parting: bool,
+    /// When a link was taken back.
+    pub(super) parted: Option<Timestamp>,
+}
+
+/// What one facility was ever allowed.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Reader {
+    /// Since when a consent that was recorded stands; `None` while none does.
+    pub(super) stands: Option<Timestamp>,
+    /// When giving it was last asked for: from then on it may have taken effect.
+    pub(super) asked: Option<Timestamp>,
+    /// When its withdrawal was recorded.
+    pub(super) withdrawn: Option<Timestamp>,
+}
+
+/// A note that its author was told is saved.
+pub(super) struct Note {
+    pub(super) place: usize,
+    pub(super) number: u64,
+    pub(super) patient: PatientId,
+    pub(super) id: NoteId,
+    pub(super) asked: Timestamp,
+}
+
+/// An edit that its author was told is saved: it set the title to `retitled <number>`.
+pub(super) struct Edit {
+    pub(super) place: usize,
+    pub(super) number: u64,
+    pub(super) note: NoteId,
+}
+
+/// What was true when a statement left.
+#[derive(Clone, Copy)]
+pub(super) struct Stated {
+    pub(super) imports: usize,
+    pub(super) at: Timestamp,
+}
+
+impl Truth {
+    pub(super) fn chart(&mut self, place: usize, local: &str) -> &mut Chart {
+        self.charts.entry((place, local.to_owned())).or_default()
+    }
+
+    /// Consent was asked for; whether it took effect is known only once it was answered.
+    pub(super) fn asks(
+        &mut self,
+        place: usize,
+        local: &str,
+        facilities: &[FacilityId],
+        now: Timestamp,
+    ) {
+        let chart = self.chart(place, local);
+        for facility in facilities {
+            chart.readers.entry(*facility).or_default().asked = Some(now);
+        }
+    }
+
+    pub(super) fn gives(
+        &mut self,
+        place: usize,
+        local: &str,
+        patient: PatientId,
+        facilities: &[FacilityId],
+        now: Timestamp,
+    ) {
+        let chart = self.chart(place, local);
+        chart.patient = Some(patient);
+        for facility in facilities {
+            chart.readers.entry(*facility).or_default().stands.get_or_insert(now);
+        }
+    }
+
+    pub(super) fn withdraws(
+        &mut self,
+        place: usize,
+        local: &str,
+        facilities: &[FacilityId],
+        now: Timestamp,
+    ) {
+        for (facility, reader) in &mut self.chart(place, local).readers {
+            if facilities.is_empty() || facilities.contains(facility) {
+                reader.stands = None;
+                reader.withdrawn = Some(now);
+            }
+        }
+    }
+
+    /// Whether anybody ever asked that `reader` may see this chart, or the chart of the patient it was linked to.
+    pub(super) fn was_ever_asked(&self, owner: usize, local: &str, reader: &FacilityId) -> bool {
+        let own = self.charts.get(&(owner, local.to_owned()));
+        let linked = own.and_then(|own| own.linked.as_ref()).and_then(|at| self.charts.get(at));
+        own.into_iter()
+            .chain(linked)
+            .any(|chart| chart.readers.get(reader).is_some_and(|it| it.asked.is_some()))
+    }
+
+    /// Since when a recorded consent stands. A linked chart follows the consent of the patient whom it was linked
+    /// to, as long as its own hospital is of that patient's team and so hears of it.
+    pub(super) fn stands(
+        &self,
+        (owner, hospital): (usize, &FacilityId),
+        local: &str,
+        reader: &FacilityId,
+    ) -> Option<Timestamp> {
+        let own = self.charts.get(&(owner, local.to_owned()))?;
+        let Some((at, linked)) = own.linked_at.zip(own.linked.as_ref()) else {
+            return own.readers.get(reader)?.stands;
+        };
+        if own.parted.is_some() || own.parting {
+            return None;
+        }
+        let readers = &self.charts.get(linked)?.readers;
+        let (ours, theirs) = (readers.get(hospital)?.stands?, readers.get(reader)?.stands?);
+        Some(ours.max(theirs).max(at))
+    }
+
+    /// The moment since when `reader` is certainly put out: withdrawn, and giving not asked for since.
+    pub(super) fn is_out(
+        &self,
+        owner: usize,
+        local: &str,
+        reader: &FacilityId,
+    ) -> Option<Timestamp> {
+        let own = self.charts.get(&(owner, local.to_owned()))?;
+        if own.parted.is_some() {
+            return own.parted;
+        }
+        if own.linked.is_some() {
+            return None;
+        }
+        let reader = own.readers.get(reader)?;
+        let withdrawn = reader.withdrawn?;
+        let again = reader.asked.is_some_and(|asked| asked > withdrawn);
+        (!again && reader.stands.is_none()).then_some(withdrawn)
+    }
+
+    /// The hospital's patients whose charts belong to a patient of the network.
+    pub(super) fn charts_of(&self, patient: &PatientId) -> impl Iterator<Item = (&Local, &Chart)> {
+        let patient = *patient;
+        self.charts.iter().filter(move |(_, chart)| chart.patient == Some(patient))
+    }
+}

@@ -1,0 +1,71 @@
+//! What the world measures on the way, for the report; nothing here decides anything.
+
+use azalea_core::id::Timestamp;
+
+use super::hostile::Trick;
+use super::{START_MS, World};
+
+/// What was measured.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// Looks at every device, in the order of time.
+    pub samples: Vec<Sample>,
+    /// How long the healed region took to come to rest, in milliseconds.
+    pub rested_ms: u64,
+    /// How often the hostile member had its say.
+    pub attacks: u64,
+    /// What the hostile relay tried: seconds since the beginning, what, and to whom.
+    pub tries: Vec<(u64, Trick, usize)>,
+    /// When a device first saw that something is wrong, in seconds since the beginning, by place.
+    pub noticed: std::collections::BTreeMap<usize, u64>,
+}
+
+/// One device at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Seconds since the beginning.
+    pub at: u64,
+    /// Which.
+    pub place: usize,
+    /// Whether its process runs: whether anything can be read there.
+    pub is_up: bool,
+    /// Whether its line and the relay are there: whether a system of links could show anything.
+    pub is_online: bool,
+    /// The age of its oldest *complete as of*, in seconds; `None` where it claims nothing.
+    pub staleness: Option<u64>,
+    /// What the relay has and it has not confirmed.
+    pub backlog: u64,
+    /// Bytes carried so far, up and down.
+    pub bytes: [u64; 2],
+}
+
+/// Looks at every device.
+pub(super) fn probe(world: &mut World) {
+    let (now, at) = (world.now, world.now.since_ms(Timestamp(START_MS)) / 1_000);
+    let report = world.relay.report(now);
+    for facility in world.facilities.iter().filter(|facility| facility.joined) {
+        let status = facility.status();
+        let publishers = status.iter().flat_map(|status| &status.publishers);
+        let oldest = publishers.filter_map(|publisher| publisher.complete).min();
+        let devices = report.iter().flat_map(|it| &it.facilities).flat_map(|it| &it.devices);
+        let device = devices.into_iter().find(|device| device.id == facility.device());
+        let place = facility.place();
+        world.watch.samples.push(Sample {
+            at,
+            place,
+            is_up: facility.is_up(),
+            is_online: facility.link.is_open() && world.relay.is_up(),
+            staleness: oldest.map(|it| now.since_ms(it) / 1_000),
+            backlog: device.map_or(0, |device| device.backlog),
+            bytes: facility.link.bytes,
+        });
+        let missing = status.iter().flat_map(|it| &it.publishers).any(|it| it.missing > 0);
+        if (missing || facility.refusals > 0) && !world.hostile.tries.is_empty() {
+            world.watch.noticed.entry(place).or_insert(at);
+        }
+    }
+    let tries = &world.hostile.tries;
+    let since = |at: &Timestamp| at.since_ms(Timestamp(START_MS)) / 1_000;
+    world.watch.tries =
+        tries.iter().map(|(at, trick, place)| (since(at), *trick, *place)).collect();
+}
