@@ -164,7 +164,9 @@ impl Cause {
     fn english(&self) -> String {
         match self {
             Self::Empty => "the file is empty".into(),
-            Self::Unreadable(ErrorKind::InvalidInput) => "not a file; put the file itself here".into(),
+            Self::Unreadable(ErrorKind::InvalidInput) => {
+                "not a file; put the file itself here".into()
+            }
             Self::Unreadable(kind) => format!("the file cannot be read ({kind})"),
             Self::Changed => {
                 "the file changed while it was read; put it here again once it is complete".into()

@@ -1,6 +1,5 @@
 //! Clocks that differ, and words that count from a time on.
 
-use super::stories::disclosed;
 use super::*;
 
 /// How far the hospital's clock is ahead.
