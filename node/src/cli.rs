@@ -92,7 +92,10 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<bool> {
         }
         Command::Note(NoteCommand::List { id }) => Request::NoteList { id },
         Command::Quarantine(QuarantineCommand::List) => Request::QuarantineList,
-        Command::Quarantine(QuarantineCommand::Retry) => Request::QuarantineRetry,
+        Command::Quarantine(QuarantineCommand::Retry { key }) => Request::QuarantineRetry { key },
+        Command::Quarantine(QuarantineCommand::Discard { key, reason, staff }) => {
+            Request::QuarantineDiscard { key, reason, staff }
+        }
         Command::Staff(StaffCommand::List) => Request::StaffList,
         Command::Staff(StaffCommand::Add { login, staff_name, role, admin, password_file }) => {
             return enrol::add_staff(&context, login, staff_name, role, admin, password_file).await;

@@ -96,6 +96,12 @@ pub fn import_file(
     }
 }
 
+/// Whether a file has this digest, by which [`Sink::mark`] knows it; one that cannot be read has not.
+pub fn has_digest(path: &Path, digest: &[u8; 32]) -> bool {
+    let read = File::open(path).and_then(Fingerprint::of);
+    read.is_ok_and(|fingerprint| fingerprint.digest == *digest)
+}
+
 /// Imports from anything that can be read more than once.
 pub fn import_source(
     mut file: impl Read + Seek,

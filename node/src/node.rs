@@ -7,12 +7,14 @@ mod imports;
 pub(crate) mod links;
 pub(crate) mod notes;
 mod patients;
+mod quarantine;
 mod records;
 mod staff;
 mod status;
 
 pub use access_log::LogCheck;
 pub use imports::NodeSink;
+pub use quarantine::QuarantineError;
 pub use staff::staff_text;
 
 use azalea_core::id::{FacilityId, PatientId};
@@ -25,6 +27,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::config::DataDir;
 use crate::driver::{DriveError, Handle};
 use crate::web::ClinicError;
+
+/// How the access log and records name whoever uses the command line.
+pub(crate) const BY_COMMAND: &str = "command line";
 
 /// A node whose store is open and whose driver runs.
 pub struct Node {

@@ -7,6 +7,7 @@ mod facility;
 mod import;
 mod note;
 mod patient;
+mod quarantine;
 pub(crate) mod staff;
 mod status;
 pub mod verify;
@@ -22,13 +23,10 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::driver::DriveError;
-use crate::node::{Node, NodeError};
+use crate::node::{BY_COMMAND, Node, NodeError, QuarantineError};
 use crate::typed::TooLong;
 use crate::web::model::{AccessEntry, AccessKind};
 use crate::web::{Clinic, ClinicError};
-
-/// How the access log names whoever uses the command line.
-const BY_COMMAND: &str = "command line";
 
 /// Something to do or to tell.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -126,7 +124,20 @@ pub enum Request {
     /// What is set apart.
     QuarantineList,
     /// Try quarantined files again.
-    QuarantineRetry,
+    QuarantineRetry {
+        /// Which, by the key in the list; all where absent.
+        #[serde(default)]
+        key: Option<String>,
+    },
+    /// Take a quarantined file off the list.
+    QuarantineDiscard {
+        /// Which, by the key in the list.
+        key: String,
+        /// Why; kept in the access log.
+        reason: String,
+        /// Who.
+        staff: String,
+    },
     /// Add a staff account.
     StaffAdd {
         /// What the person types to sign in.
@@ -253,6 +264,9 @@ pub enum OpError {
     /// The node refused, with the replica's words.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// Nothing was done about a quarantined file.
+    #[error(transparent)]
+    Quarantine(#[from] QuarantineError),
     /// Nobody reads the output any more, or it cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -287,8 +301,11 @@ pub fn execute(node: &Node, request: Request, output: &mut dyn Output) -> Result
             note::write(node, &id, note::Draft { kind, title, text, vitals }, &staff)
         }
         Request::NoteList { id } => note::list(node, &id),
-        Request::QuarantineList => import::quarantine(node),
-        Request::QuarantineRetry => import::retry(node, output),
+        Request::QuarantineList => quarantine::list(node),
+        Request::QuarantineRetry { key } => quarantine::retry(node, key.as_deref(), output),
+        Request::QuarantineDiscard { key, reason, staff } => {
+            quarantine::discard(node, &key, &reason, &staff)
+        }
         Request::StaffAdd { login, name, role, admin, verifier } => {
             staff::add(node, login, name, &role, admin, verifier)
         }

@@ -38,7 +38,8 @@ pub use clinic::{Clinic, ClinicError};
 
 use app::App;
 use pages::{
-    access_log, consent, links, notes, patient, patients, record, settings, sign_in, staff, sync,
+    access_log, consent, links, notes, patient, patients, quarantine, record, settings, sign_in,
+    staff, sync,
 };
 
 /// The most bytes of a form: a long note several times over.
@@ -76,7 +77,9 @@ pub fn router(clinic: Arc<dyn Clinic>, options: WebOptions) -> Router {
         .route("/links/confirm", post(links::confirm))
         .route("/links/reject", post(links::reject))
         .route("/sync", get(sync::page))
-        .route("/quarantine", get(sync::quarantine))
+        .route("/quarantine", get(quarantine::page))
+        .route("/quarantine/retry", post(quarantine::retry))
+        .route("/quarantine/discard", post(quarantine::discard))
         .route("/log", get(access_log::page))
         .route("/staff", get(staff::page).post(staff::add))
         .route("/staff/change", post(staff::change))

@@ -8,7 +8,7 @@ mod browser;
 mod sample;
 
 use browser::{Browser, Screens};
-use sample::{Mood, SampleClinic};
+use sample::{HELD_FILE, Mood, SampleClinic};
 
 /// All pages of the main patient and of the facility.
 fn all_pages() -> Vec<String> {
@@ -298,4 +298,36 @@ async fn ids_that_are_none_are_not_found() {
         let answer = browser.get(page).await;
         assert!(answer.status == 404 && !answer.body.contains("<script>"), "{page}");
     }
+}
+
+#[tokio::test]
+async fn an_administrator_deals_with_a_held_file_and_others_only_see_it() {
+    let screens = Screens::open(SampleClinic::new(Mood::Connected)).await;
+    let mut nurse = screens.signed_in("mori").await;
+    let sync = nurse.get("/sync").await;
+    assert!(sync.links().any(|link| link == "/quarantine"), "reached from the state of sync");
+    let page = nurse.get("/quarantine").await;
+    assert!(page.body.contains("20261122-0930.ndjson") && page.body.contains("118:4021"));
+    assert!(!page.body.contains("/var/lib"), "the name, not where it lay");
+    assert!(!page.body.contains("/quarantine/retry"));
+    let key = ("key", HELD_FILE);
+    for action in ["/quarantine/retry", "/quarantine/discard"] {
+        assert_eq!(nurse.post(action, &[key, ("reason", "重複")]).await.status, 403, "{action}");
+    }
+
+    let mut admin = screens.signed_in("kodama").await;
+    assert!(admin.get("/quarantine").await.body.contains("もう一度取り込む"));
+    assert_eq!(admin.post("/quarantine/retry", &[key]).await.status, 303);
+    assert!(admin.get("/quarantine").await.body.contains("まだ取り込めない記録があります"));
+    let long = "理".repeat(201);
+    for reason in ["", "  ", long.as_str()] {
+        assert_eq!(admin.post("/quarantine/discard", &[key, ("reason", reason)]).await.status, 303);
+        let page = admin.get("/quarantine").await.body;
+        assert!(page.contains("200文字以内") && page.contains("20261122-0930.ndjson"));
+    }
+    let discard = [key, ("reason", "二重に届いたもの")];
+    assert_eq!(admin.post("/quarantine/discard", &discard).await.status, 303);
+    assert!(!admin.get("/quarantine").await.body.contains("20261122-0930.ndjson"));
+    assert!(admin.get("/log").await.body.contains("二重に届いたもの"));
+    assert_eq!(admin.post("/quarantine/discard", &discard).await.status, 409, "it is gone");
 }

@@ -19,7 +19,7 @@ mod people;
 #[path = "sample/resources.rs"]
 mod resources;
 
-pub(crate) use facilities::{CLINIC, facilities, facility};
+pub(crate) use facilities::{CLINIC, HELD_FILE, facilities, facility};
 use people::{Person, people};
 
 /// Tuesday 24 November 2026, 10:05 in Japan.
@@ -52,6 +52,7 @@ struct State {
     linked: Vec<Linked>,
     accounts: Vec<StaffAccount>,
     log: Vec<AccessEntry>,
+    held: Vec<QuarantineItem>,
 }
 
 impl SampleClinic {
@@ -63,6 +64,7 @@ impl SampleClinic {
         people.values().for_each(|person| search.insert(person.head.id, [&person.row]));
         let state = State {
             notes: people::notes(),
+            held: facilities::quarantine(),
             consents: people::consents(),
             accounts: accounts(),
             linked: people::linked(),
@@ -201,7 +203,7 @@ impl Clinic for SampleClinic {
             needs_review: self.with(|state| {
                 state.notes.iter().filter(|note| !note.conflicts.is_empty()).count() as u64
             }),
-            quarantined: 2,
+            quarantined: self.with(|state| state.held.len() as u64),
             trouble: None,
         }
     }
@@ -227,7 +229,38 @@ impl Clinic for SampleClinic {
     }
 
     fn quarantine(&self) -> Result<Vec<QuarantineItem>, ClinicError> {
-        Ok(facilities::quarantine())
+        self.with(|state| Ok(state.held.clone()))
+    }
+
+    fn retry_held(&self, _: &StaffId, key: &str) -> Result<RetriedFile, ClinicError> {
+        self.with(|state| match state.held.iter().any(|item| item.key.as_deref() == Some(key)) {
+            true => Ok(RetriedFile::StillHeld),
+            false => Err(ClinicError::Changed),
+        })
+    }
+
+    fn discard_held(&self, staff: &StaffId, key: &str, reason: &str) -> Result<(), ClinicError> {
+        self.with(|state| {
+            let before = state.held.len();
+            state.held.retain(|item| item.key.as_deref() != Some(key));
+            if state.held.len() == before {
+                return Err(ClinicError::Changed);
+            }
+            let by = state.accounts.iter().find(|account| account.id == *staff);
+            let line = AccessEntry {
+                at: NOW,
+                staff: Some(staff.clone()),
+                staff_name: by.map(|account| account.name.clone()).unwrap_or_default(),
+                kind: AccessKind::DiscardedImport,
+                patient: None,
+                patient_name: None,
+                record: None,
+                online: Some(true),
+                reason: reason.to_owned(),
+            };
+            state.log.insert(0, line);
+            Ok(())
+        })
     }
 
     fn search(&self, query: &str, offset: usize, limit: usize) -> Result<PatientList, ClinicError> {

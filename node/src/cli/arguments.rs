@@ -297,7 +297,21 @@ pub enum QuarantineCommand {
     /// Lists it with causes
     List,
     /// Reads quarantined files again
-    Retry,
+    Retry {
+        /// One file, by its key in the list; without it all that lie in the folder of quarantined files.
+        key: Option<String>,
+    },
+    /// Takes a quarantined file off the list; the file itself is kept
+    Discard {
+        /// Which, by its key in the list.
+        key: String,
+        /// Why; kept in the access log.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Who decides, by login or staff id.
+        #[arg(long, value_name = "LOGIN")]
+        staff: String,
+    },
 }
 
 /// Accounts.

@@ -94,6 +94,58 @@ impl Inbox {
     }
 }
 
+impl Inbox {
+    /// The files that were put aside, in the order of their names.
+    pub fn quarantined(&self) -> Result<Vec<PathBuf>, InboxError> {
+        let mut found = BTreeMap::new();
+        list(&self.folder.join(QUARANTINED), DEPTH_MAX, &mut found)
+            .map_err(failed("read", QUARANTINED))?;
+        let is_cause = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(CAUSE.as_bytes()))
+        };
+        Ok(found.into_keys().filter(|path| !is_cause(path)).collect())
+    }
+
+    /// Puts a file away that was read again: to `done` once all of it is held, otherwise it stays where it is, with
+    /// the causes of today. A file that lies elsewhere is not touched.
+    pub fn settle_again(&mut self, file: &Path, report: &FileReport) -> Result<(), InboxError> {
+        if !file.starts_with(self.folder.join(QUARANTINED)) {
+            return Ok(());
+        }
+        match report.outcome {
+            Outcome::Taken | Outcome::SeenBefore => self.move_out(file, DONE),
+            Outcome::PartlyQuarantined | Outcome::Quarantined => {
+                let failed = failed("write into", QUARANTINED);
+                fs::write(cause_name(file), cause_text(report)).map_err(failed)
+            }
+        }
+    }
+
+    /// Moves a quarantined file to `discarded`; one that lies elsewhere is not touched.
+    pub fn discard(&mut self, file: &Path) -> Result<(), InboxError> {
+        match file.starts_with(self.folder.join(QUARANTINED)) {
+            true => self.move_out(file, DISCARDED),
+            false => Ok(()),
+        }
+    }
+
+    /// The cause goes last: without its file it is from a run that died, and is replaced.
+    fn move_out(&self, file: &Path, name: &'static str) -> Result<(), InboxError> {
+        let inside = file.strip_prefix(self.folder.join(QUARANTINED)).unwrap_or(file);
+        let target = free_name(&self.folder.join(name).join(inside));
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent).map_err(failed("make", name))?;
+        }
+        fs::rename(file, &target).map_err(failed("move a file to", name))?;
+        match fs::remove_file(cause_name(file)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("remove a cause from", QUARANTINED)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Both languages: whoever opens the file cannot switch.
 fn cause_text(report: &FileReport) -> String {
     [Language::Japanese, Language::English].map(|language| report.text(language)).join("\n")
@@ -156,6 +208,8 @@ const INBOX: &str = "inbox";
 const DONE: &str = "done";
 /// Where they go when something was not taken.
 const QUARANTINED: &str = "quarantined";
+/// Where they go when a person has decided that they are not to be taken.
+const DISCARDED: &str = "discarded";
 /// Added to a quarantined file's name.
 const CAUSE: &str = ".cause.txt";
 /// Folders within folders that are looked into.
@@ -222,5 +276,32 @@ mod tests {
             cause.contains("FHIR XML は読み込みません") && cause.contains("FHIR XML is not read")
         );
         assert_eq!(sink.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_read_again_keeps_its_name_until_all_of_it_is_held() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut inbox = Inbox::open(folder.path()).expect("opens");
+        let mut sink = MemorySink::default();
+        let held = folder.path().join(QUARANTINED).join("a.json");
+        let mut again = |text: &str| {
+            fs::write(&held, text).expect("written");
+            let report = import_file(&held, &mut sink, &mut |_| ()).expect("memory holds it");
+            inbox.settle_again(&held, &report).expect("moves");
+            names(&folder.path().join(QUARANTINED))
+        };
+        assert_eq!(again("<Patient/>"), ["a.json", "a.json.cause.txt"]);
+        assert_eq!(again("no json"), ["a.json", "a.json.cause.txt"]);
+        assert!(again(r#"{"resourceType":"Patient","id":"1"}"#).is_empty());
+        assert_eq!(names(&folder.path().join(DONE)), ["a.json"]);
+
+        fs::write(&held, "<Patient/>").expect("written");
+        assert_eq!(inbox.quarantined().expect("reads"), [held.as_path()]);
+        inbox.discard(&held).expect("moves");
+        assert_eq!(names(&folder.path().join(DISCARDED)), ["a.json"]);
+        let elsewhere = folder.path().join("export.json");
+        fs::write(&elsewhere, "<Patient/>").expect("written");
+        inbox.discard(&elsewhere).expect("nothing to do");
+        assert!(elsewhere.exists(), "what the facility keeps elsewhere is its own");
     }
 }

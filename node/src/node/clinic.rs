@@ -3,13 +3,13 @@
 use azalea_core::document::NoteEdit;
 use azalea_core::id::{ConsentId, NoteId, PatientId, VersionId};
 
-use super::Node;
 use super::links::{LinkStep, parse_key};
 use super::notes::{edit_of, settling};
+use super::{Node, QuarantineError};
 use crate::web::model::{
     AccessEntry, AccessPage, Chart, ConsentForm, ConsentPage, FacilityCard, LinkPage, NewStaff,
-    NoteDraft, NoteField, NoteView, PatientList, QuarantineItem, RecordPage, StaffAccount, StaffId,
-    SyncState, SyncStatus,
+    NoteDraft, NoteField, NoteView, PatientList, QuarantineItem, RecordPage, RetriedFile,
+    StaffAccount, StaffId, SyncState, SyncStatus,
 };
 use crate::web::{Clinic, ClinicError};
 
@@ -38,6 +38,19 @@ impl Clinic for Node {
 
     fn quarantine(&self) -> Result<Vec<QuarantineItem>, ClinicError> {
         self.read_quarantine()
+    }
+
+    fn retry_held(&self, staff: &StaffId, key: &str) -> Result<RetriedFile, ClinicError> {
+        match Node::retry_held(self, Some(&self.acting_administrator(staff)?), key) {
+            Ok(true) => Ok(RetriedFile::Taken),
+            Ok(false) => Ok(RetriedFile::StillHeld),
+            Err(QuarantineError::Gone) => Ok(RetriedFile::Gone),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn discard_held(&self, staff: &StaffId, key: &str, reason: &str) -> Result<(), ClinicError> {
+        Ok(Node::discard_held(self, &self.acting_administrator(staff)?, key, reason)?)
     }
 
     fn search(&self, query: &str, offset: usize, limit: usize) -> Result<PatientList, ClinicError> {

@@ -1,17 +1,14 @@
-//! What importers hand over becomes records of the replica; what they could not take is listed until it is.
+//! What importers hand over becomes records of the replica; what they could not take is written down until it is.
 
 use azalea_core::document::RecordHeader;
 use azalea_core::replica::command::{Command, ImportRecord, Outcome, Subject, Taken};
 use azalea_core::storage::{Batch, Order, Range, Read};
-use serde::{Deserialize, Serialize};
 
-use super::{Node, disk};
+use super::Node;
+use super::quarantine::{Because, Withheld};
 use crate::driver::DriveError;
 use crate::import::{self, BatchOutcome, FileReport, Language, Mark, RecordInput, Sink, SinkError};
-use crate::store::Snapshot;
 use crate::store::tables::{BEARER, IMPORT, MARK};
-use crate::web::ClinicError;
-use crate::web::model::{QuarantineItem, QuarantineKind};
 
 /// Causes kept of one file; its report has more.
 const CAUSES_MAX: usize = 200;
@@ -23,53 +20,10 @@ pub struct NodeSink<'a> {
     by: String,
 }
 
-/// A file of which something was not taken, as its table has it.
-#[derive(Serialize, Deserialize)]
-struct Withheld {
-    at_ms: u64,
-    file: String,
-    bytes: u64,
-    causes: Vec<Because>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Because {
-    place: String,
-    cause: String,
-}
-
 impl Node {
     /// A sink for an import by `by`.
     pub fn sink(&self, by: impl Into<String>) -> NodeSink<'_> {
         NodeSink { node: self, by: by.into() }
-    }
-
-    pub(super) fn import_quarantine_count(&self) -> Result<u64, ClinicError> {
-        let snapshot = self.handle.snapshot().map_err(disk)?;
-        Ok(self.import_quarantine(&snapshot)?.len() as u64)
-    }
-
-    pub(super) fn import_quarantine(
-        &self,
-        snapshot: &Snapshot,
-    ) -> Result<Vec<QuarantineItem>, ClinicError> {
-        let mut items = Vec::new();
-        let visit = &mut |_: &[u8], value: &[u8]| {
-            let Ok(withheld) = serde_json::from_slice::<Withheld>(value) else { return true };
-            items.extend(withheld.causes.iter().map(|because| QuarantineItem {
-                at: azalea_core::id::Timestamp(withheld.at_ms),
-                kind: QuarantineKind::Import,
-                source: match because.place.as_str() {
-                    "" => withheld.file.clone(),
-                    place => format!("{} {place}", withheld.file),
-                },
-                cause: because.cause.clone(),
-                bytes: withheld.bytes,
-            }));
-            true
-        };
-        snapshot.scan(IMPORT, &Range::all(), Order::Ascending, visit).map_err(disk)?;
-        Ok(items)
     }
 }
 

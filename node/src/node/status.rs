@@ -5,7 +5,7 @@ use azalea_core::document::RecordVersion;
 use azalea_core::envelope::Body;
 use azalea_core::id::{DeviceId, FacilityId, Timestamp};
 use azalea_core::identity::StandingError;
-use azalea_core::replica::{Cause, RelayStatus};
+use azalea_core::replica::RelayStatus;
 use azalea_core::storage::row::VectorRow;
 use azalea_core::storage::{Order, Range, Read, StorageError, table};
 use azalea_core::sync::message::{Goodbye, NotAdmitted};
@@ -19,8 +19,7 @@ use crate::net::relay_link::LinkState;
 use crate::store::Snapshot;
 use crate::web::ClinicError;
 use crate::web::model::{
-    Link, OutgoingItem, PublisherStatus, QuarantineItem, QuarantineKind, Refusal, SyncState,
-    SyncStatus, Trouble,
+    Link, OutgoingItem, PublisherStatus, Refusal, SyncState, SyncStatus, Trouble,
 };
 
 /// A clock that is further off makes times on the screen a lie.
@@ -164,49 +163,6 @@ impl Node {
                 what: view.body(position).map_or_else(|_| String::new(), |body| words(&body)),
             });
         }
-        Ok(items)
-    }
-
-    pub(super) fn read_quarantine(&self) -> Result<Vec<QuarantineItem>, ClinicError> {
-        let snapshot = self.handle.snapshot().map_err(disk)?;
-        let shown = self.handle.shown();
-        let mut items = self.import_quarantine(&snapshot)?;
-        for row in View::new(&snapshot).quarantined().map_err(view_error)? {
-            let (kind, cause) = match row.cause {
-                Cause::Late => (
-                    QuarantineKind::LateWrite,
-                    "権限の終了後に書かれました / written after the author's right had ended",
-                ),
-                Cause::Fork => (
-                    QuarantineKind::Fork,
-                    "同じ番号の記録が二つあります / one device gave two envelopes the same number",
-                ),
-                Cause::Body => (
-                    QuarantineKind::TooNew,
-                    "内容を読み取れません / the content does not open or read",
-                ),
-                Cause::Contradicted => (
-                    QuarantineKind::Fork,
-                    "中継サーバに同じ番号の別の記録があります / the relay holds another entry with this number",
-                ),
-                Cause::Refused => (
-                    QuarantineKind::LateWrite,
-                    "中継サーバが受け付けません / the relay does not take it",
-                ),
-            };
-            let device = shown.roster.device(&row.author);
-            items.push(QuarantineItem {
-                at: row.at,
-                kind,
-                source: device.map_or_else(
-                    || row.author.to_string(),
-                    |device| shown.facility(&device.facility).name,
-                ),
-                cause: cause.to_owned(),
-                bytes: row.envelope.len() as u64,
-            });
-        }
-        items.sort_by_key(|item| std::cmp::Reverse(item.at));
         Ok(items)
     }
 

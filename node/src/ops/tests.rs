@@ -1,21 +1,21 @@
 //! Commands on a node in a temporary directory, offline: the network exists on paper only.
 
+mod known;
+mod ledger;
+mod quarantine;
+
 use super::*;
-use azalea_core::access::{ScopeKind, Statement};
+use azalea_core::access::Statement;
 use azalea_core::envelope::AdmittedEnvelope;
-use azalea_core::id::{FacilityId, PatientId, ScopeId, Timestamp};
+use azalea_core::id::{FacilityId, Timestamp};
 use azalea_core::identity::FacilityKind;
-use azalea_core::replica::effect::ScopeView;
-use azalea_core::replica::{Cause, QuarantineRow};
-use azalea_core::storage::{Batch, Order, Range, Read, table};
-use azalea_core::view::View;
-use azalea_core::wire::Wire;
+use azalea_core::storage::{Order, Range, Read, table};
 use std::path::Path;
 
 use crate::clock::Clock;
 use crate::config::{Config, DataDir, Secrets};
 use crate::serve::{self, Opened};
-use crate::store::{StoreKey, tables};
+use crate::store::StoreKey;
 use crate::testing::{member, network};
 use crate::web::password::Verifier;
 
@@ -101,18 +101,6 @@ fn staff(login: &str) -> Request {
         admin: false,
         verifier: verifier.to_text(),
     }
-}
-
-/// The lines of the access log's table as they lie in the store.
-fn ledger(opened: &Opened) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut lines = Vec::new();
-    let visit = &mut |key: &[u8], value: &[u8]| {
-        lines.push((key.to_vec(), value.to_vec()));
-        true
-    };
-    let store = opened.node.handle().store();
-    store.scan(tables::ACCESS, &Range::all(), Order::Ascending, visit).expect("intact");
-    lines
 }
 
 const PATIENT: &str = r#"{"resourceType":"Patient","id":"p-1","name":[{"text":"石橋 太郎"}],
@@ -305,139 +293,6 @@ async fn the_second_process_is_told_who_has_the_directory() {
     opened.close().await;
 }
 
-/// The access log is the one ledger: it says who opened what, online or not, and `verify` names each way of
-/// tampering with it.
-#[tokio::test]
-async fn the_ledger_says_whether_the_line_was_up_and_shows_every_alteration() {
-    let hospital = Hospital::new();
-    let opened = hospital.open().await.expect("a new node");
-    answer(&opened, import(&hospital.file("a.json", &bundle(RESULT)))).await;
-    for _ in 0..3 {
-        answer(&opened, Request::PatientShow { id: "p-1".into() }).await;
-    }
-    let page = opened.node.access_log(None, 0, 10).expect("readable");
-    let online: Vec<Option<bool>> = page.entries.iter().map(|entry| entry.online).collect();
-    assert_eq!((online, page.chain_whole), (vec![Some(false); 3], true));
-    assert_eq!(answer(&opened, Request::Verify).await["checked"]["access_log_lines"], 3);
-
-    let lines = ledger(&opened);
-    let altered = |at: usize| {
-        let mut line = lines[1].1.clone();
-        line[at] ^= 1;
-        vec![(lines[1].0.clone(), Some(line))]
-    };
-    // The time, the flag that says whether the line was up, the signature.
-    let length = lines[1].1.len();
-    let mut tampered = vec![altered(40), altered(length - 69), altered(length - 1)];
-    tampered.push(vec![(lines[1].0.clone(), None)]);
-    tampered.push(vec![
-        (lines[0].0.clone(), Some(lines[1].1.clone())),
-        (lines[1].0.clone(), Some(lines[0].1.clone())),
-    ]);
-    let store = opened.node.handle().store();
-    let put = |rows: &[(Vec<u8>, Option<Vec<u8>>)]| {
-        let mut batch = Batch::new();
-        for (key, value) in rows {
-            match value {
-                Some(value) => batch.put(tables::ACCESS, key.clone(), value.clone()),
-                None => batch.remove(tables::ACCESS, key.clone()),
-            }
-        }
-        store.commit_all([&batch]).expect("room");
-    };
-    let whole: Vec<_> = lines.iter().map(|(key, line)| (key.clone(), Some(line.clone()))).collect();
-    for rows in tampered {
-        put(&rows);
-        let (found, _) = ask(&opened, Request::Verify).await.expect("checked");
-        assert!(!found.success && found.text.contains("access log, line"), "{}", found.text);
-        put(&whole);
-        answer(&opened, Request::Verify).await;
-    }
-    opened.close().await;
-}
-
-/// A note says how far it has come and no further: saved here, stored at the relay, or refused by it.
-#[tokio::test]
-async fn a_note_says_where_it_is_known_to_be() {
-    let hospital = Hospital::new();
-    let opened = hospital.open().await.expect("a new node");
-    consented(&hospital, &opened).await;
-    let note = Request::NoteWrite {
-        id: "p-1".into(),
-        kind: "record".into(),
-        title: "訪問".into(),
-        text: String::new(),
-        vitals: Default::default(),
-        staff: "hanako".into(),
-    };
-    answer(&opened, note).await;
-    let delivery = async || {
-        let notes = answer(&opened, Request::NoteList { id: "p-1".into() }).await;
-        notes["notes"][0]["delivery"].as_str().map(str::to_owned).expect("one note")
-    };
-    assert_eq!(delivery().await, "unsent");
-
-    let store = opened.node.handle().store();
-    let mut acknowledged = Batch::new();
-    let mut position = 0;
-    let visit = &mut |key: &[u8], _: &[u8]| {
-        position = u64::from_be_bytes(key.try_into().expect("a position"));
-        acknowledged.remove(table::OUTBOX, key);
-        true
-    };
-    store.scan(table::OUTBOX, &Range::all(), Order::Ascending, visit).expect("intact");
-    store.commit_all([&acknowledged]).expect("room");
-    assert_eq!(delivery().await, "stored");
-
-    let snapshot = opened.node.handle().snapshot().expect("intact");
-    let header = View::new(&snapshot).envelope(position).expect("held").header().clone();
-    let row = QuarantineRow {
-        cause: Cause::Refused,
-        scope: 0,
-        author: header.author,
-        seq: header.seq,
-        id: header.id(),
-        at: header.at,
-        envelope: Vec::new(),
-    };
-    let mut refused = Batch::new();
-    refused.put(table::QUARANTINE, row.id.as_bytes(), row.to_bytes());
-    store.commit_all([&refused]).expect("room");
-    assert_eq!(delivery().await, "refused");
-    opened.close().await;
-}
-
-/// A patient of the network waits to be linked where this facility has patients of its own, and nowhere else.
-#[tokio::test]
-async fn a_patient_waits_for_a_link_only_where_there_is_somebody_to_link() {
-    let hospital = Hospital::new();
-    let opened = hospital.open().await.expect("a new node");
-    let theirs = ScopeView {
-        id: ScopeId([7; 16]),
-        number: 900,
-        kind: ScopeKind::Chart,
-        owner: hospital.clinic,
-        patient: Some(PatientId([8; 16])),
-    };
-    let mut rows = Batch::new();
-    let row = tables::ScopeRow(theirs).to_bytes();
-    rows.put(tables::SCOPES, 900_u32.to_be_bytes(), row);
-    opened.node.handle().store().commit_all([&rows]).expect("room");
-    opened.close().await;
-
-    let opened = hospital.open().await.expect("the same node");
-    let waiting = async || {
-        let list = Request::PatientList { query: String::new(), offset: 0, limit: 9 };
-        let list = answer(&opened, list).await;
-        let patients = list["patients"].as_array().expect("a list").clone();
-        patients.iter().filter(|patient| patient["link_waiting"] == true).count()
-    };
-    assert_eq!(waiting().await, 0, "nobody here could be this patient");
-    answer(&opened, import(&hospital.file("a.json", &bundle(RESULT)))).await;
-    assert_eq!(waiting().await, 1, "the other facility's patient, not our own");
-    opened.close().await;
-}
-
 /// The time in the revocation that this device signed.
 fn revoked_at(opened: &Opened) -> Timestamp {
     let snapshot = opened.node.handle().snapshot().expect("intact");
@@ -465,59 +320,4 @@ async fn consented(hospital: &Hospital, opened: &Opened) {
         staff: "hanako".into(),
     };
     answer(opened, give).await;
-}
-
-/// What is too long is refused with the name of the limit, before anybody looks at the rest.
-#[tokio::test]
-async fn what_is_typed_has_named_limits() {
-    let hospital = Hospital::new();
-    let opened = hospital.open().await.expect("a new node");
-    consented(&hospital, &opened).await;
-    let note = |title: usize, text: usize, vital: usize| Request::NoteWrite {
-        id: "p-1".into(),
-        kind: "record".into(),
-        title: "題".repeat(title),
-        text: "文".repeat(text),
-        vitals: [("pulse".to_owned(), "7".repeat(vital))].into(),
-        staff: "hanako".into(),
-    };
-    let account = |login: usize, name: usize| Request::StaffAdd {
-        login: "l".repeat(login),
-        name: "名".repeat(name),
-        role: "nurse".into(),
-        admin: false,
-        verifier: String::new(),
-    };
-    let consent = |proxy: usize| Request::ConsentGive {
-        id: "p-1".into(),
-        to: vec!["久留米医院".into()],
-        until: None,
-        proxy: Some("代".repeat(proxy)),
-        staff: "hanako".into(),
-    };
-    let patient = opened.node.find_patient("p-1").expect("imported").to_string();
-    let link = |local: usize| Request::Link {
-        step: Step::Propose,
-        patient: patient.clone(),
-        local: "8".repeat(local),
-        staff: "hanako".into(),
-    };
-    let refused = [
-        (note(121, 1, 2), "note_title_chars_max is 120"),
-        (note(1, 20_001, 2), "note_text_chars_max is 20000"),
-        (note(1, 1, 9), "vital_chars_max is 8"),
-        (account(33, 1), "login_chars_max is 32"),
-        (account(1, 61), "staff_name_chars_max is 60"),
-        (consent(81), "proxy_chars_max is 80"),
-        (link(513), "limit of 512 bytes"),
-        (link(0), "is empty"),
-    ];
-    for (request, words) in refused {
-        let error = ask(&opened, request).await.expect_err(words).to_string();
-        assert!(error.contains(words), "{error}");
-    }
-    for taken in [note(120, 20_000, 8), account(32, 60), consent(80), link(512)] {
-        answer(&opened, taken).await;
-    }
-    opened.close().await;
 }

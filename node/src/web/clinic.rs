@@ -7,8 +7,8 @@ use azalea_core::id::{ConsentId, NoteId, PatientId, VersionId};
 
 use super::model::{
     AccessEntry, AccessPage, Chart, ConsentForm, ConsentPage, FacilityCard, LinkPage, NewStaff,
-    NoteDraft, NoteField, NoteView, PatientList, QuarantineItem, RecordPage, StaffAccount, StaffId,
-    SyncState, SyncStatus,
+    NoteDraft, NoteField, NoteView, PatientList, QuarantineItem, RecordPage, RetriedFile,
+    StaffAccount, StaffId, SyncState, SyncStatus,
 };
 
 /// Why the node did not do what a page asked for.
@@ -50,6 +50,13 @@ pub trait Clinic: Send + Sync + 'static {
 
     /// What is in 取込保留, the newest first.
     fn quarantine(&self) -> Result<Vec<QuarantineItem>, ClinicError>;
+
+    /// Has a held file read again.
+    fn retry_held(&self, staff: &StaffId, key: &str) -> Result<RetriedFile, ClinicError>;
+
+    /// Takes a held file off the list; who, when and why is in the access log. A file that is held no more is
+    /// [`ClinicError::Changed`].
+    fn discard_held(&self, staff: &StaffId, key: &str, reason: &str) -> Result<(), ClinicError>;
 
     /// Patients that match, `limit` of them from `offset` on. An empty query lists all, the most recent care first.
     fn search(&self, query: &str, offset: usize, limit: usize) -> Result<PatientList, ClinicError>;

@@ -395,6 +395,17 @@ words! {
     QuarantineLateWrite: "失効後の書込み", "Written after access had ended";
     QuarantineFork: "番号の重複", "Two with one number";
     QuarantineTooNew: "新しい形式", "Newer format";
+    PlaceInFile: "ファイル内の位置", "Place in the file";
+    RetryImport: "もう一度取り込む", "Try again";
+    RetryTaken: "すべて取り込みました。", "All of it was taken.";
+    RetryStillHeld: "まだ取り込めない記録があります。", "Some of it still cannot be taken.";
+    RetryGone: "元のファイルが見つかりません。もう一度渡していただくか、取込をやめてください。", "The file is not where it was. Hand it in again, or discard it.";
+    DiscardImport: "取込をやめる", "Discard";
+    DiscardReason: "取込をやめる理由", "Why it is discarded";
+    DiscardHint: "操作ログに残ります。", "It is kept in the access log.";
+    DiscardConfirm: "取込をやめて一覧から外す", "Take it off the list";
+    DiscardDone: "一覧から外しました。理由は操作ログに残しました。", "It is off the list. The reason is in the access log.";
+    ErrReason: "理由を200文字以内で入力してください。", "Please give a reason of at most 200 characters.";
     NothingQuarantined: "取込保留はありません。", "Nothing is quarantined.";
     Size: "大きさ", "Size";
     Bytes: "{} バイト", "{} bytes";
@@ -416,6 +427,8 @@ words! {
     DidWithdraw: "同意撤回を記録", "Recorded withdrawal";
     DidLink: "紐付け", "Linked";
     DidChangeStaff: "職員を変更", "Changed staff";
+    DidRetryImport: "取込保留を再取込", "Retried a quarantined file";
+    DidDiscardImport: "取込保留の取込を中止", "Discarded a quarantined file";
     DidReadLog: "操作ログを閲覧", "Read access log";
 
     // Staff and settings

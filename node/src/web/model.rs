@@ -23,5 +23,5 @@ pub use note::{
 pub use staff::{AccessEntry, AccessKind, AccessPage, NewStaff, Role, StaffAccount, StaffId};
 pub use status::{
     FacilityCard, FacilityKind, FacilityRef, Freshness, Link, OutgoingItem, PublisherStatus,
-    QuarantineItem, QuarantineKind, Refusal, SyncState, SyncStatus, Trouble,
+    QuarantineItem, QuarantineKind, Refusal, RetriedFile, SyncState, SyncStatus, Trouble,
 };

@@ -6,6 +6,7 @@ pub(super) mod links;
 pub(super) mod notes;
 pub(super) mod patient;
 pub(super) mod patients;
+pub(super) mod quarantine;
 pub(super) mod record;
 pub(super) mod settings;
 pub(super) mod sign_in;

@@ -78,21 +78,29 @@ pub(crate) fn refusals() -> Vec<Refusal> {
     }]
 }
 
+/// The key of the file that is held.
+pub(crate) const HELD_FILE: &str =
+    "5b1f9d0c3a7e48b2a6c4f0e1d2837465b1f9d0c3a7e48b2a6c4f0e1d28374655";
+
 /// What is put aside.
 pub(crate) fn quarantine() -> Vec<QuarantineItem> {
     vec![
         QuarantineItem {
+            key: None,
             at: ago(50),
             kind: QuarantineKind::LateWrite,
             source: format!("{}(端末 9f31…)", facility(7).name),
+            place: String::new(),
             cause: "閲覧の同意が撤回された後に書かれた記録です。内容を確認してください。"
                 .to_owned(),
             bytes: 2_114,
         },
         QuarantineItem {
+            key: Some(HELD_FILE.to_owned()),
             at: ago(1_700),
             kind: QuarantineKind::Import,
-            source: "inbox / 20261122-0930.ndjson 118 行目".to_owned(),
+            source: "/var/lib/azalea/inbox/20261122-0930.ndjson".to_owned(),
+            place: "118:4021".to_owned(),
             cause: "JSON が途中で終わっています(118 行 4,021 文字目)".to_owned(),
             bytes: 88_310,
         },

@@ -101,7 +101,7 @@ impl Wire for Line {
     }
 }
 
-const KINDS: [AccessKind; 12] = [
+const KINDS: [AccessKind; 14] = [
     AccessKind::SignedIn,
     AccessKind::SignInRefused,
     AccessKind::SignedOut,
@@ -114,6 +114,8 @@ const KINDS: [AccessKind; 12] = [
     AccessKind::Linked,
     AccessKind::ChangedStaff,
     AccessKind::ReadLog,
+    AccessKind::RetriedImport,
+    AccessKind::DiscardedImport,
 ];
 
 /// 0 stands for a kind that this list lacks; the order of the list is part of the file format.

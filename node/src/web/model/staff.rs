@@ -102,6 +102,10 @@ pub enum AccessKind {
     ChangedStaff,
     /// Read the access log.
     ReadLog,
+    /// Had a quarantined file read again.
+    RetriedImport,
+    /// Took a quarantined file off the list.
+    DiscardedImport,
 }
 
 /// One line of the access log.

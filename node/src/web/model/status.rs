@@ -189,17 +189,34 @@ pub enum QuarantineKind {
     Fork,
     /// Content of a newer version than this program knows.
     TooNew,
+    /// Written here, and the relay does not take it.
+    Refused,
+}
+
+/// What came of reading a held file again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetriedFile {
+    /// All of it is held now.
+    Taken,
+    /// Some of it still cannot be taken.
+    StillHeld,
+    /// The file is not where it was read any more.
+    Gone,
 }
 
 /// One entry of 取込保留.
 #[derive(Clone)]
 pub struct QuarantineItem {
+    /// Names the file in a retry or discard, for all that is held of it; `None` for an envelope, which has neither.
+    pub key: Option<String>,
     /// When it was put aside.
     pub at: Timestamp,
     /// Why.
     pub kind: QuarantineKind,
-    /// Where it came from: a file and a place in it, or a facility.
+    /// Where it came from: a file, or a facility.
     pub source: String,
+    /// The place in the file; empty for the file as a whole.
+    pub place: String,
     /// The cause, so that a person can act on it.
     pub cause: String,
     /// Its size in bytes.

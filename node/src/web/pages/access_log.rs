@@ -123,5 +123,7 @@ fn kind_word(kind: AccessKind) -> Word {
         AccessKind::Linked => Word::DidLink,
         AccessKind::ChangedStaff => Word::DidChangeStaff,
         AccessKind::ReadLog => Word::DidReadLog,
+        AccessKind::RetriedImport => Word::DidRetryImport,
+        AccessKind::DiscardedImport => Word::DidDiscardImport,
     }
 }

@@ -100,7 +100,7 @@ pub(super) async fn verifier(
     }
 }
 
-fn administrators_only(visitor: &Visitor) -> Result<(), Failure> {
+pub(super) fn administrators_only(visitor: &Visitor) -> Result<(), Failure> {
     if visitor.staff.admin { Ok(()) } else { Err(Failure::AdministratorsOnly) }
 }
 

@@ -1,4 +1,4 @@
-//! The state of sync in full, and what is in 取込保留.
+//! The state of sync in full.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::super::failure::Failure;
 use super::super::i18n::{Word, grouped};
 use super::super::icons::{Icon, icon};
 use super::super::layout::{Frame, Place};
-use super::super::model::{Link, PublisherStatus, QuarantineKind, SyncStatus};
+use super::super::model::{Link, PublisherStatus, SyncStatus};
 use super::super::parts;
 use super::super::visitor::Visitor;
 use super::patient_head::facility;
@@ -34,43 +34,6 @@ pub(in super::super) async fn page(
         }
     };
     Ok(frame.page(Word::SyncPage, content))
-}
-
-/// What is in 取込保留.
-pub(in super::super) async fn quarantine(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-) -> Result<Response, Failure> {
-    let items = app.ask(|clinic| clinic.quarantine()).await??;
-    let frame = app.frame(&visitor, Place::Quarantine).await?;
-    let t = |word| frame.t(word);
-    let content = html! {
-        h1 { (t(Word::QuarantineTitle)) }
-        p.lead { (t(Word::QuarantineHint)) }
-        @if items.is_empty() { p.empty { (icon(Icon::Check)) (t(Word::NothingQuarantined)) } } @else {
-            table.card.plain-table {
-                thead { tr {
-                    th scope="col" { (t(Word::When)) }
-                    th scope="col" { (t(Word::RecordType)) }
-                    th scope="col" { (t(Word::Source)) }
-                    th scope="col" { (t(Word::Cause)) }
-                    th scope="col" { (t(Word::Size)) }
-                } }
-                tbody {
-                    @for item in &items {
-                        tr {
-                            td.date { (dates::full(frame.lang, item.at)) }
-                            td { span.badge.pending { (t(quarantine_word(item.kind))) } }
-                            td.source { (item.source) }
-                            td { (item.cause) }
-                            td.number { (frame.lang.count(Word::Bytes, item.bytes)) }
-                        }
-                    }
-                }
-            }
-        }
-    };
-    Ok(frame.page(Word::QuarantineTitle, content))
 }
 
 fn line(frame: &Frame, status: &SyncStatus) -> Markup {
@@ -114,7 +77,7 @@ fn line(frame: &Frame, status: &SyncStatus) -> Markup {
                 }
                 div.alert[status.state.quarantined > 0] {
                     dt { (t(Word::Quarantined)) }
-                    dd { (grouped(status.state.quarantined)) }
+                    dd { a href="/quarantine" { (grouped(status.state.quarantined)) } }
                 }
                 div {
                     dt { (t(Word::Relay)) }
@@ -205,14 +168,5 @@ fn refusals(frame: &Frame, status: &SyncStatus) -> Markup {
                 }
             }
         }
-    }
-}
-
-fn quarantine_word(kind: QuarantineKind) -> Word {
-    match kind {
-        QuarantineKind::Import => Word::QuarantineImport,
-        QuarantineKind::LateWrite => Word::QuarantineLateWrite,
-        QuarantineKind::Fork => Word::QuarantineFork,
-        QuarantineKind::TooNew => Word::QuarantineTooNew,
     }
 }
