@@ -4,13 +4,16 @@
 //! lock            held by the process that uses the directory
 //! secrets         store key and this device's keys, 0600
 //! node.json       settings: network, relay, facility, addresses
+//! accounts        a sealed copy of the staff accounts
 //! store.redb      everything else, sealed under the store key
 //! inbox/          files to import; moved to done/ or, with their causes, to quarantined/
 //! control.sock    the running daemon listens here
 //! ```
 
+mod accounts;
 mod secrets;
 
+pub use accounts::{AccountsCopy, AccountsError};
 pub use secrets::{Passphrase, Secrets, SecretsError};
 
 use azalea_core::id::NetworkId;
@@ -50,6 +53,11 @@ impl DataDir {
     /// The encrypted store.
     pub fn store(&self) -> PathBuf {
         self.0.join("store.redb")
+    }
+
+    /// The copy of the staff accounts.
+    pub fn accounts(&self) -> PathBuf {
+        self.0.join("accounts")
     }
 
     /// Where files to be imported are put.

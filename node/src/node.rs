@@ -15,6 +15,7 @@ mod status;
 pub use access_log::LogCheck;
 pub use imports::NodeSink;
 pub use quarantine::QuarantineError;
+pub(crate) use staff::account_batch;
 pub use staff::staff_text;
 
 use azalea_core::id::{FacilityId, PatientId};

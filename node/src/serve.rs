@@ -145,6 +145,11 @@ pub async fn open(
         _lock: lock,
     };
     opened.begin().await?;
+    let node = opened.node.clone();
+    // A failing disk is shown by the node itself; it runs all the same, for reading.
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || node.settle_accounts()).await {
+        tracing::warn!(%error, "the staff accounts could not be compared with their copy");
+    }
     Ok(opened)
 }
 

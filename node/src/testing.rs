@@ -1,12 +1,15 @@
 //! A network on paper for tests: a root that certifies facilities by itself.
 
-use azalea_core::id::Timestamp;
+use azalea_core::id::{FacilityId, Timestamp};
 use azalea_core::identity::{
     AgreementKeypair, Certificate, Device, Facility, FacilityKind, Identity, Possession, Rights,
     Root, Signed, SigningKeypair, Validity,
 };
 
 use crate::clock::Clock;
+use crate::config::{Config, DataDir, Secrets};
+use crate::serve;
+use crate::store::StoreKey;
 
 /// The council's root certificate.
 pub(crate) fn network() -> Certificate {
@@ -57,4 +60,21 @@ pub(crate) fn member(seed: u8, name: &str, kind: FacilityKind) -> (Identity, Vec
         Certificate::Device(Signed::sign(device, &facility).expect("a short label")),
     ];
     (identity, certificates)
+}
+
+/// Makes a directory that of a hospital which has joined a network with one clinic in it; gives the clinic.
+pub(crate) fn joined(dir: &DataDir) -> FacilityId {
+    let mut certificates = vec![network()];
+    let (identity, ours) = member(2, "筑後病院", FacilityKind::Hospital);
+    let (clinic, theirs) = member(3, "久留米医院", FacilityKind::Clinic);
+    certificates.extend(ours.into_iter().chain(theirs));
+    let secrets = Secrets { store_key: StoreKey([9; 32]), identity: identity.to_secret_bytes() };
+    secrets.save(&dir.secrets(), None).expect("room");
+    let config = Config {
+        network: Some(identity.network.to_string()),
+        certificates: serve::certificates_text(&certificates),
+        ..Config::default()
+    };
+    config.save(dir).expect("room");
+    clinic.facility
 }

@@ -25,6 +25,7 @@ mod outbox;
 mod receive;
 mod registry;
 mod renew;
+mod salvage;
 mod session;
 mod share;
 mod state;
@@ -322,6 +323,7 @@ impl Replica {
                 After::Dropped(ids) | After::Again(ids) => {
                     ids.iter().for_each(|id| self.session.land(id));
                 }
+                After::Rebuild => self.queue.push_back(Work::Rebuilt),
                 After::Pause => self.session.paused = Some(session::busy_until(now)),
                 After::Suspended => {
                     self.session.suspended = true;

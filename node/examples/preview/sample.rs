@@ -19,7 +19,7 @@ mod people;
 #[path = "sample/resources.rs"]
 mod resources;
 
-pub(crate) use facilities::{CLINIC, HELD_FILE, facilities, facility};
+pub(crate) use facilities::{CLINIC, facilities, facility};
 use people::{Person, people};
 
 /// Tuesday 24 November 2026, 10:05 in Japan.

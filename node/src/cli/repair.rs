@@ -1,21 +1,24 @@
 //! Starting anew after damage: the old store is kept aside, the keys stay, the relay sends everything again.
 
+mod salvage;
+
 use anyhow::{Context as _, bail};
-use azalea_core::storage::{Batch, Order, Range, Read, StorageError, Table};
 use azalea_transport::control::{self, ControlError};
 use azalea_transport::lock::DataLock;
-use serde_json::json;
+use std::path::Path;
 
 use super::{Context, ask};
-use crate::config::{Config, Secrets};
+use crate::config::{AccountsCopy, Config, Secrets, sync_parent};
 use crate::ops::{Answer, Request};
 use crate::serve;
-use crate::store::{RedbStore, tables};
-
-/// Rows that the relay does not have; saved from the old store as far as they read.
-const OWN: [Table; 3] = [tables::STAFF, tables::CONSENT, tables::ACCESS];
+use crate::store::RedbStore;
 
 pub(super) async fn repair(context: &Context) -> anyhow::Result<bool> {
+    let answer = mend(context).await?;
+    ask::print(context, &answer)
+}
+
+async fn mend(context: &Context) -> anyhow::Result<Answer> {
     let asked = control::call::<Answer>(context.dir.path(), &Request::Status, |_| ()).await;
     if !matches!(asked, Err(ControlError::NotRunning { .. })) {
         bail!("the node is running: stop it first");
@@ -28,55 +31,42 @@ pub(super) async fn repair(context: &Context) -> anyhow::Result<bool> {
     let secrets = Secrets::load(&context.dir.secrets(), context.passphrase.as_ref())?;
     let store = context.dir.store();
     let aside = store.with_file_name(format!("store.damaged-{}.redb", context.clock.now().0));
-    let (saved, whole) = salvage(&store, &secrets);
-    if store.exists() {
-        std::fs::rename(&store, &aside).with_context(|| format!("{}", store.display()))?;
-    }
-    RedbStore::create(&store, &secrets.store_key)?;
-    let fresh = RedbStore::open(&store, &secrets.store_key)?;
-    fresh.commit_all([&saved])?;
+    let identity = serve::read_identity(&secrets)?;
+    let beside = store.with_extension("repaired");
+    let _ = std::fs::remove_file(&beside);
+    RedbStore::create(&beside, &secrets.store_key)?;
+    let fresh = RedbStore::open(&beside, &secrets.store_key)?;
+    let copy = AccountsCopy::new(&context.dir, &identity.device);
+    let salvaged = salvage::salvage(&store, &secrets.store_key, &copy, &fresh)?;
     drop(fresh);
+    // Only now, so that a repair that was cut short leaves everything as it found it.
+    replace(&store, &beside, &aside).with_context(|| format!("{}", store.display()))?;
     drop(lock);
     // Begins the new store with the certificates, knowing that there was one before.
     serve::open(&context.dir, context.passphrase.as_ref(), context.clock).await?.close().await;
 
-    let kept = match whole {
-        true => "staff accounts, consents as recorded here and the access log were taken over",
-        false => {
-            "some of the staff accounts, recorded consents or access log could not be read: check `azalea staff list`"
-        }
-    };
-    let answer = Answer {
-        json: json!({
-            "aside": aside.display().to_string(), "taken_over": saved.changes().len(), "whole": whole,
-        }),
+    let mut json = salvaged.json();
+    json["aside"] = aside.display().to_string().into();
+    Ok(Answer {
+        json,
         text: format!(
-            "the old store is {}\n{kept}\nnext: azalea run, and leave it connected until `azalea status` says that it has caught up",
-            aside.display()
+            "the old store is {}\n{}\nnext: azalea run, and leave it connected until `azalea status` says that it has caught up",
+            aside.display(),
+            salvaged.text()
         ),
         success: true,
-    };
-    ask::print(context, &answer)
+    })
 }
 
-/// What can still be read of the node's own tables; whether that was all.
-fn salvage(store: &std::path::Path, secrets: &Secrets) -> (Batch, bool) {
-    let mut saved = Batch::new();
-    let old = match RedbStore::open(store, &secrets.store_key) {
-        Ok(old) => old,
-        Err(error) => {
-            tracing::warn!(%error, "nothing can be taken over from the old store");
-            return (saved, false);
-        }
-    };
-    let mut whole = true;
-    for table in OWN {
-        let copied: Result<(), StorageError> =
-            old.scan(table, &Range::all(), Order::Ascending, &mut |key, value| {
-                saved.put(table, key, value);
-                true
-            });
-        whole &= copied.is_ok();
+/// Puts the new store in the old one's place, which is kept under another name; at no moment is there none.
+fn replace(store: &Path, beside: &Path, aside: &Path) -> std::io::Result<()> {
+    if store.exists() && std::fs::hard_link(store, aside).is_err() {
+        // A file system without links: a cut between the two steps leaves the new store to be renamed by hand.
+        std::fs::rename(store, aside)?;
     }
-    (saved, whole)
+    std::fs::rename(beside, store)?;
+    sync_parent(store)
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,7 +200,7 @@ fn stretch(passphrase: &Passphrase, costs: &[u8]) -> Option<Zeroizing<[u8; 32]>>
     Some(key)
 }
 
-fn seal(key: &[u8; 32], before: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn seal(key: &[u8; 32], before: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
     let mut sealed = vec![0; NONCE];
     rand::rng().fill_bytes(&mut sealed);
     let nonce = XNonce::try_from(&sealed[..]).ok()?;
@@ -211,7 +211,7 @@ fn seal(key: &[u8; 32], before: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
     Some(sealed)
 }
 
-fn unseal(key: &[u8; 32], before: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn unseal(key: &[u8; 32], before: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
     let (sealed, tag) = sealed.split_last_chunk::<TAG>()?;
     let mut payload = Zeroizing::new(sealed.to_vec());

@@ -1,11 +1,14 @@
-//! Staff accounts of this facility: rows of the node's own table, under the login.
+//! Staff accounts of this facility: rows of the node's own table, under the login, with a copy in a file of its own.
 
 use azalea_core::id::Timestamp;
 use azalea_core::storage::{Batch, Order, Range, Read};
 use azalea_core::wire::{Reader, Wire, WireError, Writer, limits};
 use rand::Rng;
 
+use std::io;
+
 use super::Node;
+use crate::config::AccountsCopy;
 use crate::store::tables::STAFF;
 use crate::typed;
 use crate::web::ClinicError;
@@ -58,6 +61,10 @@ impl Node {
     }
 
     pub(super) fn account_rows(&self) -> Result<Vec<StaffAccount>, ClinicError> {
+        self.account_bytes()?.iter().map(|bytes| read_account(bytes)).collect()
+    }
+
+    fn account_bytes(&self) -> Result<Vec<Vec<u8>>, ClinicError> {
         let mut rows = Vec::new();
         let visit = &mut |_: &[u8], value: &[u8]| {
             rows.push(value.to_vec());
@@ -65,7 +72,7 @@ impl Node {
         };
         let scanned = self.handle.store().scan(STAFF, &Range::all(), Order::Ascending, visit);
         scanned.map_err(super::disk)?;
-        rows.iter().map(|bytes| read_account(bytes)).collect()
+        Ok(rows)
     }
 
     /// A member of staff by id or by login: commands name people either way.
@@ -118,8 +125,49 @@ impl Node {
         let mut batch = Batch::new();
         let login = account.login.clone();
         batch.put(STAFF, login, AccountRow(account).to_bytes());
-        self.handle.store().commit_all([&batch]).map_err(super::disk)
+        self.handle.store().commit_all([&batch]).map_err(super::disk)?;
+        // The store has it, which is what counts; a copy that is behind is written again at the next start.
+        if let Err(error) = self.copy_accounts() {
+            tracing::warn!(%error, "the copy of the staff accounts is behind");
+        }
+        Ok(())
     }
+
+    /// Brings the copy of the accounts up to date, if it is not; a store that has lost its accounts gets them from
+    /// the copy. Accounts are stopped, never removed, so a store without any is one that lost them.
+    pub(crate) fn settle_accounts(&self) -> Result<(), ClinicError> {
+        let _one_at_a_time = self.accounts();
+        let rows = self.account_bytes()?;
+        let copy = AccountsCopy::new(&self.dir, &self.identity.device).load();
+        match copy {
+            Ok(copy) if copy == rows => return Ok(()),
+            Ok(copy) if rows.is_empty() => {
+                let batch = account_batch(&copy);
+                return self.handle.store().commit_all([&batch]).map_err(super::disk);
+            }
+            _ => {}
+        }
+        if let Err(error) = self.copy_accounts() {
+            tracing::warn!(%error, "the copy of the staff accounts is behind");
+        }
+        Ok(())
+    }
+
+    fn copy_accounts(&self) -> io::Result<()> {
+        let rows = self.account_bytes().map_err(io::Error::other)?;
+        AccountsCopy::new(&self.dir, &self.identity.device).save(&rows)
+    }
+}
+
+/// The rows of a copy, each under its login; one that does not read is left out.
+pub(crate) fn account_batch(copy: &[Vec<u8>]) -> Batch {
+    let mut batch = Batch::new();
+    for row in copy {
+        if let Ok(AccountRow(account)) = AccountRow::from_bytes(row) {
+            batch.put(STAFF, account.login, row.clone());
+        }
+    }
+    batch
 }
 
 fn read_account(bytes: &[u8]) -> Result<StaffAccount, ClinicError> {

@@ -8,15 +8,13 @@ use super::*;
 use azalea_core::access::Statement;
 use azalea_core::envelope::AdmittedEnvelope;
 use azalea_core::id::{FacilityId, Timestamp};
-use azalea_core::identity::FacilityKind;
 use azalea_core::storage::{Order, Range, Read, table};
 use std::path::Path;
 
 use crate::clock::Clock;
-use crate::config::{Config, DataDir, Secrets};
+use crate::config::DataDir;
 use crate::serve::{self, Opened};
-use crate::store::StoreKey;
-use crate::testing::{member, network};
+use crate::testing::joined;
 use crate::web::password::Verifier;
 
 /// Discards progress and keeps the data.
@@ -41,21 +39,8 @@ struct Hospital {
 impl Hospital {
     fn new() -> Self {
         let home = tempfile::tempdir().expect("a temporary directory");
-        let dir = DataDir::new(home.path());
-        let mut certificates = vec![network()];
-        let (identity, ours) = member(2, "筑後病院", FacilityKind::Hospital);
-        let (clinic, theirs) = member(3, "久留米医院", FacilityKind::Clinic);
-        certificates.extend(ours.into_iter().chain(theirs));
-        let secrets =
-            Secrets { store_key: StoreKey([9; 32]), identity: identity.to_secret_bytes() };
-        secrets.save(&dir.secrets(), None).expect("room");
-        let config = Config {
-            network: Some(identity.network.to_string()),
-            certificates: serve::certificates_text(&certificates),
-            ..Config::default()
-        };
-        config.save(&dir).expect("room");
-        Self { home, clinic: clinic.facility }
+        let clinic = joined(&DataDir::new(home.path()));
+        Self { home, clinic }
     }
 
     async fn open(&self) -> Result<Opened, serve::ServeError> {

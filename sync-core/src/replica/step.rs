@@ -19,7 +19,7 @@ use super::link;
 use super::outbox::OutboxRow;
 use super::receive::{self, Place};
 use super::session::Flight;
-use super::state::{State, meta};
+use super::state::State;
 use crate::access::ScopeKind;
 
 /// Something to do in one step.
@@ -77,6 +77,8 @@ pub(super) enum After {
     Pause,
     /// The relay takes nothing of ours until its operator has decided.
     Suspended,
+    /// More was salvaged from the lost store than one step puts back.
+    Rebuild,
 }
 
 impl After {
@@ -150,9 +152,7 @@ impl Work {
                 .collect(),
             Self::Retry { scope, after } => State::retry_queries(*scope, after),
             Self::OfferAgain => state.own_chain_queries(),
-            Self::Rebuilt => {
-                State::document_queries(state.own_scope(ScopeKind::Office), &DocumentId::Links)
-            }
+            Self::Rebuilt => state.rebuilt_queries(),
             Self::Head(_) | Self::Registry | Self::Renew | Self::Time(_) => Vec::new(),
         };
         (queries, self)
@@ -212,12 +212,7 @@ impl Work {
                 state.queue_again(tx, answers.into_iter());
                 Vec::new()
             }
-            Self::Rebuilt => {
-                state.rebuilding = false;
-                state.relink(tx, answers);
-                tx.batch.remove(table::META, meta::REBUILDING);
-                Vec::new()
-            }
+            Self::Rebuilt => state.rebuilt(tx, answers),
         }
     }
 }
@@ -293,7 +288,7 @@ impl State {
         })
     }
 
-    fn own_chain_queries(&self) -> Vec<Query> {
+    pub(super) fn own_chain_queries(&self) -> Vec<Query> {
         let mine = self.scopes.values().filter(|scope| scope.vectors.contains_key(&self.me));
         mine.map(|scope| Query::Scan {
             table: table::CHAIN,

@@ -49,6 +49,9 @@ pub const GIVEN: Table = Table::named("given");
 /// Local patient id → the network's patients and our own scopes.
 pub const LOCAL: Table = Table::named("local");
 
+/// Count, in log order → an envelope of ours from a store that was lost, which the relay had not acknowledged.
+pub const SALVAGED: Table = Table::named("salvaged");
+
 /// All tables of the core.
 pub const CORE: [Table; 16] = [
     META,
@@ -67,4 +70,5 @@ pub const CORE: [Table; 16] = [
     STATEMENT,
     GIVEN,
     LOCAL,
+    SALVAGED,
 ];

@@ -1,7 +1,8 @@
-//! What waits for a key, and how it is counted.
+//! What waits: for a key, or for a lost store to be rebuilt.
 
 use super::stories::disclosed;
 use super::*;
+use crate::storage::{Batch, Order, Range, table};
 
 /// The relay hands over what the new epoch's key opens before the key itself.
 #[test]
@@ -57,4 +58,76 @@ fn what_waits_for_a_key_is_counted_until_the_key_comes() {
     assert_eq!(chart(&region), 0);
     assert!(region.nodes["clinic"].status().waiting_for_key.is_empty());
     assert_eq!(region.nodes["clinic"].records(), 3);
+}
+
+/// The clinic's disk dies after it wrote with the line cut; what it wrote is read from the old disk.
+#[test]
+fn what_a_lost_store_had_not_sent_takes_its_place_again_and_goes_out() {
+    let mut region = disclosed(17);
+    let patient = region.nodes["clinic"].patients()[0];
+    let write = |text: &str| Command::EditNote {
+        patient: Who::Network(patient),
+        note: None,
+        edit: NoteEdit { text: Some(text.into()), ..NoteEdit::default() },
+        by: staff("d1"),
+    };
+    region.command("clinic", write("届いたもの")).expect("a note");
+    region.run();
+    region.cut("clinic");
+    region.command("clinic", write("未送信一")).expect("a note");
+    region.command("clinic", write("未送信二")).expect("a note");
+
+    let certificates: Vec<_> = region.nodes["clinic"].replica.roster().certificates().collect();
+    let old = region.nodes["clinic"].disk.clone();
+    let mut salvaged = Batch::new();
+    let mut positions = Vec::new();
+    old.scan(table::OUTBOX, &Range::all(), Order::Ascending, &mut |key, _| {
+        positions.push(key.to_vec());
+        true
+    })
+    .expect("memory");
+    // One that the relay has after all: its acknowledgement was on its way when the disk died.
+    let me = region.nodes["clinic"].identity.device_id();
+    let mut known = Vec::new();
+    old.scan(table::LOG, &Range::all(), Order::Ascending, &mut |key, bytes| {
+        let signed = crate::envelope::SignedEnvelope::from_bytes(bytes.to_vec()).expect("shape");
+        known = key.to_vec();
+        signed.claimed_header().author != me
+    })
+    .expect("memory");
+    assert!(!positions.contains(&known));
+    for position in [known].iter().chain(&positions) {
+        let envelope = old.get(table::LOG, position).expect("memory").expect("held");
+        salvaged.put(table::SALVAGED, position.clone(), envelope);
+    }
+    assert_eq!(positions.len(), 2);
+    let clinic = region.node("clinic");
+    clinic.disk = Memory::new();
+    clinic.disk.commit(&salvaged).expect("memory");
+    clinic.restart();
+    region.command("clinic", Command::Begin { certificates, rebuild: true }).expect("a new store");
+    region.connect("clinic");
+    region.run();
+    let sorted = |mut notes: Vec<String>| {
+        notes.sort();
+        notes
+    };
+    let all = sorted(region.nodes["clinic"].notes());
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert_eq!(sorted(region.nodes["hospital"].notes()), all);
+    assert_eq!(region.nodes["clinic"].status().unsent, 0);
+    region.command("clinic", write("その後")).expect("a note");
+    region.run();
+    assert_eq!(region.nodes["hospital"].notes().len(), 4);
+    for name in ["clinic", "hospital"] {
+        assert_eq!(region.nodes[name].status().quarantined, 0, "no fork at {name}");
+    }
+    let mut left = 0;
+    let count = &mut |_: &[u8], _: &[u8]| {
+        left += 1;
+        true
+    };
+    let disk = &region.nodes["clinic"].disk;
+    disk.scan(table::SALVAGED, &Range::all(), Order::Ascending, count).expect("memory");
+    assert_eq!(left, 0);
 }
