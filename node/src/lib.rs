@@ -3,7 +3,7 @@
 //! [`cli`] takes commands and [`ops`] answers them; [`serve`] brings the daemon up. [`node`] puts together what the
 //! screens ([`web`], [`index`]) and the importer ([`import`]) need, over the [`driver`], which alone calls the replica, and
 //! [`net`], the way to the relay. [`config`] knows the data directory, [`store`] keeps everything in it unreadable to
-//! others; [`typed`] limits what people type; [`clock`] and [`entropy`] are where time and chance come in.
+//! others; [`typed`] limits what people type; [`metrics`] counts for whoever watches over the machine; [`clock`] and [`entropy`] are where time and chance come in.
 
 pub mod cli;
 pub mod clock;
@@ -12,6 +12,7 @@ pub mod driver;
 pub mod entropy;
 pub mod import;
 pub mod index;
+pub mod metrics;
 pub mod net;
 pub mod node;
 pub mod ops;

@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, DataDir, Passphrase, RelayConfig, Secrets, SecretsError};
 use crate::driver::{self, DriveError, Running, StartError};
 use crate::entropy::{self, EntropyError};
+use crate::metrics;
 use crate::net::relay_link::{self, RelayTarget};
 use crate::node::Node;
 use crate::ops::{self, Output, Request};
@@ -71,6 +72,9 @@ pub enum ServeError {
     /// The screens' address is taken or not ours.
     #[error("the screens cannot listen on {address}: {source}; choose another with --web")]
     Web { address: String, source: io::Error },
+    /// The metrics' address is taken or not ours.
+    #[error("the metrics cannot listen on {address}: {source}; choose another with --metrics")]
+    Metrics { address: SocketAddr, source: io::Error },
     /// The driver's thread ended by itself.
     #[error("the driver has stopped; the log says why; start the node again")]
     DriverGone,
@@ -97,6 +101,8 @@ pub struct RunOptions {
     pub hosts: Vec<String>,
     /// Whether a TLS proxy stands before the screens.
     pub tls: bool,
+    /// Where the metrics listen; nowhere where absent.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What `run` says once everything is up.
@@ -106,6 +112,8 @@ pub struct Ready {
     pub ready: bool,
     /// Where the screens are.
     pub web: String,
+    /// Where the metrics are, if they were asked for.
+    pub metrics: Option<String>,
     /// The facility's name.
     pub facility: String,
     /// The facility's id.
@@ -211,6 +219,18 @@ impl Opened {
         let listener = TcpListener::bind(&address).await.map_err(web_error)?;
         let bound: SocketAddr = listener.local_addr().map_err(web_error)?;
         let (quit, quitting) = watch::channel(false);
+        let mut metered = None;
+        if let Some(address) = options.metrics {
+            let metrics_error = |source| ServeError::Metrics { address, source };
+            let listener = TcpListener::bind(address).await.map_err(metrics_error)?;
+            let bound = listener.local_addr().map_err(metrics_error)?;
+            if !bound.ip().is_loopback() {
+                tracing::warn!(%bound, "the metrics can be read from other machines");
+            }
+            let stop = ended(quitting.clone());
+            let task = tokio::spawn(metrics::serve(listener, self.node.clone(), stop));
+            metered = Some((bound, task));
+        }
 
         let clock = self.clock;
         let web_options = web::WebOptions {
@@ -242,6 +262,7 @@ impl Opened {
         ready(&Ready {
             ready: true,
             web: bound.to_string(),
+            metrics: metered.as_ref().map(|(bound, _)| bound.to_string()),
             facility: card.facility.name.clone(),
             facility_id: card.facility.id.to_string(),
             device_id: card.device.to_string(),
@@ -256,6 +277,9 @@ impl Opened {
         }
         let _ = timeout(STOP, screens).await;
         let _ = timeout(STOP, watched).await;
+        if let Some((_, task)) = metered {
+            let _ = timeout(STOP, task).await;
+        }
         controlled.abort();
         let _ = controlled.await;
         self.close().await;

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// A facility's part of a regional medical network: holds patients' records offline, keeps them in step with
@@ -152,6 +153,9 @@ pub struct RunOptions {
     /// The screens are reached through a proxy that speaks TLS.
     #[arg(long)]
     pub behind_tls: bool,
+    /// Serves Prometheus metrics here; best on 127.0.0.1, since anybody who reaches the port reads them.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Patients.

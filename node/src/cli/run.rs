@@ -48,6 +48,7 @@ pub(super) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
         relay: options.relay,
         hosts: options.host,
         tls: options.behind_tls,
+        metrics: options.metrics,
     };
     let json = context.json;
     opened.run(options, |ready| say(ready, json), stopping).await.context("the node stopped")?;

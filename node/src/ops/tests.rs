@@ -2,6 +2,7 @@
 
 mod known;
 mod ledger;
+mod metrics;
 mod quarantine;
 
 use super::*;
