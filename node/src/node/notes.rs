@@ -57,7 +57,9 @@ impl Node {
         let device = self.identity.device_id();
         let apart = view.quarantined()?.into_iter();
         Ok(apart
-            .filter(|row| row.author == device && matches!(row.cause, Cause::Refused | Cause::Contradicted))
+            .filter(|row| {
+                row.author == device && matches!(row.cause, Cause::Refused | Cause::Contradicted)
+            })
             .map(|row| row.id)
             .collect())
     }

@@ -244,6 +244,10 @@ fn words(cause: Cause) -> (QuarantineKind, &'static str) {
         Cause::Body => {
             (QuarantineKind::TooNew, "内容を読み取れません / the content does not open or read")
         }
+        Cause::Contradicted => (
+            QuarantineKind::Fork,
+            "中継サーバに同じ番号の別の記録があります / the relay holds another entry with this number",
+        ),
         Cause::Refused => {
             (QuarantineKind::Refused, "中継サーバが受け付けません / the relay does not take it")
         }

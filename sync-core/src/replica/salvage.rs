@@ -10,6 +10,7 @@ use crate::wire::{Reader, Wire};
 
 use super::Tx;
 use super::effect::Query;
+use super::hold::{Cause, QuarantineRow};
 use super::input::Answer;
 use super::outbox::OutboxRow;
 use super::receive::Places;
@@ -51,12 +52,24 @@ impl State {
         vec![After::Rebuild]
     }
 
+    /// Only what continues our chain goes back into it. What the relay holds already is dropped; what it has another
+    /// envelope for, or what follows on something that could not be read, is set apart: it can never be sent.
     fn put_back(&mut self, tx: &mut Tx<'_>, envelope: Vec<u8>, places: &Places) {
         let Ok(signed) = SignedEnvelope::from_bytes(envelope.clone()) else {
             tx.refuse("a salvaged row that is no envelope");
             return;
         };
-        let scope = self.number(signed.claimed_header().scope);
+        let header = signed.claimed_header().clone();
+        let (id, scope) = (header.id(), self.number(header.scope));
+        let place = (header.scope, header.author, header.seq);
+        if header.author != self.me || places.get(&place) == Some(&id) {
+            return;
+        }
+        if self.vector(scope, &self.me) != (header.seq - 1, header.previous) {
+            let (cause, author, seq, at) = (Cause::Refused, self.me, header.seq, tx.now);
+            self.quarantine(tx, &QuarantineRow { cause, scope, author, seq, id, at, envelope });
+            return;
+        }
         let urgent = signed
             .verify(&self.roster, &self.identity.network)
             .is_ok_and(|it| matches!(it.statement(), Ok(Some(Statement::Revoke { .. }))));

@@ -53,7 +53,7 @@ pub const LOCAL: Table = Table::named("local");
 pub const SALVAGED: Table = Table::named("salvaged");
 
 /// All tables of the core.
-pub const CORE: [Table; 16] = [
+pub const CORE: [Table; 17] = [
     META,
     CERTIFICATE,
     SCOPE,

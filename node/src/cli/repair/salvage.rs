@@ -1,9 +1,12 @@
 //! What of a damaged store can still be read and is nowhere else: this device's own rows, and what it wrote and the
 //! relay never got.
 
+use azalea_core::replica::{Cause, QuarantineRow};
+use azalea_core::storage::row::{ChainRow, chain_key};
 use azalea_core::storage::{Batch, Order, Range, Read, StorageError, Table, table};
+use azalea_core::wire::Wire;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::config::AccountsCopy;
@@ -12,7 +15,8 @@ use crate::store::encrypt::StoreKey;
 use crate::store::{RedbStore, tables};
 
 /// Rows that the relay does not have, with what people call them.
-const OWN: [(Table, &str); 3] = [
+const OWN: [(Table, &str); 4] = [
+    (table::JUDGED, "decisions on devices"),
     (tables::CONSENT, "consents as recorded here"),
     (tables::ACCESS, "lines of the access log"),
     (tables::IMPORT, "quarantined files"),
@@ -101,7 +105,8 @@ fn take_accounts(
     Ok(())
 }
 
-/// Envelopes that wait in the outbox; the new store puts them back once it has caught up.
+/// Envelopes that wait in the outbox, and those that the relay refused; the new store puts them back once it has
+/// caught up.
 fn take_unsent(
     salvaged: &mut Salvaged,
     old: &RedbStore,
@@ -116,11 +121,15 @@ fn take_unsent(
     let mut bytes = 0;
     // Numbered anew: positions of two stores may be the same.
     let mut number = 0_u64;
+    let mut positions: BTreeSet<Vec<u8>> = outbox.into_keys().collect();
+    let (apart, apart_whole) = rows(old, table::QUARANTINE);
+    whole &= apart_whole;
+    positions.extend(apart.values().filter_map(|row| refused_position(old, row)));
     for envelope in earlier.into_values() {
         number += 1;
         batch.put(table::SALVAGED, number.to_be_bytes(), envelope);
     }
-    for position in outbox.into_keys() {
+    for position in positions {
         let Ok(Some(envelope)) = old.get(table::LOG, &position) else {
             salvaged.unsent_lost += 1;
             continue;
@@ -136,6 +145,15 @@ fn take_unsent(
     }
     salvaged.unsent_whole = whole;
     fresh.commit_all([&batch])
+}
+
+/// Where an envelope of ours stands that the relay would not take: it has no other copy either.
+fn refused_position(old: &RedbStore, row: &[u8]) -> Option<Vec<u8>> {
+    let row = QuarantineRow::from_bytes(row).ok()?;
+    matches!(row.cause, Cause::Refused | Cause::Contradicted).then_some(())?;
+    let chain = old.get(table::CHAIN, &chain_key(row.scope, &row.author, row.seq)).ok()??;
+    let chain = ChainRow::from_bytes(&chain).ok().filter(|chain| chain.id == row.id)?;
+    Some(chain.position.to_be_bytes().to_vec())
 }
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;

@@ -131,3 +131,49 @@ fn what_a_lost_store_had_not_sent_takes_its_place_again_and_goes_out() {
     disk.scan(table::SALVAGED, &Range::all(), Order::Ascending, count).expect("memory");
     assert_eq!(left, 0);
 }
+
+/// The lost store had come from a backup: the relay has other envelopes under the numbers of what it had not sent.
+#[test]
+fn what_contradicts_the_relay_is_set_apart_and_never_sent() {
+    let mut region = disclosed(18);
+    let patient = region.nodes["clinic"].patients()[0];
+    let write = |text: &str| Command::EditNote {
+        patient: Who::Network(patient),
+        note: None,
+        edit: NoteEdit { text: Some(text.into()), ..NoteEdit::default() },
+        by: staff("d1"),
+    };
+    let backup = region.nodes["clinic"].disk.clone();
+    region.command("clinic", write("届いたもの")).expect("a note");
+    region.run();
+    region.cut("clinic");
+    let certificates: Vec<_> = region.nodes["clinic"].replica.roster().certificates().collect();
+    let clinic = region.node("clinic");
+    clinic.disk = backup;
+    clinic.restart();
+    for text in ["古い控えから一", "古い控えから二", "古い控えから三"] {
+        region.command("clinic", write(text)).expect("a note");
+    }
+    let old = region.nodes["clinic"].disk.clone();
+    let mut salvaged = Batch::new();
+    old.scan(table::OUTBOX, &Range::all(), Order::Ascending, &mut |key, _| {
+        let envelope = old.get(table::LOG, key).expect("memory").expect("held");
+        salvaged.put(table::SALVAGED, key, envelope);
+        true
+    })
+    .expect("memory");
+    let clinic = region.node("clinic");
+    clinic.disk = Memory::new();
+    clinic.disk.commit(&salvaged).expect("memory");
+    clinic.restart();
+    region.command("clinic", Command::Begin { certificates, rebuild: true }).expect("a new store");
+    region.connect("clinic");
+    region.run();
+    region.command("clinic", write("その後")).expect("a note");
+    region.run();
+    assert_eq!(region.nodes["hospital"].notes().len(), 2, "what was sent, and what came after");
+    assert_eq!(region.nodes["hospital"].status().quarantined, 0, "no fork was sent");
+    let status = region.nodes["clinic"].status();
+    assert_eq!((status.quarantined, status.unsent, status.rebuilding), (3, 0, false));
+    assert!(status.suspended.is_empty() && !status.contradicted);
+}
