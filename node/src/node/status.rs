@@ -75,7 +75,8 @@ impl Node {
             (Err(StandingError::Expired), _) => Some(Trouble::Expired),
             _ if shown.status.contradicted => Some(Trouble::Contradicted),
             _ if shown.status.suspended_by_relay => Some(Trouble::Suspended),
-            _ if !shown.status.suspended.is_empty() => Some(Trouble::Distrusted),
+            // A relay that came back from a backup is its operator's business: nothing waits here.
+            _ if shown.status.suspended.iter().any(|it| !it.is_relay) => Some(Trouble::Distrusted),
             _ if shown.status.clock_skew_ms.unsigned_abs() > CLOCK_SKEW_MS_MAX => {
                 Some(Trouble::ClockWrong)
             }

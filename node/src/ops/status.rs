@@ -47,6 +47,7 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
                 "device": it.device.to_string(),
                 "facility": it.facility.map(|facility| facility.to_string()),
                 "facility_name": it.facility.map(|facility| shown.facility(&facility).name),
+                "relay": it.is_relay,
                 "since": moment(it.since),
                 "number": it.seq,
                 "evidence": it.evidence,
@@ -120,6 +121,15 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
     }
     lines.extend(status.suspended.iter().map(|it| {
         let whose = it.facility.map_or_else(|| "?".to_owned(), |id| shown.facility(&id).name);
+        if it.is_relay {
+            return format!(
+                "the relay ({}) gave number {} to two entries, found {}: it came back from a backup, or its key is in other hands; \
+                 ask its operator. Nothing waits for it: certificates prove themselves",
+                it.device,
+                it.seq,
+                moment_text(it.since)
+            );
+        }
         format!(
             "device {} ({whose}) gave number {} to two entries, found {}; {} entries since are set aside: \
              ask the facility, then `azalea device trust {} --staff LOGIN`, or have it revoked",

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::registry_scope;
 use crate::envelope::Header;
 use crate::id::{DeviceId, EnvelopeId, FacilityId, Timestamp};
+use crate::identity::FacilityKind;
 use crate::storage::row::ScopeNumber;
 use crate::storage::table;
 use crate::wire::{Reader, Wire, WireError, Writer};
@@ -28,6 +29,9 @@ pub struct Suspended {
     pub device: DeviceId,
     /// Its facility, as far as the registry says.
     pub facility: Option<FacilityId>,
+    /// Whether it is the relay's own: then its store came back from a backup, or its key is in other hands. Nothing waits for a
+    /// decision on it, since certificates prove themselves.
+    pub is_relay: bool,
     /// When the first contradiction was found.
     pub since: Timestamp,
     /// The number that it gave twice.
@@ -118,9 +122,12 @@ impl State {
     pub(super) fn suspended(&self) -> Vec<Suspended> {
         let one = |(device, evidence): (&DeviceId, &BTreeMap<EnvelopeId, (Timestamp, u64)>)| {
             let (since, seq) = evidence.values().min().copied()?;
+            let facility = self.roster.device(device).map(|certificate| certificate.facility);
+            let certified = facility.and_then(|facility| self.roster.facility(&facility));
             Some(Suspended {
                 device: *device,
-                facility: self.roster.device(device).map(|certificate| certificate.facility),
+                facility,
+                is_relay: certified.is_some_and(|it| it.kind == FacilityKind::Relay),
                 since,
                 seq,
                 evidence: evidence.len(),

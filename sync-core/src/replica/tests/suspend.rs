@@ -60,6 +60,7 @@ fn what_a_device_says_after_it_contradicted_itself_waits_for_a_person() {
     let [suspended] = &status.suspended[..] else { panic!("{:?}", status.suspended) };
     assert_eq!(suspended.device, region.nodes["hospital"].identity.device_id());
     assert_eq!(suspended.facility, Some(region.facility("hospital")));
+    assert!(!suspended.is_relay);
     assert_eq!((suspended.evidence, status.quarantined), (1, 1), "both are kept");
     assert!(suspended.set_aside > 0);
     assert_eq!(region.nodes["clinic"].visible(), before, "nothing of it is merged");
@@ -106,7 +107,10 @@ fn what_a_device_says_after_it_contradicted_itself_waits_for_a_person() {
 /// joined after that was once unknown for good to those who had heard the first.
 #[test]
 fn a_certificate_counts_although_whoever_carries_it_contradicted_itself() {
-    let mut region = disclosed(22);
+    let members = [("clinic", FacilityKind::Clinic), ("relay", FacilityKind::Relay)];
+    let mut region = Region::new(22, &members);
+    members.iter().for_each(|(name, _)| region.connect(name));
+    region.run();
     let mut council = Council::new(&mut StdRng::seed_from_u64(22));
     let mut rng = StdRng::seed_from_u64(7);
     let before = council.certificates.len();
@@ -118,7 +122,7 @@ fn a_certificate_counts_although_whoever_carries_it_contradicted_itself() {
     let mut carried = certificates.chunks(2).map(|both| Statement::Certificate(both[0].clone()));
     let mut say = |region: &mut Region, seq, previous| {
         let said = carried.next().expect("three facilities");
-        let (author, envelope) = statement(region, "pharmacy", registry, seq, previous, said);
+        let (author, envelope) = statement(region, "relay", registry, seq, previous, said);
         let signed = SignedEnvelope::from_bytes(envelope.0.clone()).expect("an envelope");
         region.post.push((author, envelope));
         region.run();
@@ -134,8 +138,8 @@ fn a_certificate_counts_although_whoever_carries_it_contradicted_itself() {
     }
     let suspended = clinic.status().suspended;
     assert_eq!(suspended.len(), 1, "it is evidence all the same");
-    assert_eq!(suspended[0].device, region.nodes["pharmacy"].identity.device_id());
-    assert_eq!(suspended[0].set_aside, 0);
+    assert_eq!(suspended[0].device, region.nodes["relay"].identity.device_id());
+    assert_eq!((suspended[0].is_relay, suspended[0].set_aside), (true, 0));
 }
 
 /// What a relay answers to the next push.
