@@ -414,7 +414,8 @@ impl Replica {
     /// Tells recipients how much there is for them, once the relay has all of it: a word that runs ahead of
     /// what it counts would look like a loss.
     fn tell_heads(&mut self, now: Timestamp) {
-        let idle = self.step.is_none() && self.queue.is_empty();
+        // A store that is being rebuilt does not know yet what it has to count.
+        let idle = self.step.is_none() && self.queue.is_empty() && !self.state.rebuilding;
         if !self.session.is_open() || !idle || !self.state.outbox.is_empty() {
             return;
         }

@@ -20,7 +20,7 @@ use super::outbox::OutboxRow;
 use super::receive::{self, Place};
 use super::session::Flight;
 use super::state::State;
-use crate::access::ScopeKind;
+use crate::access::{Action, Question, ScopeKind, decide};
 
 /// Something to do in one step.
 pub(super) enum Work {
@@ -337,10 +337,22 @@ impl State {
                         after.push(After::Again(vec![refusal.id]));
                     }
                 }
+                // A relay that came back from a backup may not have the word yet on which our right rests.
+                RefusalCause::Right if self.may_write(&flight, tx.now) => {
+                    after.push(After::Again(vec![refusal.id]));
+                    after.push(After::Pause);
+                }
                 _ => after.push(self.refuse_own(tx, &refusal, &flight)),
             }
         }
         after
+    }
+
+    /// Whether we may write an envelope of ours by all that is held here.
+    fn may_write(&self, flight: &Flight, now: crate::id::Timestamp) -> bool {
+        let access = self.scopes.get(&flight.scope).and_then(|scope| scope.access.as_ref());
+        let (device, action) = (self.me, Action::Write { seq: flight.seq });
+        decide(&self.roster, &flight.scope, access, &Question { device, action, at: now }).is_ok()
     }
 
     /// Keeps apart what the relay will not take; it stays in our log and a person sees it.

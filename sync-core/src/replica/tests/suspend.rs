@@ -193,3 +193,21 @@ fn a_store_from_a_backup_is_told_apart_from_other_refusals() {
         assert_eq!(region.nodes["hospital"].status().contradicted, contradicted);
     }
 }
+
+/// A relay that came back from a backup lacks the word on which a right rests until its author offers it again.
+/// What it refuses meanwhile is not given up.
+#[test]
+fn what_a_relay_refuses_though_we_may_write_it_is_offered_again() {
+    let mut region = disclosed(25);
+    let records = import(vec![record("p1", "o9", "{\"value\": 9}")]);
+    region.command("hospital", records).expect("an import");
+    let count = answer_push(&mut region, RefusalCause::Right);
+    let status = region.nodes["hospital"].status();
+    assert_eq!((status.unsent, status.quarantined), (count, 0), "nothing is given up");
+    region.now = region.now.plus_ms(60_000);
+    let now = region.now;
+    region.node("hospital").handle(now, Input::Tick);
+    region.run();
+    assert_eq!(region.nodes["hospital"].status().unsent, 0);
+    assert_eq!(region.nodes["clinic"].records(), 3);
+}
