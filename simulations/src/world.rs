@@ -213,8 +213,10 @@ impl World {
         self.heal();
         let bound = self.now.plus_ms(self.options.rest_seconds * 1_000);
         let mut rested = false;
+        // Rest shows in the publishers' next words; to look much more often costs more than the run.
+        let look_ms = (self.options.statement_seconds * 250).clamp(5_000, 900_000);
         while self.now < bound && !rested {
-            self.until(self.now.plus_ms(5_000));
+            self.until(self.now.plus_ms(look_ms));
             rested = check::liveness::is_at_rest(self);
         }
         self.watch.rested_ms = self.now.since_ms(self.truth.healed.unwrap_or(self.now));

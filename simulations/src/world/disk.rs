@@ -36,8 +36,8 @@ pub(super) struct Disk<I, L> {
     pub(super) rows: Memory,
     pub(super) condition: Condition,
     waiting: VecDeque<Work<I, L>>,
-    /// A batch that a mutation acknowledged before it was stored.
-    pub(super) late: Option<Batch>,
+    /// Where a mutation acknowledges before storing: the rows that a crash leaves, and batches since.
+    safe: Option<(Memory, usize)>,
     asked: bool,
     pub(super) longest: usize,
 }
@@ -48,7 +48,7 @@ impl<I, L> Disk<I, L> {
             rows: Memory::new(),
             condition: Condition::default(),
             waiting: VecDeque::new(),
-            late: None,
+            safe: None,
             asked: false,
             longest: 0,
         }
@@ -73,7 +73,6 @@ impl<I, L> Disk<I, L> {
     /// Takes the next work.
     pub(super) fn next(&mut self) -> Option<Work<I, L>> {
         self.asked = false;
-        self.settle();
         self.waiting.pop_front()
     }
 
@@ -88,18 +87,20 @@ impl<I, L> Disk<I, L> {
         if self.condition.unreadable { Err(damaged()) } else { Ok(()) }
     }
 
-    /// Stores what was acknowledged too early.
-    pub(super) fn settle(&mut self) {
-        if let Some(batch) = self.late.take() {
-            self.rows.commit(&batch).expect("memory takes every batch");
-        }
+    /// Commits a batch as a program does that does not wait for the disk: a crash takes the last ones away.
+    pub(super) fn commit_unsynced(&mut self, batch: &Batch) -> Result<(), StorageError> {
+        let synced = self.safe.take().filter(|(_, since)| *since < UNSYNCED_MAX);
+        let (safe, since) = synced.unwrap_or_else(|| (self.rows.clone(), 0));
+        self.safe = Some((safe, since + 1));
+        self.commit(batch)
     }
 
     /// The process is killed. What waited is gone, except that the batch under way may have become durable
     /// without anybody being told.
     pub(super) fn kill(&mut self, torn: bool) {
-        self.late = None;
-        if torn
+        if let Some((safe, _)) = self.safe.take() {
+            self.rows = safe;
+        } else if torn
             && !self.condition.full
             && let Some(Work::Store(_, batch)) = self.waiting.front()
         {
@@ -109,3 +110,6 @@ impl<I, L> Disk<I, L> {
         self.asked = false;
     }
 }
+
+/// Batches that such a program leaves to the disk's cache.
+const UNSYNCED_MAX: usize = 12;

@@ -213,11 +213,9 @@ impl Facility {
                     None => batch,
                 };
                 let early = self.mutation == Some(Mutation::AcknowledgeBeforeStoring);
-                let result = if early && !self.disk.condition.full {
-                    self.disk.late = Some(batch);
-                    Ok(())
-                } else {
-                    self.disk.commit(&batch)
+                let result = match early {
+                    true => self.disk.commit_unsynced(&batch),
+                    false => self.disk.commit(&batch),
                 };
                 Input::Stored { id, result }
             }

@@ -168,6 +168,9 @@ impl World {
         let mut given = true;
         while given && self.dice.below(100) < self.options.withdrawals {
             at += 5_000 + self.dice.below(span / 3);
+            if at >= span {
+                break;
+            }
             let some = match self.dice.below(2) {
                 0 => Vec::new(),
                 _ => vec![*self.dice.pick(&places)],
@@ -177,6 +180,7 @@ impl World {
             if given {
                 at += 5_000 + self.dice.below(span / 3);
                 let places = self.some_readers(place);
+                let at = at.min(span);
                 self.job(at, Job::Give { place, local: local.clone(), places });
             }
         }
@@ -354,6 +358,7 @@ impl World {
                 let patient = held.patient?;
                 (self.jobs[index].patient, self.jobs[index].note) = (Some(patient), Some(note));
                 let edit = NoteEdit {
+                    base: Some(held.heads),
                     title: Some(title(*number)),
                     text: Some(format!("{}＋{number}", held.text)),
                     ..NoteEdit::default()

@@ -160,11 +160,9 @@ impl Relay {
             None => return,
             Some(Work::Store(id, batch)) => {
                 let early = self.mutation == Some(Mutation::RelayTakesBeforeStoring);
-                let result = if early && !self.disk.condition.full {
-                    self.disk.late = Some(batch);
-                    Ok(())
-                } else {
-                    self.disk.commit(&batch)
+                let result = match early {
+                    true => self.disk.commit_unsynced(&batch),
+                    false => self.disk.commit(&batch),
                 };
                 Input::Stored { id, result }
             }

@@ -12,6 +12,11 @@ use crate::world::{Facility, World};
 
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
+    let honest = world.options.tricks.is_empty() && !world.options.hostile_member;
+    let forks = world.relay.report(world.now).map_or(0, |report| report.forks);
+    if honest && forks > 0 {
+        words.push(format!("the relay was handed {forks} envelopes under numbers that were taken"));
+    }
     for facility in &world.facilities {
         let place = facility.place();
         for ((owner, record), contents) in facility.held() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use azalea_core::access::ScopeKind;
-use azalea_core::document::CareNote;
+use azalea_core::document::{CareNote, Heads};
 use azalea_core::envelope::SignedEnvelope;
 use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp};
 use azalea_core::replica::QuarantineRow;
@@ -51,7 +51,7 @@ pub struct HeldNote {
     /// Every title that people set apart (要確認).
     pub titles: BTreeSet<String>,
     /// The state, as Automerge names it.
-    pub heads: String,
+    pub heads: Heads,
 }
 
 impl Facility {
@@ -92,8 +92,7 @@ impl Facility {
                 let Some(note) = CareNote::replay(&rows).0.view() else { continue };
                 let conflicts = note.conflicts.iter().flat_map(|it| &it.values);
                 let titles = conflicts.map(|choice| choice.value.clone()).collect();
-                let heads = format!("{:?}", note.heads);
-                let (text, title) = (note.text, note.title);
+                let (text, title, heads) = (note.text, note.title, note.heads);
                 notes.insert(id, HeldNote { patient, text, title, titles, heads });
             }
         }
