@@ -116,7 +116,7 @@ impl Hostile {
                 }
                 vec![Message::Feed { items, end }]
             }
-            (Trick::Fork, Message::Feed { mut items, end }) if place % 2 == 0 => {
+            (Trick::Fork, Message::Feed { mut items, end }) if place.is_multiple_of(2) => {
                 if items.len() > 1 {
                     items.remove(0);
                 }

@@ -37,10 +37,11 @@ pub(super) fn check(world: &World) -> Words {
         let out = reader.withdrawn.filter(|_| reader.stands.is_none());
         let again = reader.asked > reader.withdrawn;
         let hospital = &world.facilities[*owner];
-        if out.is_some_and(|out| note.asked > out) && !again {
-            if hospital.notes().contains_key(&note.id) {
-                words.push(format!("device {owner} merged note {}, written too late", note.number));
-            }
+        if out.is_some_and(|out| note.asked > out)
+            && !again
+            && hospital.notes().contains_key(&note.id)
+        {
+            words.push(format!("device {owner} merged note {}, written too late", note.number));
         }
     }
     words

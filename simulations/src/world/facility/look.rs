@@ -72,7 +72,7 @@ impl Facility {
                     let version = view.open(entry).expect("a sound store");
                     version.raw().unwrap_or_default().to_vec()
                 };
-                let contents = held.entry(key).or_insert_with(Contents::default);
+                let contents = held.entry(key).or_default();
                 contents.current.extend(current(&versions).into_iter().map(&mut open));
                 contents.current.sort();
                 contents.all.extend(versions.iter().map(&mut open));
