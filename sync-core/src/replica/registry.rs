@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::access::ScopeAccess;
+use crate::access::{ScopeAccess, ScopeKind};
 use crate::identity::Certificate;
 use crate::storage::row::ScopeNumber;
 use crate::storage::table;
@@ -11,7 +11,7 @@ use crate::wire::Wire;
 use super::Tx;
 use super::effect::Applied;
 use super::receive::{NOWHERE, certificate_key};
-use super::state::{State, meta, scope_row};
+use super::state::{Scope, State, meta, scope_row};
 use super::step::Work;
 
 /// How often publishers speak where the council's policy does not say, in milliseconds.
@@ -20,11 +20,15 @@ const STATEMENT_INTERVAL_MS: u64 = 60_000;
 impl State {
     /// Draws the consequences of a step and writes the rows of every scope that it touched.
     pub(super) fn settle(&mut self, tx: &mut Tx<'_>) {
-        while let Some(care) = tx.governed.pop_first() {
-            self.follow_consent(tx, care);
+        // A store that is being rebuilt does not know yet what it has written: a consequence drawn now would take a
+        // number that is taken, and would follow what was ended long ago. All are drawn once it is whole.
+        if !self.rebuilding {
+            while let Some(care) = tx.governed.pop_first() {
+                self.follow_consent(tx, care);
+            }
+            let unshared = std::mem::take(&mut tx.unshared);
+            self.share(tx, unshared);
         }
-        let unshared = std::mem::take(&mut tx.unshared);
-        self.share(tx, unshared);
         while let Some(number) = tx.touched.pop_first() {
             let scope = self.scope(number);
             tx.batch.put(table::SCOPE, scope.id.as_bytes(), scope_row(scope));
@@ -57,6 +61,9 @@ impl State {
     /// Gives keys to devices that are new, and starts a new epoch wherever somebody who has the newest key
     /// may no longer read.
     pub(super) fn follow_registry(&mut self, tx: &mut Tx<'_>) {
+        if self.rebuilding {
+            return;
+        }
         let ours: Vec<ScopeNumber> = self
             .scopes
             .values()
@@ -79,6 +86,13 @@ impl State {
             self.rotate(tx, number);
         }
         tx.unshared.extend(ours);
+    }
+
+    /// Has everything drawn that follows from what a rebuilt store holds.
+    pub(super) fn catch_up_with_consequences(&self, tx: &mut Tx<'_>) {
+        tx.registry = true;
+        let care = |scope: &&Scope| scope.kind() == Some(ScopeKind::Care);
+        tx.governed.extend(self.scopes.values().filter(care).map(|scope| scope.number));
     }
 
     /// Takes certificates that enrolment gave us, before there is a feed.

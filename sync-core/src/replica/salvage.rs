@@ -41,6 +41,7 @@ impl State {
         if salvaged.is_empty() {
             self.rebuilding = false;
             self.relink(tx, links);
+            self.catch_up_with_consequences(tx);
             tx.batch.remove(table::META, meta::REBUILDING);
             return Vec::new();
         }

@@ -1,6 +1,7 @@
 //! Stories told with whole replicas on virtual time, a post office in place of the relay.
 
 mod damaged;
+mod rebuild;
 mod renew;
 mod stories;
 mod suspend;
@@ -237,6 +238,8 @@ struct Region {
     heads: Vec<HeadStatement>,
     /// How far each node has been sent the post; absent while its line is cut.
     online: BTreeMap<&'static str, usize>,
+    /// How many entries of the post go into one message of a feed.
+    feed_max: usize,
 }
 
 impl Region {
@@ -254,6 +257,7 @@ impl Region {
             post: Vec::new(),
             heads: Vec::new(),
             online: BTreeMap::new(),
+            feed_max: usize::MAX,
         };
         for (at, (name, identity)) in (0..).zip(identities) {
             let mut node = Node::new(identity, seed + 1 + at);
@@ -313,18 +317,20 @@ impl Region {
             self.take(name, message);
         }
         let from = self.online[name];
+        let to = from.saturating_add(self.feed_max).min(self.post.len());
+        moved |= from < to;
         let me = self.nodes[name].identity.device_id();
         let end = self.post.len() as u64;
         let want_own = self.nodes[name].status().rebuilding;
         let items: Vec<FeedItem> = (1..)
             .zip(&self.post)
+            .take(to)
             .skip(from)
             .filter(|(_, (author, _))| want_own || *author != me)
             .map(|(position, (_, envelope))| FeedItem { position, envelope: envelope.clone() })
             .collect();
-        self.online.insert(name, self.post.len());
+        self.online.insert(name, to);
         if !items.is_empty() {
-            moved = true;
             let feed = Message::Feed { items, end };
             self.node(name).handle(now, Input::Received(feed));
         }
