@@ -48,13 +48,17 @@ pub struct ConsentGrant {
 ///
 /// A chart grant on no consent, or on one that this care scope never had, rests on something else and is left
 /// alone. A grant on a newer consent replaces the one on the older, so such a facility is not put out in between.
+///
+/// Whoever was put out of the care scope itself does not hear of later withdrawals there: nothing rests on it any more.
 pub fn consent_duties(care: &ScopeAccess, chart: &ScopeAccess, at: Timestamp) -> ConsentDuties {
     let mut duties = ConsentDuties::default();
+    let hears = care.access_of(&chart.owner(), at).is_some_and(|access| access.read);
     for held in chart.grants_from(at) {
         let Some(consent) = held.consent else { continue };
-        let is_consented = care
-            .grant_of(&held.facility, at)
-            .is_some_and(|now| now.access.read && now.consent.is_some());
+        let is_consented = hears
+            && care
+                .grant_of(&held.facility, at)
+                .is_some_and(|now| now.access.read && now.consent.is_some());
         if !is_consented && care.was_granted_on(&held.facility, &consent) {
             let duty = ConsentRevoke { facility: held.facility, consent };
             // One revocation ends all of a facility's grants.
@@ -63,7 +67,7 @@ pub fn consent_duties(care: &ScopeAccess, chart: &ScopeAccess, at: Timestamp) ->
             }
         }
     }
-    for named in care.grants(at).filter(|named| named.access.read) {
+    for named in care.grants(at).filter(|named| hears && named.access.read) {
         let Some(consent) = named.consent else { continue };
         if named.facility == chart.owner() {
             continue;

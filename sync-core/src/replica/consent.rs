@@ -134,24 +134,21 @@ impl State {
         }
     }
 
-    /// Ends what rests on the consents of a patient that our chart was linked to, now that it is not.
-    pub(super) fn unfollow_consent(
-        &mut self,
-        tx: &mut Tx<'_>,
-        chart: ScopeNumber,
-        patient: &PatientId,
-    ) {
+    /// Ends what rests on consents that others recorded, now that our chart is no longer linked to their patient. Of
+    /// a care scope that we were put out of nothing may be left here: what is not ours is theirs.
+    pub(super) fn unfollow_consent(&mut self, tx: &mut Tx<'_>, chart: ScopeNumber) {
         let Some(access) = &self.scope(chart).access else { return };
-        let theirs = |facility: &FacilityId, consent: &ConsentId| {
-            let mut cares = self.scopes_of(patient, ScopeKind::Care);
-            cares.any(|care| {
-                let care = care.access.as_ref().filter(|care| care.owner() != self.home);
-                care.is_some_and(|care| care.was_granted_on(facility, consent))
+        let ours = |facility: &FacilityId, consent: &ConsentId| {
+            let mut accesses = self.scopes.values().filter_map(|scope| scope.access.as_ref());
+            accesses.any(|care| {
+                care.kind() == ScopeKind::Care
+                    && care.owner() == self.home
+                    && care.was_granted_on(facility, consent)
             })
         };
         let ended: BTreeSet<FacilityId> = access
             .grants_from(tx.now)
-            .filter(|grant| grant.consent.is_some_and(|consent| theirs(&grant.facility, &consent)))
+            .filter(|grant| grant.consent.is_some_and(|consent| !ours(&grant.facility, &consent)))
             .map(|grant| grant.facility)
             .collect();
         for facility in &ended {

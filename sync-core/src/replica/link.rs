@@ -134,7 +134,7 @@ impl State {
                 let own = PatientId::random(tx.rng);
                 row.patients[0] = own;
                 let chart = self.scopes[&chart].number;
-                self.unfollow_consent(tx, chart, &patient);
+                self.unfollow_consent(tx, chart);
                 self.describe(tx, chart, own);
             }
             _ => {

@@ -18,6 +18,11 @@ fn scope(kind: ScopeKind, owner: FacilityId, statements: &[Statement]) -> ScopeA
     access
 }
 
+/// The hospital is of the team, and so hears of what becomes of its consents.
+fn team() -> Statement {
+    grant_during(HOSPITAL, Access::READ, (0, None), Some(9), 1)
+}
+
 fn on(consent: u8, until: Option<u64>, tick: u64) -> Statement {
     grant_during(CLINIC, Access::READ, (0, until), Some(consent), tick)
 }
@@ -95,10 +100,24 @@ fn a_chart_follows_the_consent() {
         ),
     ];
     for (name, care, chart, expected) in cases {
+        let care: Vec<_> = [team()].into_iter().chain(care).collect();
         let care = scope(ScopeKind::Care, COUNCIL, &care);
         let chart = scope(ScopeKind::Chart, HOSPITAL, &chart);
         assert_eq!(consent_duties(&care, &chart, NOW), expected, "{name}");
     }
+}
+
+/// A whole team was put out, this hospital first: the relay does not tell it of the others any more.
+#[test]
+fn a_hospital_that_was_put_out_of_the_team_lets_nobody_in_on_what_it_heard_before() {
+    let put_out =
+        scope(ScopeKind::Care, COUNCIL, &[team(), on(1, None, 1), revoke(HOSPITAL, &[], 2)]);
+    let fresh = scope(ScopeKind::Chart, HOSPITAL, &[]);
+    assert_eq!(consent_duties(&put_out, &fresh, NOW), ConsentDuties::default());
+    let open = scope(ScopeKind::Chart, HOSPITAL, &[on(1, None, 1)]);
+    assert_eq!(consent_duties(&put_out, &open, NOW), revoked(1));
+    let own = scope(ScopeKind::Care, HOSPITAL, &[on(1, None, 1)]);
+    assert_eq!(consent_duties(&own, &fresh, NOW), granted(1, None), "its own patient");
 }
 
 #[test]
@@ -111,7 +130,7 @@ fn a_hospital_grants_nothing_to_itself() {
 
 #[test]
 fn once_the_duties_are_done_there_are_none_left() {
-    let withdrawn = [on(1, None, 1), revoke(CLINIC, &[], 2), on(2, Some(700), 3)];
+    let withdrawn = [team(), on(1, None, 1), revoke(CLINIC, &[], 2), on(2, Some(700), 3)];
     let care = scope(ScopeKind::Care, COUNCIL, &withdrawn);
     let mut chart = scope(ScopeKind::Chart, HOSPITAL, &[on(1, None, 1)]);
     let author = DeviceId(HOSPITAL.0);
