@@ -5,6 +5,7 @@ mod chain;
 mod disk;
 mod enrolment;
 mod feed;
+mod fuzz;
 mod renew;
 mod suspend;
 mod walk;
