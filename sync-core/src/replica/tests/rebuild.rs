@@ -22,7 +22,7 @@ fn rebuild(region: &mut Region, name: &'static str) {
 }
 
 /// The second hospital's patient q1 was linked to the first's p1 by mistake, who consented to the clinic and to it.
-fn linked(seed: u64) -> (Region, PatientId) {
+pub(super) fn linked(seed: u64) -> (Region, PatientId) {
     let mut region = Region::new(seed, &MEMBERS);
     // Entry by entry, so that a store is seen at every point of its way.
     region.feed_max = 1;
@@ -48,14 +48,13 @@ fn linked(seed: u64) -> (Region, PatientId) {
     (region, patient)
 }
 
-fn part(region: &mut Region, patient: PatientId) {
+pub(super) fn part(region: &mut Region, patient: PatientId) {
     let remove = Command::RemoveLink { local: "q1".into(), patient, by: staff("s1") };
     region.command("second", remove).expect("an end");
-    region.run();
 }
 
 /// What the second hospital takes in for q1 now, the clinic cannot read.
-fn stays_apart(region: &mut Region, id: &str) {
+pub(super) fn stays_apart(region: &mut Region, id: &str) {
     let before = region.nodes["clinic"].records();
     region.command("second", import(vec![record("q1", id, "later")])).expect("an import");
     region.run();
@@ -67,6 +66,7 @@ fn stays_apart(region: &mut Region, id: &str) {
 fn a_rebuilt_store_does_not_follow_a_link_that_was_taken_back() {
     let (mut region, patient) = linked(61);
     part(&mut region, patient);
+    region.run();
     rebuild(&mut region, "second");
     stays_apart(&mut region, "o3");
 }
@@ -86,6 +86,7 @@ fn a_link_is_taken_back_after_a_rebuild_as_before_it() {
 fn a_rebuilding_store_takes_no_number_twice() {
     let (mut region, patient) = linked(63);
     part(&mut region, patient);
+    region.run();
     for name in ["second", "hospital", "second"] {
         rebuild(&mut region, name);
     }

@@ -1,5 +1,6 @@
 //! Clocks that differ, and words that count from a time on.
 
+use super::rebuild::{linked, part, stays_apart};
 use super::*;
 
 /// How far the hospital's clock is ahead.
@@ -59,37 +60,8 @@ fn a_withdrawal_finds_those_whom_a_clock_that_was_ahead_let_in() {
 /// A chart was linked to another facility's patient by mistake: whoever read it on that patient's consent is out.
 #[test]
 fn taking_a_link_back_ends_what_rested_on_it() {
-    let mut region = Region::new(
-        32,
-        &[
-            ("hospital", FacilityKind::Hospital),
-            ("second", FacilityKind::Hospital),
-            ("clinic", FacilityKind::Clinic),
-        ],
-    );
-    for name in ["hospital", "second", "clinic"] {
-        region.connect(name);
-    }
-    region.command("hospital", import(vec![record("p1", "o1", "{}")])).expect("an import");
-    region.command("second", import(vec![record("q1", "o2", "{}")])).expect("an import");
-    let facilities = vec![region.facility("second"), region.facility("clinic")];
-    let give =
-        Command::GiveConsent { patient: local("p1"), facilities, until: None, by: staff("s1") };
-    let Ok(Outcome::Given { patient, .. }) = region.command("hospital", give) else {
-        panic!("a consent")
-    };
-    region.run();
-    let link = |by| (("q1").to_owned(), patient, staff(by));
-    let (local, patient, by) = link("s1");
-    region.command("second", Command::ProposeLink { local, patient, by }).expect("a proposal");
-    let (local, patient, by) = link("s2");
-    region.command("second", Command::ConfirmLink { local, patient, by }).expect("a link");
-    region.run();
-    assert_eq!(region.nodes["clinic"].records(), 2, "both hospitals' charts");
-    let (local, patient, by) = link("s1");
-    region.command("second", Command::RemoveLink { local, patient, by }).expect("an end");
-    region.command("second", import(vec![record("q1", "o3", "later")])).expect("an import");
-    region.run();
+    let (mut region, patient) = linked(32);
+    part(&mut region, patient);
+    stays_apart(&mut region, "o3");
     assert_eq!(region.nodes["second"].records(), 3);
-    assert_eq!(region.nodes["clinic"].records(), 2, "what follows is another person's");
 }
