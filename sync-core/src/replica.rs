@@ -24,6 +24,7 @@ mod note;
 mod outbox;
 mod receive;
 mod registry;
+mod rejudge;
 mod renew;
 mod salvage;
 mod session;
@@ -89,10 +90,11 @@ impl Replica {
         answers: Vec<Answer>,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
+        let state = State::load(identity, answers, now)?;
         Ok(Self {
-            state: State::load(identity, answers, now)?,
+            queue: state.left_undone().into(),
+            state,
             session: Session::new(),
-            queue: VecDeque::new(),
             step: None,
             push_loads: BTreeMap::new(),
             effects: VecDeque::new(),
@@ -234,7 +236,7 @@ impl Replica {
         let mut tx = Tx::new(now, rng);
         let after = work.run(&mut self.state, &mut tx, answers);
         self.state.settle(&mut tx);
-        let follow_up = self.state.follow_up(&tx);
+        let follow_up = self.state.follow_up(&mut tx);
         let Tx { batch, applied, notices, sealed, .. } = tx;
         self.effects.extend(notices.into_iter().map(Effect::Notify));
         if batch.is_empty() {
@@ -275,7 +277,10 @@ impl Replica {
             }
             (Some(Step::Reloading { id: awaited }), Ok(answers)) if awaited == id => {
                 match State::load(self.state.identity.clone(), answers, now) {
-                    Ok(state) => self.state = state,
+                    Ok(state) => {
+                        self.state = state;
+                        self.queue.extend(self.state.left_undone());
+                    }
                     Err(error) => {
                         let place = error.to_string();
                         self.store_failed(now, StorageError::Damaged { place });

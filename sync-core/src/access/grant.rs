@@ -214,22 +214,66 @@ impl ScopeAccess {
         seq: u64,
         at: Timestamp,
     ) -> WriteGrant<'_> {
-        let rulings = self.rulings(facility);
-        let begun = |ruling: &Ruling| matches!(ruling, Ruling::Grant(grant) if grant.from <= at);
-        let Some(position) = rulings.iter().rposition(begun) else {
+        let Some((grant, _)) = self.begun(facility, at) else {
             return WriteGrant::None;
         };
-        let later = rulings[position..].iter().filter_map(|ruling| match ruling {
-            Ruling::Revoke { accepted: cutoffs, .. } => {
-                Some(accepted(cutoffs, author, &self.scope))
+        match self.ends(author, facility, at).map(|(accepted, _)| accepted).min() {
+            Some(accepted) if seq > accepted => WriteGrant::Late { accepted },
+            _ => WriteGrant::Under(grant),
+        }
+    }
+
+    /// Whether the owner itself had put out the author of a statement, number `seq`, written at `at`: its word stands
+    /// whatever members say of each other.
+    pub(crate) fn is_put_out_by_owner(
+        &self,
+        author: &DeviceId,
+        facility: &FacilityId,
+        seq: u64,
+        at: Timestamp,
+    ) -> bool {
+        let owner = self.owner();
+        self.ends(author, facility, at).any(|(accepted, by)| by == owner && seq > accepted)
+    }
+
+    /// The grant that governed by `at` whatever ended it since, and the facility's rulings after it.
+    fn begun(&self, facility: &FacilityId, at: Timestamp) -> Option<(&Grant, &[Ruling])> {
+        let rulings = self.rulings(facility);
+        rulings.iter().enumerate().rev().find_map(|(position, ruling)| match ruling {
+            Ruling::Grant(grant) if grant.from <= at => Some((grant, &rulings[position + 1..])),
+            _ => None,
+        })
+    }
+
+    /// What each revocation since the grant that governed by `at` accepts of an author, and who said so.
+    fn ends(
+        &self,
+        author: &DeviceId,
+        facility: &FacilityId,
+        at: Timestamp,
+    ) -> impl Iterator<Item = (u64, FacilityId)> {
+        let since = self.begun(facility, at).map_or(&[][..], |(_, since)| since);
+        since.iter().filter_map(|ruling| match ruling {
+            Ruling::Revoke { accepted: cutoffs, by, .. } => {
+                Some((accepted(cutoffs, author, &self.scope), *by))
             }
             Ruling::Grant(_) => None,
-        });
-        match (later.min(), &rulings[position]) {
-            (Some(accepted), _) if seq > accepted => WriteGrant::Late { accepted },
-            (_, Ruling::Grant(grant)) => WriteGrant::Under(grant),
-            (_, Ruling::Revoke { .. }) => WriteGrant::None,
+        })
+    }
+
+    /// The facilities of which the statements say something else than they did.
+    pub fn ruled_otherwise(&self, before: &Self) -> BTreeSet<FacilityId> {
+        let (now, then) = (&self.counted.rulings, &before.counted.rulings);
+        now.keys().chain(then.keys()).filter(|it| now.get(it) != then.get(it)).copied().collect()
+    }
+
+    /// Takes a statement out again whose author had been put out before it. Says whether it was held.
+    pub fn take_back(&mut self, author: DeviceId, statement: &Statement) -> bool {
+        let held = self.statements.remove(&place(author, statement)).is_some();
+        if held {
+            self.counted = count(self.beginning.owner(), &self.statements);
         }
+        held
     }
 
     /// Of the grants after the last revocation the last that had begun by `at`, even if it has ended.

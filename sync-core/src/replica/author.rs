@@ -1,6 +1,6 @@
 //! Writing: sealing an envelope at the end of our own chain in a scope, and creating scopes.
 
-use crate::access::{ScopeAccess, ScopeKind, Statement, created_scope};
+use crate::access::{ScopeKind, Statement, created_scope};
 use crate::envelope::{Body, Draft, seal};
 use crate::id::PatientId;
 use crate::keys::{Descriptor, ScopeKey};
@@ -67,10 +67,7 @@ impl State {
         number: ScopeNumber,
         statement: &Statement,
     ) {
-        let (network, me, home) = (self.identity.network, self.me, self.home);
-        let scope = self.scope_mut(number);
-        let id = scope.id;
-        ScopeAccess::take(&mut scope.access, &network, id, me, home, statement)
+        self.rule(tx, number, self.me, self.home, statement)
             .expect("our own statements are made to fit the scope");
         tx.touched.insert(number);
         tx.unshared.insert(number);

@@ -1,7 +1,7 @@
 //! What a replica wants done. Effects are carried out in their order; `Load` and `Store` are answered by inputs.
 
 use crate::access::ScopeKind;
-use crate::document::{DocumentId, RecordVersion};
+use crate::document::{DocumentId, RecordKey, RecordVersion};
 use crate::id::{FacilityId, PatientId, ScopeId, VersionId};
 use crate::storage::row::{LocalRow, RecordRow, ScopeNumber};
 use crate::storage::{Batch, Order, Range, Table};
@@ -93,7 +93,16 @@ pub enum Applied {
         /// Its row.
         row: RecordRow,
     },
-    /// New changes of a document that people write together.
+    /// A version of a record is taken back: its author's right had ended before it.
+    Removed {
+        /// The scope's number in this store.
+        scope: ScopeNumber,
+        /// The record.
+        record: RecordKey,
+        /// The version's id.
+        id: VersionId,
+    },
+    /// New changes of a document that people write together, or fewer.
     Document {
         /// The scope's number in this store.
         scope: ScopeNumber,

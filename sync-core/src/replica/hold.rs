@@ -169,6 +169,14 @@ impl Wire for QuarantineRow {
     }
 }
 
+/// An envelope that is set apart, as memory keeps it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Apart {
+    pub(super) cause: Cause,
+    pub(super) scope: ScopeNumber,
+    pub(super) author: DeviceId,
+}
+
 /// Envelopes that may wait for a statement at once; beyond that a hostile relay could fill the disk.
 pub(super) const WAITING_MAX: usize = 100_000;
 
@@ -216,6 +224,9 @@ impl State {
 
     /// Sets an envelope apart for a person to review.
     pub(super) fn quarantine(&mut self, tx: &mut Tx<'_>, row: &QuarantineRow) {
+        if self.is_late(&row.id) {
+            return;
+        }
         tx.refuse(row.cause.words());
         if row.cause == Cause::Fork && self.suspensions.is_known(&row.author, &row.id) {
             return;
@@ -231,7 +242,13 @@ impl State {
         }
         self.contradicted |= row.cause == Cause::Contradicted;
         self.suspensions.note(row);
-        self.quarantined += 1;
+        let apart = Apart { cause: row.cause, scope: row.scope, author: row.author };
+        self.quarantined.insert(row.id, apart);
+    }
+
+    /// Whether an envelope is set apart as written after its author's right had ended.
+    pub(super) fn is_late(&self, id: &EnvelopeId) -> bool {
+        self.quarantined.get(id).is_some_and(|apart| apart.cause == Cause::Late)
     }
 }
 

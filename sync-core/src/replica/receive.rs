@@ -33,7 +33,7 @@ pub(super) const NOWHERE: ScopeNumber = ScopeNumber::MAX;
 pub(super) type Places = BTreeMap<(ScopeId, DeviceId, u64), EnvelopeId>;
 
 /// What is to become of an envelope that is not applied.
-enum Stop {
+pub(super) enum Stop {
     /// It can never be right.
     Refuse(&'static str),
     /// Held already.
@@ -42,6 +42,16 @@ enum Stop {
     Wait(ScopeNumber, Wait, u64),
     /// Set apart.
     Apart(Cause, ScopeNumber),
+}
+
+impl Stop {
+    /// The same for an envelope that stands in the log already.
+    fn in_log(self, position: u64) -> Self {
+        match self {
+            Self::Wait(scope, wait, _) => Self::Wait(scope, wait, position),
+            stop => stop,
+        }
+    }
 }
 
 impl State {
@@ -71,7 +81,7 @@ impl State {
         self.stop(tx, bytes, stop);
     }
 
-    fn stop(&mut self, tx: &mut Tx<'_>, bytes: Vec<u8>, stop: Result<(), Stop>) {
+    pub(super) fn stop(&mut self, tx: &mut Tx<'_>, bytes: Vec<u8>, stop: Result<(), Stop>) {
         match stop {
             Ok(()) | Err(Stop::Known) => {}
             Err(Stop::Refuse(cause)) => tx.refuse(cause),
@@ -131,7 +141,7 @@ impl State {
         }
     }
 
-    fn verify(&self, bytes: &[u8]) -> Result<VerifiedEnvelope, Stop> {
+    pub(super) fn verify(&self, bytes: &[u8]) -> Result<VerifiedEnvelope, Stop> {
         let signed = SignedEnvelope::from_bytes(bytes.to_vec())
             .map_err(|_| Stop::Refuse("not an envelope"))?;
         signed.verify(&self.roster, &self.identity.network).map_err(|error| match error {
@@ -167,7 +177,7 @@ impl State {
         }
     }
 
-    fn admit(
+    pub(super) fn admit(
         &self,
         number: ScopeNumber,
         verified: VerifiedEnvelope,
@@ -206,7 +216,7 @@ impl State {
         position
     }
 
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         tx: &mut Tx<'_>,
         number: ScopeNumber,
@@ -274,11 +284,8 @@ impl State {
         let Some(device) = self.roster.device(&header.author) else {
             return Err(Stop::Wait(number, Wait::Statement, position));
         };
-        let facility = device.facility;
-        let scope = self.scope_mut(number);
-        let id = scope.id;
-        let author = header.author;
-        match ScopeAccess::take(&mut scope.access, &network, id, author, facility, statement) {
+        let (author, facility) = (header.author, device.facility);
+        match self.rule(tx, number, author, facility, statement) {
             Ok(Change::Unentitled) => tx.refuse("a statement that its author may not make"),
             Ok(_) => {}
             Err(crate::access::AccessError::NotCreated) => {
@@ -469,10 +476,11 @@ impl State {
             let result = if row.position == 0 {
                 self.try_receive(tx, &row.envelope, &Places::new())
             } else {
-                self.verify(&row.envelope).and_then(|verified| {
-                    let admitted = self.admit(number, verified)?;
-                    self.apply(tx, number, row.position, admitted)
-                })
+                let verified = self.verify(&row.envelope);
+                let admitted = verified.and_then(|verified| self.admit(number, verified));
+                // It keeps its place in the log, whatever it waits for now.
+                let admitted = admitted.map_err(|stop| stop.in_log(row.position));
+                admitted.and_then(|admitted| self.apply(tx, number, row.position, admitted))
             };
             if let Err(Stop::Wait(at, wait, position)) = &result
                 && (*at, *wait, *position) == (number, row.wait, row.position)

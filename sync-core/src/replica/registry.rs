@@ -11,6 +11,7 @@ use crate::wire::Wire;
 use super::Tx;
 use super::effect::Applied;
 use super::receive::{NOWHERE, certificate_key};
+use super::rejudge::Rejudge;
 use super::state::{Scope, State, meta, scope_row};
 use super::step::Work;
 
@@ -41,7 +42,7 @@ impl State {
     }
 
     /// The work that a step makes necessary.
-    pub(super) fn follow_up(&self, tx: &Tx<'_>) -> Vec<Work> {
+    pub(super) fn follow_up(&self, tx: &mut Tx<'_>) -> Vec<Work> {
         let mut work = Vec::new();
         if tx.registry {
             work.push(Work::Registry);
@@ -55,7 +56,16 @@ impl State {
         work.extend(retry.into_iter().map(|scope| Work::Retry { scope, after: Vec::new() }));
         let untried = tx.untried.iter().cloned();
         work.extend(untried.map(|(scope, after)| Work::Retry { scope, after }));
+        work.extend(tx.doubted.iter().map(|doubt| Work::Rejudge(Rejudge::begin(*doubt))));
+        work.append(&mut tx.further);
         work
+    }
+
+    /// The work that a crash, or a store that failed, may have left undone.
+    pub(super) fn left_undone(&self) -> Vec<Work> {
+        let held = self.waiting.keys();
+        let retry = held.map(|scope| Work::Retry { scope: *scope, after: Vec::new() });
+        retry.chain(self.doubts.keys().map(|it| Work::Rejudge(Rejudge::begin(*it)))).collect()
     }
 
     /// Gives keys to devices that are new, and starts a new epoch wherever somebody who has the newest key

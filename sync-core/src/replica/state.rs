@@ -16,8 +16,10 @@ use crate::wire::{Reader, Wire, WireError, Writer};
 
 use super::effect::{Query, ScopeView};
 use super::freshness::{Freshness, PublisherRow};
+use super::hold::Apart;
 use super::input::Answer;
 use super::outbox::{Outbox, OutboxRow};
+use super::rejudge;
 use super::suspend::{self, Suspensions};
 
 /// A scope as this device knows it.
@@ -125,7 +127,10 @@ pub(super) struct State {
     pub(super) waiting: BTreeMap<ScopeNumber, usize>,
     /// Those of them that wait for nothing but a key.
     pub(super) waiting_for_key: BTreeMap<ScopeNumber, usize>,
-    pub(super) quarantined: usize,
+    /// What is set apart for a person, and why.
+    pub(super) quarantined: BTreeMap<EnvelopeId, Apart>,
+    /// What is held of these authors is to be judged again; where set, their records are listed anew.
+    pub(super) doubts: BTreeMap<(ScopeNumber, DeviceId), bool>,
     pub(super) suspensions: Suspensions,
     /// The relay holds other envelopes under numbers of ours.
     pub(super) contradicted: bool,
@@ -152,7 +157,7 @@ pub enum OpenError {
 }
 
 /// What is read at start, each table whole.
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 13] = [
     table::META,
     table::CERTIFICATE,
     table::SCOPE,
@@ -163,6 +168,7 @@ const TABLES: [Table; 12] = [
     table::OUTBOX,
     table::JUDGED,
     table::QUARANTINE,
+    table::REJUDGE,
     table::WAITING,
     table::STATEMENT,
 ];
@@ -204,7 +210,8 @@ impl State {
             freshness: Freshness::default(),
             waiting: BTreeMap::new(),
             waiting_for_key: BTreeMap::new(),
-            quarantined: 0,
+            quarantined: BTreeMap::new(),
+            doubts: BTreeMap::new(),
             suspensions: Suspensions::default(),
             contradicted: false,
             cursor: None,
@@ -270,6 +277,9 @@ impl State {
             self.suspensions.note_judged(EnvelopeId::from_bytes(key)?);
         } else if table == table::QUARANTINE {
             self.note_quarantined(&super::hold::QuarantineRow::from_bytes(value)?);
+        } else if table == table::REJUDGE {
+            let (number, author) = (at.u32("scope number")?, DeviceId::read(&mut at)?);
+            self.doubts.insert((number, author), rejudge::read_doubt(value)?);
         } else if table == table::WAITING {
             let (number, count) = (at.u32("scope number")?, at.u64("count")?);
             self.count_waiting(number, super::hold::Wait::read(&mut Reader::new(value))?);

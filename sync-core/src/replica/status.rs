@@ -99,7 +99,7 @@ impl Replica {
             unsent: state.outbox.len(),
             waiting: state.waiting.values().sum(),
             waiting_for_key: state.waiting_for_key.clone(),
-            quarantined: state.quarantined,
+            quarantined: state.quarantined.len(),
             suspended: state.suspended(),
             suspended_by_relay: self.session.suspended,
             contradicted: state.contradicted,

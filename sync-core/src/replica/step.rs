@@ -18,6 +18,7 @@ use super::input::{Answer, CommandId};
 use super::link;
 use super::outbox::OutboxRow;
 use super::receive::{self, Place};
+use super::rejudge::Rejudge;
 use super::session::Flight;
 use super::state::State;
 use crate::access::{Action, Question, ScopeKind, decide};
@@ -42,6 +43,8 @@ pub(super) enum Work {
         scope: ScopeNumber,
         after: Vec<u8>,
     },
+    /// What is held of an author is judged again.
+    Rejudge(Rejudge),
     /// Our own certificate ends before long.
     Renew,
     /// The registry changed: keys to new devices, new epochs where somebody left.
@@ -151,6 +154,7 @@ impl Work {
                 .filter_map(|(refusal, flight)| state.gap_query(refusal, flight))
                 .collect(),
             Self::Retry { scope, after } => State::retry_queries(*scope, after),
+            Self::Rejudge(rejudge) => rejudge.queries(),
             Self::OfferAgain => state.own_chain_queries(),
             Self::Rebuilt => state.rebuilt_queries(),
             Self::Head(_) | Self::Registry | Self::Renew | Self::Time(_) => Vec::new(),
@@ -196,7 +200,12 @@ impl Work {
                 }
                 Vec::new()
             }
+            Self::Rejudge(rejudge) => {
+                state.rejudge(tx, rejudge, answers);
+                Vec::new()
+            }
             Self::Registry => {
+                state.doubt_by_registry(tx);
                 state.follow_registry(tx);
                 Vec::new()
             }
@@ -359,6 +368,7 @@ impl State {
     fn refuse_own(&mut self, tx: &mut Tx<'_>, refusal: &Refusal, flight: &Flight) -> After {
         self.clear_outbox(tx, flight.position);
         let scope = self.number(flight.scope);
+        // What is set apart as late already says more than the relay's refusal does, and keeps its bytes.
         self.quarantine(
             tx,
             &QuarantineRow {

@@ -2,6 +2,7 @@
 
 mod damaged;
 mod rebuild;
+mod rejudge;
 mod renew;
 mod stories;
 mod suspend;
@@ -96,6 +97,8 @@ struct Node {
     rng: StdRng,
     /// Set: commits fail as on a full disk.
     full: bool,
+    /// Set: so many more commits, and then the power is cut.
+    commits_left: Option<usize>,
     done: BTreeMap<u64, Result<Outcome, CommandError>>,
     sent: Vec<Message>,
     trace: Vec<String>,
@@ -108,11 +111,13 @@ impl Node {
         let replica = open(&identity, &disk);
         let rng = StdRng::seed_from_u64(seed);
         let (done, sent, trace) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { identity, replica, disk, rng, full: false, done, sent, trace, next_command: 1 }
+        let (full, commits_left, next_command) = (false, None, 1);
+        Self { identity, replica, disk, rng, full, commits_left, done, sent, trace, next_command }
     }
 
     /// Forgets everything but the disk, as after a crash.
     fn restart(&mut self) {
+        self.commits_left = None;
         self.replica = open(&self.identity, &self.disk);
         self.sent.clear();
     }
@@ -128,7 +133,9 @@ impl Node {
                         let result = Ok(answer(&self.disk, &queries));
                         inputs.push_back(Input::Loaded { id, result });
                     }
+                    Effect::Store { .. } if self.commits_left == Some(0) => return,
                     Effect::Store { id, batch, .. } => {
+                        self.commits_left = self.commits_left.map(|left| left - 1);
                         let result = if self.full {
                             Err(StorageError::Full)
                         } else {

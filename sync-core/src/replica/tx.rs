@@ -9,6 +9,7 @@ use crate::storage::Batch;
 use crate::storage::row::ScopeNumber;
 
 use super::effect::{Applied, Notice};
+use super::step::Work;
 
 /// What a step has gathered so far.
 pub(super) struct Tx<'a> {
@@ -29,6 +30,10 @@ pub(super) struct Tx<'a> {
     pub(super) grown: BTreeSet<DeviceId>,
     /// Held envelopes of these scopes, behind these rows, have not been tried yet.
     pub(super) untried: Vec<(ScopeNumber, Vec<u8>)>,
+    /// What is held of these authors in these scopes is to be judged again.
+    pub(super) doubted: BTreeSet<(ScopeNumber, DeviceId)>,
+    /// Work that goes on where this step stopped.
+    pub(super) further: Vec<Work>,
     /// Whether the registry changed.
     pub(super) registry: bool,
     /// Envelopes that we sealed, for sending once they are durable.
@@ -49,6 +54,8 @@ impl<'a> Tx<'a> {
             governed: BTreeSet::new(),
             grown: BTreeSet::new(),
             untried: Vec::new(),
+            doubted: BTreeSet::new(),
+            further: Vec::new(),
             registry: false,
             sealed: Vec::new(),
         }

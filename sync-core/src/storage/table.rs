@@ -40,6 +40,8 @@ pub const OUTBOX: Table = Table::named("outbox");
 pub const WAITING: Table = Table::named("waiting");
 /// Position → why the envelope there is kept apart for a person to review.
 pub const QUARANTINE: Table = Table::named("quarantine");
+/// (scope number, author) → whether its records are to be listed anew: what is held of it is to be judged again.
+pub const REJUDGE: Table = Table::named("rejudge");
 /// Envelope id of a contradiction that is kept apart → who decided that it no longer stands against its author.
 pub const JUDGED: Table = Table::named("judged");
 /// Publisher device → its newest head statement and the time to which we are complete.
@@ -53,7 +55,7 @@ pub const LOCAL: Table = Table::named("local");
 pub const SALVAGED: Table = Table::named("salvaged");
 
 /// All tables of the core.
-pub const CORE: [Table; 17] = [
+pub const CORE: [Table; 18] = [
     META,
     CERTIFICATE,
     SCOPE,
@@ -66,6 +68,7 @@ pub const CORE: [Table; 17] = [
     OUTBOX,
     WAITING,
     QUARANTINE,
+    REJUDGE,
     JUDGED,
     STATEMENT,
     GIVEN,

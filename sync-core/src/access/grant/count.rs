@@ -33,7 +33,7 @@ impl Default for Counted {
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Ruling {
     Grant(Grant),
     Revoke {
