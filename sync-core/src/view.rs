@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::ScopeAccess;
 use crate::document::{Contribution, DocumentId, RecordKey, RecordVersion, heads};
 use crate::envelope::{AdmittedEnvelope, Body, OpenError};
-use crate::id::{EnvelopeId, NoteId, ScopeId, VersionId};
+use crate::id::{DeviceId, EnvelopeId, NoteId, ScopeId, VersionId};
 use crate::keys::{Descriptor, ScopeKey};
 use crate::replica::{Cause, QuarantineRow, set_aside_id};
 use crate::storage::row::{RecordRow, ScopeNumber, key, parse_record_key, record_prefix};
@@ -194,6 +194,29 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
         })?;
         for (note, position, changes) in rows {
             notes.entry(note).or_default().push((position, changes));
+        }
+        Ok(notes)
+    }
+
+    /// Changes of notes of a care scope that are set apart as late, each with the device that wrote it.
+    pub fn late_notes(
+        &self,
+        scope: ScopeNumber,
+    ) -> Result<Vec<(DeviceId, NoteId, Vec<u8>)>, ViewError> {
+        let mut notes = Vec::new();
+        for row in self.quarantined()? {
+            if row.cause != Cause::Late || row.scope != scope {
+                continue;
+            }
+            let envelope =
+                AdmittedEnvelope::restore(row.envelope).map_err(row_error(table::QUARANTINE))?;
+            let epoch = envelope.header().epoch;
+            let Some(key) = self.scope_key(scope, epoch)? else { continue };
+            // What does not open says nothing, and stays where it is.
+            if let Ok(Body::Note { note, changes }) = envelope.open(&key).map(|it| it.into_inner())
+            {
+                notes.push((row.author, note, changes));
+            }
         }
         Ok(notes)
     }

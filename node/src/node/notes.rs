@@ -1,12 +1,13 @@
 //! Care notes: read by merging the changes that the log holds, written through the replica.
 
 use azalea_core::access::ScopeKind;
-use azalea_core::document::{CareNote, Editor, Field, NoteEdit, Vital};
+use azalea_core::document::{Author, CareNote, Contribution, Editor, Field, NoteEdit, Vital};
 use azalea_core::id::{EnvelopeId, FacilityId, NoteId, PatientId};
 use azalea_core::replica::Cause;
 use azalea_core::replica::command::{Command, Outcome, Staff};
+use azalea_core::storage::row::ScopeNumber;
 use azalea_core::view::{View, ViewError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Node, NodeError, disk, view_error};
 use crate::driver::Shown;
@@ -32,7 +33,14 @@ impl Node {
             if scope.kind != ScopeKind::Care {
                 continue;
             }
-            for (id, entries) in view.notes(scope.number).map_err(view_error)? {
+            let merged = view.notes(scope.number).map_err(view_error)?;
+            for (id, made) in self.own_late_notes(&view, shown, scope.number)? {
+                if !merged.contains_key(&id) {
+                    let (note, _) = CareNote::replay(&made);
+                    notes.extend(self.note_page(shown, patient, id, &note, Delivery::Late));
+                }
+            }
+            for (id, entries) in merged {
                 let mut delivery = Delivery::Received;
                 for (position, contribution) in &entries {
                     if contribution.author.facility == self.home() {
@@ -46,6 +54,24 @@ impl Node {
             }
         }
         notes.sort_by_key(|note| (std::cmp::Reverse(note.created), note.id));
+        Ok(notes)
+    }
+
+    /// Notes of this facility that are set apart as late: nobody else shows them, so its own staff must see them.
+    fn own_late_notes(
+        &self,
+        view: &View<'_, Snapshot>,
+        shown: &Shown,
+        scope: ScopeNumber,
+    ) -> Result<BTreeMap<NoteId, Vec<Contribution>>, ClinicError> {
+        let mut notes: BTreeMap<NoteId, Vec<Contribution>> = BTreeMap::new();
+        for (device, note, changes) in view.late_notes(scope).map_err(view_error)? {
+            let facility = shown.roster.device(&device).map(|it| it.facility);
+            if let Some(facility) = facility.filter(|it| *it == self.home()) {
+                let author = Author { device, facility };
+                notes.entry(note).or_default().push(Contribution { author, changes });
+            }
+        }
         Ok(notes)
     }
 
@@ -196,7 +222,7 @@ fn reached(
 /// Of a note's changes the one that has come least far speaks for it.
 fn least(one: Delivery, other: Delivery) -> Delivery {
     let rank = |delivery| match delivery {
-        Delivery::Refused => 0,
+        Delivery::Refused | Delivery::Late => 0,
         Delivery::Saved => 1,
         Delivery::Stored => 2,
         Delivery::Received => 3,

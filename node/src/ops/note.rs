@@ -79,6 +79,7 @@ fn delivery(note: &NoteView) -> &'static str {
         Delivery::Saved => "unsent",
         Delivery::Stored => "stored",
         Delivery::Refused => "refused",
+        Delivery::Late => "late",
         Delivery::Received => "received",
     }
 }

@@ -1,13 +1,14 @@
 //! Rows that pages read, derived from what became visible and committed with it: a list never shows less or more
 //! than the records under it.
 
-use azalea_core::document::{RecordVersion, heads};
+use azalea_core::document::{RecordKey, RecordVersion, heads};
 use azalea_core::id::VersionId;
 use azalea_core::replica::effect::{Applied, ScopeView};
 use azalea_core::storage::row::{
     LocalRow, RecordRow, ScopeNumber, parse_record_key, record_prefix,
 };
 use azalea_core::storage::{Batch, Order, Range, Read, StorageError, Table, table};
+use azalea_core::view::{VersionEntry, View, ViewError};
 use azalea_core::wire::Wire;
 
 use super::overlay::{Overlay, Pending};
@@ -39,6 +40,7 @@ pub fn derive(read: &impl Read, applied: &[Applied]) -> Result<Derived, StorageE
             Applied::Record { scope, id, version, row } => {
                 deriving.record(*scope, *id, version, row)?;
             }
+            Applied::Removed { scope, record, id } => deriving.removed(*scope, record, *id)?,
             Applied::Scope(view) => {
                 let key = view.number.to_be_bytes().to_vec();
                 deriving.put(SCOPES, key, ScopeRow(view.clone()).to_bytes());
@@ -75,40 +77,75 @@ impl<R: Read> Deriving<'_, R> {
         version: &RecordVersion,
         row: &RecordRow,
     ) -> Result<(), StorageError> {
-        let held = self.versions(scope, version)?;
-        let current = heads(held.iter().map(|held| (held.id, held.row.parents.as_slice())));
+        let held = self.versions(scope, &version.key)?;
+        let current = current(&held);
+        let others = held.iter().filter(|held| held.id != id);
         let conflict = disagree(&held, &current);
-        let count = u32::try_from(held.len()).unwrap_or(u32::MAX);
-        for other in held.iter().filter(|held| held.id != id) {
+        let versions = count(&held);
+        for other in others {
             if current.contains(&other.id) {
-                self.recount(scope, &other.id, count, conflict)?;
+                self.recount(scope, &other.id, versions, conflict)?;
             } else {
                 self.take_out(scope, &other.id)?;
             }
         }
-        let review = record_prefix(scope, &version.key.kind, &version.key.id);
         if conflict || held.len() > 1 {
-            let known = self.seen().get(REVIEW, &review)?.is_some();
-            self.derived.reviews += i64::from(conflict) - i64::from(known);
-            match conflict {
-                true => self.put(REVIEW, review, Vec::new()),
-                false => self.remove(REVIEW, review),
-            }
+            self.review(scope, &version.key, conflict)?;
         }
         if let Some(raw) = version.raw().filter(|_| current.contains(&id)) {
             let kind = &version.key.kind;
-            self.put_in(scope, id, raw, EntryHead { kind, versions: count, conflict, row })?;
+            self.put_in(scope, id, raw, EntryHead { kind, versions, conflict, row })?;
         }
         Ok(())
     }
 
-    /// All versions held of the record, this one included.
-    fn versions(
-        &self,
+    /// A version was taken back: what it had replaced may count again.
+    fn removed(
+        &mut self,
         scope: ScopeNumber,
-        version: &RecordVersion,
-    ) -> Result<Vec<Held>, StorageError> {
-        let range = Range::prefix(&record_prefix(scope, &version.key.kind, &version.key.id));
+        record: &RecordKey,
+        id: VersionId,
+    ) -> Result<(), StorageError> {
+        self.take_out(scope, &id)?;
+        let held = self.versions(scope, record)?;
+        let current = current(&held);
+        let (versions, conflict) = (count(&held), disagree(&held, &current));
+        self.review(scope, record, conflict)?;
+        for Held { id, row } in held.iter().filter(|held| current.contains(&held.id)) {
+            let entry = VersionEntry { key: record.clone(), id: *id, row: row.clone() };
+            let version = View::new(self.read).open(&entry).map_err(|error| match error {
+                ViewError::Storage(error) => error,
+                _ => not_ours(table::LOG),
+            })?;
+            self.take_out(scope, id)?;
+            if let Some(raw) = version.raw() {
+                let kind = &record.kind;
+                self.put_in(scope, *id, raw, EntryHead { kind, versions, conflict, row })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the list of records whose current versions disagree.
+    fn review(
+        &mut self,
+        scope: ScopeNumber,
+        record: &RecordKey,
+        conflict: bool,
+    ) -> Result<(), StorageError> {
+        let review = record_prefix(scope, &record.kind, &record.id);
+        let known = self.seen().get(REVIEW, &review)?.is_some();
+        self.derived.reviews += i64::from(conflict) - i64::from(known);
+        match conflict {
+            true => self.put(REVIEW, review, Vec::new()),
+            false => self.remove(REVIEW, review),
+        }
+        Ok(())
+    }
+
+    /// All versions held of a record.
+    fn versions(&self, scope: ScopeNumber, record: &RecordKey) -> Result<Vec<Held>, StorageError> {
+        let range = Range::prefix(&record_prefix(scope, &record.kind, &record.id));
         let mut held = Vec::new();
         let mut odd = false;
         self.read.scan(table::RECORD, &range, Order::Ascending, &mut |key, value| {
@@ -225,6 +262,14 @@ struct EntryHead<'a> {
     row: &'a RecordRow,
 }
 
+fn current(held: &[Held]) -> Vec<VersionId> {
+    heads(held.iter().map(|held| (held.id, held.row.parents.as_slice())))
+}
+
+fn count(held: &[Held]) -> u32 {
+    u32::try_from(held.len()).unwrap_or(u32::MAX)
+}
+
 /// Whether current versions say different things; equal content taken in twice is no disagreement.
 fn disagree(held: &[Held], current: &[VersionId]) -> bool {
     let mut says = held
@@ -247,3 +292,6 @@ fn person(kind: &str, raw: &[u8]) -> Option<PersonRow> {
 fn not_ours(table: Table) -> StorageError {
     StorageError::Damaged { place: format!("a row of table {}", table.name()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -292,6 +292,7 @@ words! {
     Save: "保存", "Save";
     SavedUnsent: "保存済(未送信)", "Saved, unsent";
     StoredAtRelay: "中継サーバに保存", "Stored at the relay";
+    WrittenLate: "権限の終了後の記録（取込保留）", "Written after access ended (set apart)";
     RefusedByRelay: "中継サーバが受け付けません", "Refused by the relay";
     StoredHint: "「中継サーバに保存」は、相手の施設への送達を示すものではありません。", "“Stored at the relay” does not say that the other facilities have it yet.";
     ReceivedNote: "受信", "Received";

@@ -86,6 +86,8 @@ pub enum Delivery {
     Stored,
     /// The relay does not take some of it; that is in 取込保留 and reaches nobody.
     Refused,
+    /// Written after this facility's right to write had ended: in 取込保留 everywhere, part of no record.
+    Late,
     /// It came from another facility.
     Received,
 }

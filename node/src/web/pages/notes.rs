@@ -297,7 +297,7 @@ fn full(frame: &Frame, note: &NoteView) -> Markup {
                         }
                     }
                 }
-                @if note.state != NoteState::Cancelled {
+                @if note.state != NoteState::Cancelled && note.delivery != Delivery::Late {
                     a.button href={ (base) "/edit" } { (icon(Icon::Pen)) (t(Word::Correct)) }
                     a.button href={ (base) "/cancel" } { (t(Word::CancelNote)) }
                 }
@@ -336,6 +336,7 @@ fn delivery(frame: &Frame, delivery: Delivery) -> Markup {
         Delivery::Saved => ("saved", Icon::Clock, Word::SavedUnsent),
         Delivery::Stored => ("stored", Icon::Check, Word::StoredAtRelay),
         Delivery::Refused => ("refused", Icon::Alert, Word::RefusedByRelay),
+        Delivery::Late => ("refused", Icon::Alert, Word::WrittenLate),
         Delivery::Received => ("received", Icon::Sync, Word::ReceivedNote),
     };
     html! { span class={ "delivery " (class) } { (icon(drawing)) (frame.t(word)) } }

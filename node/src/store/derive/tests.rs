@@ -1,0 +1,101 @@
+//! Rows after a version was taken back, beside those of a store that never had it.
+
+use std::collections::BTreeMap;
+
+use azalea_core::document::{RecordHeader, content_digest};
+use azalea_core::id::Timestamp;
+use azalea_core::identity::FacilityKind;
+use azalea_core::replica::command::{Command, ImportRecord, Subject};
+use rand::SeedableRng;
+
+use super::*;
+use crate::clock::Clock;
+use crate::driver::{Handle, start};
+use crate::store::disk::sim::SimDisk;
+use crate::store::{RedbStore, Snapshot, StoreKey};
+use crate::testing::{member, network};
+
+const DERIVED: [Table; 4] = [PERSON, TIMELINE, REVIEW, SCOPES];
+
+fn record(raw: &str) -> ImportRecord {
+    ImportRecord {
+        subject: Subject::Patient("p".to_owned()),
+        key: RecordKey { kind: "Patient".to_owned(), id: "p".to_owned() },
+        header: RecordHeader {
+            care_date: None,
+            source: "fhir".to_owned(),
+            full_url: None,
+            received: Timestamp(1),
+            by: "test".to_owned(),
+        },
+        content: content_digest(raw.as_bytes()),
+        raw: raw.as_bytes().to_vec(),
+    }
+}
+
+async fn import(handle: &Handle, raw: &str) {
+    let records = vec![record(raw)];
+    handle.command(Command::Import { records }).await.expect("an import");
+}
+
+fn rows(read: &impl Read) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
+    let mut rows = BTreeMap::new();
+    for table in DERIVED {
+        read.scan(table, &Range::all(), Order::Ascending, &mut |key, value| {
+            rows.insert((table, key.to_vec()), value.to_vec());
+            true
+        })
+        .expect("a sound store");
+    }
+    rows
+}
+
+fn versions(snapshot: &Snapshot) -> Vec<VersionEntry> {
+    let view = View::new(snapshot);
+    let scopes = view.scopes().expect("a sound store");
+    let records = scopes.iter().flat_map(|scope| view.records(scope.number).expect("sound"));
+    records.flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_taken_back_leaves_the_rows_that_were_there_before_it() {
+    let (identity, ours) = member(2, "筑後病院", FacilityKind::Hospital);
+    let store = RedbStore::on(SimDisk::default(), StoreKey([4; 32])).expect("intact");
+    let rng = rand::rngs::StdRng::seed_from_u64(1);
+    let running = start(identity, store, Clock::default(), rng).expect("intact");
+    let certificates = [network()].into_iter().chain(ours).collect();
+    let handle = running.handle.clone();
+    handle.command(Command::Begin { certificates, rebuild: false }).await.expect("room");
+
+    let named = |name: &str| {
+        format!(r#"{{"resourceType":"Patient","id":"p","name":[{{"text":"{name}"}}]}}"#)
+    };
+    import(&handle, &named("筑後 太郎")).await;
+    let before = handle.snapshot().expect("a sound store");
+    let first = versions(&before)[0].id;
+    import(&handle, &named("久留米 次郎")).await;
+    let after = handle.snapshot().expect("a sound store");
+    assert_ne!(rows(&after), rows(&before));
+
+    let second = versions(&after).into_iter().find(|it| it.id != first).expect("two versions");
+    let scope = View::new(&after)
+        .scopes()
+        .expect("sound")
+        .into_iter()
+        .find(|scope| !View::new(&after).records(scope.number).expect("sound").is_empty());
+    let scope = scope.expect("the chart").number;
+    let mut taken_back = Batch::new();
+    let record = second.key.clone();
+    let at = azalea_core::storage::row::record_key(scope, &record.kind, &record.id, &second.id);
+    taken_back.remove(table::RECORD, at);
+    let mut pending = Pending::default();
+    pending.add(&taken_back);
+    let read = Overlay { below: &after, pending: &pending };
+    let removed = Applied::Removed { scope, record, id: second.id };
+    let derived = derive(&read, &[removed]).expect("a sound store");
+    assert_eq!(derived.persons, [scope, scope], "the list looks again: one name goes, one comes");
+    let mut own = Pending::default();
+    own.add(&derived.batch);
+    assert_eq!(rows(&Overlay { below: &after, pending: &own }), rows(&before));
+    running.stop().await;
+}
