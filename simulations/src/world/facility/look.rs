@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use azalea_core::access::ScopeKind;
-use azalea_core::document::{CareNote, Heads};
+use azalea_core::document::{Author, CareNote, Contribution, Heads};
 use azalea_core::envelope::SignedEnvelope;
 use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp};
 use azalea_core::replica::QuarantineRow;
-use azalea_core::storage::row::{VectorRow, key};
+use azalea_core::storage::row::{ScopeNumber, VectorRow, key};
 use azalea_core::storage::{Order, Range, Read, table};
 use azalea_core::view::{ScopeEntry, View, current};
 use azalea_core::wire::{Reader, Wire, WireError, limits};
@@ -83,12 +83,36 @@ impl Facility {
 
     /// The notes that it can show.
     pub fn notes(&self) -> BTreeMap<NoteId, HeldNote> {
+        self.merged(|_| Vec::new())
+    }
+
+    /// Its own notes as they were saved: also what is set apart by now, since its right had ended before it wrote that.
+    pub(in crate::world) fn own_notes(&self) -> BTreeMap<NoteId, HeldNote> {
+        let author = Author { device: self.device(), facility: self.id() };
+        let view = View::new(&self.disk.rows);
+        self.merged(|scope| {
+            let late = view.late_notes(scope).expect("a sound store").into_iter();
+            let own = late.filter(|(device, ..)| *device == author.device);
+            own.map(|(_, note, changes)| (note, Contribution { author, changes })).collect()
+        })
+    }
+
+    fn merged(
+        &self,
+        more: impl Fn(ScopeNumber) -> Vec<(NoteId, Contribution)>,
+    ) -> BTreeMap<NoteId, HeldNote> {
         let view = View::new(&self.disk.rows);
         let mut notes = BTreeMap::new();
         for scope in self.scopes() {
             let patient = scope.descriptor.as_ref().and_then(|it| it.patient);
+            let mut made: BTreeMap<NoteId, Vec<Contribution>> = BTreeMap::new();
             for (id, rows) in view.notes(scope.number).expect("a sound store") {
-                let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+                made.insert(id, rows.into_iter().map(|(_, row)| row).collect());
+            }
+            for (id, row) in more(scope.number) {
+                made.entry(id).or_default().push(row);
+            }
+            for (id, rows) in made {
                 let Some(note) = CareNote::replay(&rows).0.view() else { continue };
                 let conflicts = note.conflicts.iter().flat_map(|it| &it.values);
                 let titles = conflicts.map(|choice| choice.value.clone()).collect();
