@@ -196,6 +196,11 @@ impl ScopeAccess {
         })
     }
 
+    /// Whether a facility was ever granted something here or put out, whatever became of it.
+    pub fn has_ruled_on(&self, facility: &FacilityId) -> bool {
+        !self.rulings(facility).is_empty()
+    }
+
     /// The tick for the next statement. At the end of all ticks a revocation still wins over any grant.
     pub fn next_tick(&self) -> u64 {
         self.counted.highest_tick.saturating_add(1)

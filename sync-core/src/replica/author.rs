@@ -6,6 +6,7 @@ use crate::id::PatientId;
 use crate::keys::{Descriptor, ScopeKey};
 use crate::storage::row::{ChainRow, ScopeNumber, VectorRow, chain_key, key};
 use crate::storage::table;
+use crate::sync::peer;
 use crate::wire::Wire;
 
 use super::Tx;
@@ -146,7 +147,9 @@ impl State {
     ) {
         let row = key(&[&number.to_be_bytes(), author.as_bytes()]);
         tx.batch.put(table::VECTOR, row, vector.to_bytes());
-        self.scope_mut(number).vectors.insert(author, vector);
+        let scope = self.scope_mut(number);
+        scope.vectors.insert(author, vector);
+        scope.digest = peer::digest(&scope.vectors);
         tx.touched.insert(number);
         if author != self.me {
             tx.grown.insert(author);

@@ -87,6 +87,11 @@ pub enum Command {
         /// The command.
         command: Box<Command>,
     },
+    /// Takes envelopes in that came from another replica or in a file, as those of the relay's feed are taken in.
+    Receive {
+        /// Whole envelopes, not verified.
+        envelopes: Vec<Vec<u8>>,
+    },
     /// Trusts a device again that contradicted itself: what was set aside of it is merged.
     Trust {
         /// Which.
@@ -177,6 +182,13 @@ pub enum Outcome {
     Saved {
         /// The note.
         note: NoteId,
+    },
+    /// Of `Receive`; what was held already counts nowhere.
+    Received {
+        /// Envelopes that are in the log now.
+        stored: u64,
+        /// Envelopes that wait for a statement that may still come.
+        waiting: u64,
     },
     /// Of `Trust`.
     Trusted {

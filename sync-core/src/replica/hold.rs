@@ -83,6 +83,12 @@ pub(crate) fn set_aside_id(row: &[u8]) -> Result<Option<EnvelopeId>, WireError> 
     Ok((row.wait == Wait::Decision).then(|| header.id()))
 }
 
+/// The id of a waiting row's envelope.
+pub(super) fn waiting_id(row: &[u8]) -> Option<EnvelopeId> {
+    let row = WaitingRow::from_bytes(row).ok()?;
+    Header::read(&mut Reader::new(&row.envelope)).ok().map(|header| header.id())
+}
+
 /// Why an envelope is set apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {

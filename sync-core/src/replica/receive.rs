@@ -94,6 +94,14 @@ impl State {
                 let Ok(envelope) = SignedEnvelope::from_bytes(bytes.clone()) else { return };
                 let header = envelope.claimed_header();
                 let (author, seq, id, at) = (header.author, header.seq, header.id(), tx.now);
+                let cause = match cause {
+                    // Of our own numbers nobody can contradict us but a store of ours that we lost, or a twin.
+                    Cause::Fork if author == self.me => Cause::Contradicted,
+                    cause => cause,
+                };
+                if cause == Cause::Contradicted && self.refused.contains(&(scope, seq)) {
+                    return;
+                }
                 let row = QuarantineRow { cause, scope, author, seq, id, at, envelope: bytes };
                 self.quarantine(tx, &row);
             }

@@ -12,6 +12,7 @@ use crate::keys::{Descriptor, ScopeKey};
 use crate::storage::row::{LocalRow, ScopeNumber, VectorRow};
 use crate::storage::{Order, Range, Table, table};
 use crate::sync::message::Cursor;
+use crate::sync::peer::{self, Digest};
 use crate::wire::{Reader, Wire, WireError, Writer};
 
 use super::effect::{Query, ScopeView};
@@ -32,6 +33,8 @@ pub(super) struct Scope {
     pub(super) descriptor: Option<Descriptor>,
     pub(super) keys: BTreeMap<u32, ScopeKey>,
     pub(super) vectors: BTreeMap<DeviceId, VectorRow>,
+    /// The digest of the vectors, kept as they grow: what a session with another replica compares.
+    pub(super) digest: Digest,
 }
 
 impl Scope {
@@ -43,6 +46,7 @@ impl Scope {
             descriptor: None,
             keys: BTreeMap::new(),
             vectors: BTreeMap::new(),
+            digest: peer::digest(&BTreeMap::new()),
         }
     }
 
@@ -234,6 +238,8 @@ impl State {
         let numbers: Vec<ScopeNumber> = state.numbers.keys().copied().collect();
         for number in numbers {
             state.index_patient(number, None);
+            let scope = state.scope_mut(number);
+            scope.digest = peer::digest(&scope.vectors);
             state.tally(number, now);
         }
         Ok(state)

@@ -229,6 +229,7 @@ impl Work {
 fn command_queries(state: &State, command: &Command, now: crate::id::Timestamp) -> Vec<Query> {
     match command {
         Command::Import { records } => state.import_queries(records),
+        Command::Receive { envelopes } => state.take_in_queries(envelopes),
         Command::Beside { command, .. } => command_queries(state, command, now),
         Command::EditNote { patient, note, .. } => state.note_queries(patient, *note, now),
         Command::ProposeLink { .. } | Command::ConfirmLink { .. } | Command::RemoveLink { .. } => {
@@ -277,6 +278,7 @@ fn run_command(
         Command::EditNote { patient, note, edit, by } => {
             state.edit_note(tx, &patient, note, &edit, &by, answers)
         }
+        Command::Receive { envelopes } => Ok(state.take_in(tx, envelopes, answers)),
         Command::Trust { device, by } => state.trust(tx, device, &by),
     }
 }

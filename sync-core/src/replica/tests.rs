@@ -1,6 +1,7 @@
 //! Stories told with whole replicas on virtual time, a post office in place of the relay.
 
 mod damaged;
+mod peer;
 mod rebuild;
 mod rejudge;
 mod renew;

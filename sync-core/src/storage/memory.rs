@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Batch, Order, Range, Read, StorageError, Store, Table};
 
 /// Tables as ordered maps. Durable in the sense of the contract: a commit is whole or absent.
-#[derive(Default, Clone)]
+#[derive(Default, Clone, PartialEq, Eq)]
 pub struct Memory {
     tables: BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>,
 }

@@ -23,7 +23,7 @@ fn statement(
 }
 
 /// Another envelope in the place of one that the hospital wrote in its chart.
-fn fork(region: &Region) -> (DeviceId, Bytes) {
+pub(super) fn fork(region: &Region) -> (DeviceId, Bytes) {
     let hospital = region.nodes["hospital"].identity.device_id();
     let chart = region
         .post
