@@ -4,9 +4,11 @@
 //! - [`mod@line`] is a line between a facility and the relay that can be cut, slow or lossy.
 //! - [`demo`] starts a small region of real processes and serves a page to disturb it.
 //! - [`world`] runs the pure engines of a region on virtual time and breaks things.
+//! - [`mutants`] makes the engine wrong on purpose, to see that the world notices.
 
 pub mod demo;
 pub mod line;
+pub mod mutants;
 pub mod population;
 pub mod world;
 

@@ -512,12 +512,14 @@ impl World {
             return;
         }
         let Some(target) = self.any_target() else { return };
-        let (identity, now) = (self.hostile_member.identity.clone(), self.now);
+        let (member, now) = (self.hostile_member.clone(), self.now);
+        let identity = &member.identity;
         self.watch.attacks += 1;
-        for message in hostile::member::attack(&identity, &mut self.rng, &target, now) {
+        for message in hostile::member::attack(&member, &mut self.rng, &target, now) {
             let session = self.new_session();
             self.relay.opened(now, session, NOBODY, identity.device.public());
-            self.relay.received(now, session, hostile::member::hello(&identity, now));
+            self.relay.received(now, session, hostile::member::hello(identity, now));
+            self.hostile.is_handed(&message);
             self.relay.received(now, session, message);
             self.drain_relay();
             self.after(60, Event::Lost { place: NOBODY, session });

@@ -142,11 +142,14 @@ impl Replica {
         self.effects.pop_front()
     }
 
-    /// When `Input::Tick` is wanted at the latest.
+    /// When `Input::Tick` is wanted at the latest. Never a time at which a tick would change nothing: whoever waits for
+    /// the relay or for the disk is woken by their answer, and would otherwise be woken without end.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        let statements = self.session.is_open().then(|| self.statements_due());
+        let statements = self.may_tell_heads().then(|| self.statements_due());
+        let paused = self.session.paused.filter(|_| self.session.is_open());
+        let store = self.store_pause.filter(|_| self.step.is_none());
         let due = self.state.freshness.due();
-        [self.store_pause, self.session.paused, statements, due].into_iter().flatten().min()
+        [store, paused, statements, due].into_iter().flatten().min()
     }
 
     /// Has what follows from grants that begin or end at a time done when that comes.
@@ -418,12 +421,16 @@ impl Replica {
         self.state.freshness.told_all.map_or(Timestamp(0), |told| told.plus_ms(interval))
     }
 
+    fn may_tell_heads(&self) -> bool {
+        // A store that is being rebuilt does not know yet what it has to count.
+        let idle = self.step.is_none() && self.queue.is_empty() && !self.state.rebuilding;
+        self.session.is_open() && idle && self.state.outbox.is_empty()
+    }
+
     /// Tells recipients how much there is for them, once the relay has all of it: a word that runs ahead of
     /// what it counts would look like a loss.
     fn tell_heads(&mut self, now: Timestamp) {
-        // A store that is being rebuilt does not know yet what it has to count.
-        let idle = self.step.is_none() && self.queue.is_empty() && !self.state.rebuilding;
-        if !self.session.is_open() || !idle || !self.state.outbox.is_empty() {
+        if !self.may_tell_heads() {
             return;
         }
         let all = self.statements_due() <= now;

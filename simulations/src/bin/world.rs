@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use azalea_simulations::world::campaign::{Verdict, kept_runs, run, shrink};
+use azalea_simulations::world::campaign::{Ran, Verdict, kept_runs, run, shrink};
+use azalea_simulations::world::check::Checker;
 use azalea_simulations::world::{Mutation, Options, World, report};
 use clap::Parser;
 
@@ -21,7 +22,7 @@ struct Arguments {
     /// The seed from which everything is drawn.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Many seeds, as FIRST..LAST; the last is left out.
+    /// Many seeds, as FIRST..LAST; the last is left out. With a story or options only their seed changes.
     #[arg(long, value_name = "FIRST..LAST", conflicts_with = "seed")]
     seeds: Option<String>,
     /// A file of runs that failed once, their options one to a line as they were printed.
@@ -42,6 +43,12 @@ struct Arguments {
     /// Writes a page about the run, to be opened in a browser.
     #[arg(long, value_name = "HTML")]
     report: Option<PathBuf>,
+    /// Prints one JSON object to a line for each run of a campaign.
+    #[arg(long)]
+    json: bool,
+    /// Ends a campaign at the first run in which this checker finds something.
+    #[arg(long, value_name = "CHECKER", value_parser = checker)]
+    until: Option<Checker>,
     /// Prints every event.
     #[arg(long)]
     trace: bool,
@@ -69,7 +76,7 @@ fn act(arguments: &Arguments) -> Result<u8> {
         let text = std::fs::read_to_string(kept)
             .with_context(|| format!("{} cannot be read", kept.display()))?;
         let runs = kept_runs(&text).with_context(|| kept.display().to_string())?;
-        return Ok(campaign(&runs, arguments.threads));
+        return Ok(campaign(&runs, arguments));
     }
     if let Some(range) = &arguments.seeds {
         let (first, last) = range.split_once("..").context("give seeds as FIRST..LAST")?;
@@ -78,22 +85,33 @@ fn act(arguments: &Arguments) -> Result<u8> {
         if first >= last {
             bail!("no seed lies in {range}: the last is left out");
         }
-        let runs: Vec<Options> = (first..last).map(Options::draw).collect();
-        return Ok(campaign(&runs, arguments.threads));
+        let runs: Vec<Options> = match given(arguments)? {
+            Some(options) => {
+                (first..last).map(|seed| Options { seed, ..options.clone() }).collect()
+            }
+            None => (first..last).map(Options::draw).collect(),
+        };
+        return Ok(campaign(&runs, arguments));
     }
     one(arguments)
 }
 
-fn one(arguments: &Arguments) -> Result<u8> {
-    let options = match (&arguments.story, &arguments.options) {
+/// The options of a story or of the command line; `None` where they are drawn from the seed.
+fn given(arguments: &Arguments) -> Result<Option<Options>> {
+    Ok(match (&arguments.story, &arguments.options) {
         (Some(story), _) => {
             let text = std::fs::read_to_string(story)
                 .with_context(|| format!("{} cannot be read", story.display()))?;
-            serde_json::from_str(&text).with_context(|| format!("{}", story.display()))?
+            let story = serde_json::from_str(&text).with_context(|| story.display().to_string())?;
+            Some(story)
         }
-        (None, Some(text)) => serde_json::from_str(text).context("--options")?,
-        (None, None) => Options::draw(arguments.seed),
-    };
+        (None, Some(text)) => Some(serde_json::from_str(text).context("--options")?),
+        (None, None) => None,
+    })
+}
+
+fn one(arguments: &Arguments) -> Result<u8> {
+    let options = given(arguments)?.unwrap_or_else(|| Options::draw(arguments.seed));
     println!("{}", options.line());
     let began = Instant::now();
     if arguments.trace {
@@ -127,36 +145,60 @@ fn one(arguments: &Arguments) -> Result<u8> {
     Ok(verdict.code())
 }
 
-fn campaign(runs: &[Options], threads: usize) -> u8 {
+fn campaign(runs: &[Options], arguments: &Arguments) -> u8 {
     let began = Instant::now();
     let (next, failed) = (AtomicU64::new(0), Mutex::new(Vec::new()));
+    // Runs from here on are left out; those before it are finished, so that the outcome does not hang on the threads.
+    let end = AtomicU64::new(runs.len() as u64);
     let events = AtomicU64::new(0);
     let work = || {
         loop {
-            let at = next.fetch_add(1, Ordering::Relaxed) as usize;
-            let Some(options) = runs.get(at) else { return };
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= end.load(Ordering::Relaxed) {
+                return;
+            }
+            let (options, began) = (&runs[at as usize], Instant::now());
             let (verdict, world) = run(options, None);
-            events.fetch_add(world.map_or(0, |world| world.events()), Ordering::Relaxed);
-            if verdict != Verdict::Clean {
+            events.fetch_add(world.as_ref().map_or(0, World::events), Ordering::Relaxed);
+            if arguments.json {
+                let seconds = began.elapsed().as_secs_f64();
+                let ran = Ran::new(options, &verdict, world.as_ref(), seconds);
+                println!("{}", serde_json::to_string(&ran).expect("plain data"));
+            } else if verdict != Verdict::Clean {
                 println!("cargo simulate --options '{}'\n{verdict}", options.line());
+            }
+            if verdict != Verdict::Clean {
                 failed.lock().expect("nobody stops while holding it").push(verdict.code());
+            }
+            if arguments.until.is_some_and(|checker| verdict.checkers().contains(&checker)) {
+                end.fetch_min(at, Ordering::Relaxed);
             }
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
+        for _ in 0..arguments.threads.max(1) {
             scope.spawn(work);
         }
     });
     let failed = failed.into_inner().expect("nobody stops while holding it");
-    println!(
-        "{} seeds, {} failed, {} events, {:.1} s of real time",
-        runs.len(),
-        failed.len(),
-        events.into_inner(),
-        began.elapsed().as_secs_f64()
-    );
+    if !arguments.json {
+        println!(
+            "{} seeds, {} failed, {} events, {:.1} s of real time",
+            runs.len(),
+            failed.len(),
+            events.into_inner(),
+            began.elapsed().as_secs_f64()
+        );
+    }
     failed.into_iter().max().unwrap_or(0)
+}
+
+/// A checker by its name.
+fn checker(name: &str) -> Result<Checker, String> {
+    Checker::ALL.into_iter().find(|checker| checker.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = Checker::ALL.iter().map(|checker| checker.name()).collect();
+        format!("no checker is called so; there are {}", names.join(", "))
+    })
 }
 
 /// Each mutation, until the checker that should catch it does.

@@ -1,5 +1,7 @@
 //! Many seeds, one after the other; what becomes of one, and how a failing one is made small.
 
+use serde::{Deserialize, Serialize};
+
 use super::check::{Checker, Finding};
 use super::{Mutation, Options, World};
 
@@ -76,6 +78,46 @@ pub fn run(options: &Options, mutation: Option<Mutation>) -> (Verdict, Option<Wo
                 .cloned()
                 .or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
             (Verdict::Crash(words.unwrap_or_else(|| "without words".to_owned())), None)
+        }
+    }
+}
+
+/// One run of a campaign in one line of JSON, for programs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ran {
+    /// The seed.
+    pub seed: u64,
+    /// The exit code that the run alone would have had.
+    pub code: u8,
+    /// The checkers that found something.
+    pub checkers: Vec<Checker>,
+    /// What the program said when it stopped, if it did.
+    pub crash: Option<String>,
+    /// Events.
+    pub events: u64,
+    /// What people were told is saved.
+    pub saved: usize,
+    /// How long the healed region took to come to rest, in virtual seconds.
+    pub rested_seconds: u64,
+    /// How long it took, in real seconds.
+    pub seconds: f64,
+}
+
+impl Ran {
+    /// What a run came to.
+    pub fn new(options: &Options, verdict: &Verdict, world: Option<&World>, seconds: f64) -> Self {
+        Self {
+            seed: options.seed,
+            code: verdict.code(),
+            checkers: verdict.checkers(),
+            crash: match verdict {
+                Verdict::Crash(words) => Some(words.clone()),
+                _ => None,
+            },
+            events: world.map_or(0, World::events),
+            saved: world.map_or(0, World::saved),
+            rested_seconds: world.map_or(0, |world| world.watch().rested_ms / 1_000),
+            seconds,
         }
     }
 }

@@ -7,16 +7,22 @@ mod authorship;
 mod bounds;
 mod confidentiality;
 mod convergence;
+mod disagreement;
 mod durability;
 mod honesty;
 mod late;
 pub(super) mod liveness;
+mod rotation;
+
+pub(super) use disagreement::shown;
 
 use super::{START_MS, World};
 use azalea_core::id::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A property, and whoever guards it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Checker {
     /// Whoever may see the same sees the same.
     Convergence,
@@ -32,13 +38,15 @@ pub enum Checker {
     Liveness,
     /// Late writes are kept for a person: not lost, not merged.
     Late,
+    /// Where people disagreed, every value that stands is shown.
+    Disagreement,
     /// Memory and bytes stay within bounds.
     Bounds,
 }
 
 impl Checker {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Convergence,
         Self::Durability,
         Self::Confidentiality,
@@ -46,6 +54,7 @@ impl Checker {
         Self::Honesty,
         Self::Liveness,
         Self::Late,
+        Self::Disagreement,
         Self::Bounds,
     ];
 
@@ -59,6 +68,7 @@ impl Checker {
             Self::Honesty => "honesty",
             Self::Liveness => "liveness",
             Self::Late => "late writes",
+            Self::Disagreement => "disagreement",
             Self::Bounds => "bounds",
         }
     }
@@ -95,8 +105,11 @@ pub(super) fn at_the_end(world: &mut World) {
     take(world, Checker::Durability, durability::check);
     take(world, Checker::Convergence, convergence::check);
     take(world, Checker::Late, late::check);
+    take(world, Checker::Disagreement, disagreement::check);
     take(world, Checker::Authorship, authorship::check);
+    take(world, Checker::Authorship, authorship::relay);
     take(world, Checker::Confidentiality, confidentiality::relay);
+    take(world, Checker::Confidentiality, rotation::check);
     let words = bounds::check(world);
     add(world, Checker::Bounds, words);
 }

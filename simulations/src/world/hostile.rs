@@ -30,11 +30,13 @@ pub enum Trick {
     Flood,
     /// Sends old head statements as new.
     StaleHeads,
+    /// Carries what a hostile member wrote where it may not, as if it had been taken.
+    Smuggle,
 }
 
 impl Trick {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Withhold,
         Self::Replay,
         Self::Reorder,
@@ -43,7 +45,14 @@ impl Trick {
         Self::Tamper,
         Self::Flood,
         Self::StaleHeads,
+        Self::Smuggle,
     ];
+
+    /// Those that any relay can play by itself.
+    pub const DRAWN: [Self; 8] = {
+        let [withhold, replay, reorder, roll_back, fork, tamper, flood, stale_heads, _] = Self::ALL;
+        [withhold, replay, reorder, roll_back, fork, tamper, flood, stale_heads]
+    };
 
     /// For people.
     pub fn name(self) -> &'static str {
@@ -56,6 +65,7 @@ impl Trick {
             Self::Tamper => "tamper",
             Self::Flood => "flood",
             Self::StaleHeads => "stale statements",
+            Self::Smuggle => "smuggle",
         }
     }
 }
@@ -65,13 +75,25 @@ pub(super) struct Hostile {
     tricks: Vec<Trick>,
     /// What it remembers having sent.
     seen: Vec<Message>,
+    /// What a hostile member gave it to carry.
+    smuggled: Vec<Bytes>,
     /// What it tried, to whom, when.
     pub(super) tries: Vec<(Timestamp, Trick, usize)>,
 }
 
 impl Hostile {
     pub(super) fn new(tricks: Vec<Trick>) -> Self {
-        Self { tricks, seen: Vec::new(), tries: Vec::new() }
+        Self { tricks, seen: Vec::new(), smuggled: Vec::new(), tries: Vec::new() }
+    }
+
+    /// A hostile member hands it a message, for others.
+    pub(super) fn is_handed(&mut self, message: &Message) {
+        if let Message::Push(envelopes) = message
+            && self.tricks.contains(&Trick::Smuggle)
+            && self.smuggled.len() < REMEMBERED
+        {
+            self.smuggled.extend(envelopes.iter().take(1).cloned());
+        }
     }
 
     /// It is found out and replaced.
@@ -155,6 +177,12 @@ impl Hostile {
                     let junk = (0..dice.below(400)).map(|_| dice.draw() as u8).collect();
                     items.push(FeedItem { position, envelope: Bytes(junk) });
                 }
+                vec![Message::Feed { items, end }]
+            }
+            (Trick::Smuggle, Message::Feed { mut items, end }) => {
+                let position = items.last().map_or(end, |item| item.position);
+                let items_of = self.smuggled.iter().cloned();
+                items.extend(items_of.map(|envelope| FeedItem { position, envelope }));
                 vec![Message::Feed { items, end }]
             }
             (Trick::StaleHeads, Message::Head(statement)) => {

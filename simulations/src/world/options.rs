@@ -34,6 +34,8 @@ pub struct Options {
     pub edits: u64,
     /// Of a hundred patients, so many change or withdraw their consent.
     pub withdrawals: u64,
+    /// Readers who are cut off, put out meanwhile, and write on because nobody could tell them.
+    pub late: usize,
     /// Patients of the second hospital who turn out to be patients of the first; every other one by mistake.
     pub links: usize,
     /// Devices that are reported lost and revoked.
@@ -111,6 +113,7 @@ impl Default for Options {
             notes: 4,
             edits: 4,
             withdrawals: 0,
+            late: 0,
             links: 0,
             revocations: 0,
             seconds: 600,
@@ -157,7 +160,7 @@ impl Options {
         let (edits, tablets) = (2 + some(12) as u64, some(2));
         let mut dice = dice.fork("region", 0);
         let tricks = match dice.below(3) {
-            0 => Trick::ALL.into_iter().filter(|_| dice.below(3) == 0).collect(),
+            0 => Trick::DRAWN.into_iter().filter(|_| dice.below(3) == 0).collect(),
             _ => Vec::new(),
         };
         Self {

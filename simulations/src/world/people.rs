@@ -9,8 +9,9 @@ use azalea_core::identity::Subject as Revoked;
 use azalea_core::replica::command::{Command, ImportRecord, Outcome, Staff, Subject, Who};
 
 use super::facility::Failure;
+use super::fault::Fault;
 use super::mutation::Mutation;
-use super::truth::{Edit, Import, Note};
+use super::truth::{Edit, Import, Note, Overwrite};
 use super::{Event, RETRY_MS, World};
 
 /// Something that somebody wants.
@@ -131,6 +132,9 @@ impl World {
             let at = span / 3 + self.dice.below(span * 3 / 5);
             self.job(at, Job::Edit { place, number });
         }
+        for number in 0..if readers.is_empty() { 0 } else { options.late } {
+            self.plan_late(number, &readers, span);
+        }
         let linkable = options.links.min(options.patients);
         for patient in 0..if options.hospitals > 1 { linkable } else { 0 } {
             self.plan_link(patient, span);
@@ -184,6 +188,23 @@ impl World {
                 self.job(at, Job::Give { place, local: local.clone(), places });
             }
         }
+    }
+
+    /// A reader is cut off; while it is, it is put out of a patient's care, and goes on writing.
+    fn plan_late(&mut self, number: usize, readers: &[usize], span: u64) {
+        let hospital = self.dice.below(self.options.hospitals as u64) as usize;
+        let patient = self.dice.below(self.options.patients as u64);
+        let place = *self.dice.pick(readers);
+        let at = span / 2 + self.dice.below(span / 4);
+        self.after(at, Event::Fault(Fault::Cut { place }));
+        let (local, places) = (format!("p{hospital}x{patient}"), vec![place]);
+        self.job(at + 2_000, Job::Withdraw { place: hospital, local, places });
+        // Of whom it writes hangs on the number: several in a row meet the patient.
+        for note in 0..LATE_NOTES {
+            let number = LATE_NUMBERS + number as u64 * LATE_NOTES + note;
+            self.job(at + 20_000 + note * 500, Job::Note { place, number });
+        }
+        self.after(at + span / 8, Event::Fault(Fault::Restore { place }));
     }
 
     fn some_readers(&mut self, place: usize) -> Vec<usize> {
@@ -357,6 +378,8 @@ impl World {
                 let (note, held) = notes.into_iter().nth(choice)?;
                 let patient = held.patient?;
                 (self.jobs[index].patient, self.jobs[index].note) = (Some(patient), Some(note));
+                let saw = super::check::shown(&held);
+                self.truth.overwrites.push(Overwrite { note, number: *number, saw });
                 let edit = NoteEdit {
                     base: Some(held.heads),
                     title: Some(title(*number)),
@@ -442,6 +465,10 @@ impl World {
         }
     }
 }
+
+/// Notes that whoever was put out goes on to write, and the first number of them.
+const LATE_NOTES: u64 = 4;
+const LATE_NUMBERS: u64 = 1_000_000;
 
 /// The content of a version of a record.
 pub(super) fn content(local: &str, number: u64, version: u64) -> Vec<u8> {

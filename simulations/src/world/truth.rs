@@ -18,6 +18,8 @@ pub(super) struct Truth {
     pub(super) charts: BTreeMap<Local, Chart>,
     pub(super) notes: Vec<Note>,
     pub(super) edits: Vec<Edit>,
+    /// Edits as they were asked for, whatever became of them.
+    pub(super) overwrites: Vec<Overwrite>,
     /// Head statements as they left: how much of `imports` there was, and when.
     pub(super) stated: BTreeMap<(DeviceId, FacilityId, Timestamp), Stated>,
     /// Devices that the council has revoked, since when.
@@ -75,6 +77,13 @@ pub(super) struct Edit {
     pub(super) place: usize,
     pub(super) number: u64,
     pub(super) note: NoteId,
+}
+
+/// An edit on its way, and the titles that its author saw and meant to replace.
+pub(super) struct Overwrite {
+    pub(super) note: NoteId,
+    pub(super) number: u64,
+    pub(super) saw: BTreeSet<String>,
 }
 
 /// What was true when a statement left.

@@ -248,22 +248,27 @@ impl State {
         tx.batch.put(table::STATEMENT, publisher.as_bytes(), row.to_bytes());
     }
 
-    /// Whether something of a publisher's facility that is for us is held back here: in a scope that we read, or
-    /// on its way to us with keys. Of scopes that are not ours a relay can send what it likes.
+    /// Whether something of a publisher's facility that is for us has its place here and is not opened: it lacks a key
+    /// that the facility owes us, or waits for a person's decision on its author.
+    ///
+    /// What waits for an author or for a grant has no place in a chain yet. Whether it is missing, the publisher's own
+    /// count says; that it waits says nothing, since a relay can send what somebody wrote who never had a right.
     fn waits_for(&self, publisher: &DeviceId, now: Timestamp) -> bool {
         let Some(device) = self.roster.device(publisher) else { return true };
-        self.waiting.iter().any(|(number, count)| {
-            // What waits for an author or a scope that nobody here knows may be anything, or forged: whether it
-            // is missing, the publisher's own count says.
-            let Some(id) = self.numbers.get(number) else { return false };
-            let scope = &self.scopes[id];
-            let Some(access) = &scope.access else { return false };
-            let ours = match access.parties() {
-                Some((_, to)) => to == self.me,
-                None => scope.is_reader(&self.home, now),
-            };
-            *count > 0 && ours && access.owner() == device.facility
-        })
+        let is_theirs = |author: &DeviceId| {
+            self.roster.device(author).is_some_and(|author| author.facility == device.facility)
+        };
+        self.suspensions.set_aside.keys().any(is_theirs)
+            || self.waiting_for_key.keys().any(|number| {
+                let Some(id) = self.numbers.get(number) else { return false };
+                let scope = &self.scopes[id];
+                let Some(access) = &scope.access else { return false };
+                let ours = match access.parties() {
+                    Some((_, to)) => to == self.me,
+                    None => scope.is_reader(&self.home, now),
+                };
+                ours && access.owner() == device.facility
+            })
     }
 
     /// The statements that are due: to those whose tally changed, or to all once per interval.

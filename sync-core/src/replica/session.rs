@@ -177,10 +177,12 @@ impl State {
     pub(super) fn next_push(&self, session: &mut Session, now: Timestamp) -> Next {
         let paused = session.paused.is_some_and(|until| now < until);
         let full = session.in_flight_bytes >= WINDOW_BYTES;
+        if !paused && session.is_open() {
+            session.paused = None;
+        }
         if !session.is_open() || session.loading || paused || full {
             return Next::Nothing;
         }
-        session.paused = None;
         let mut bytes = 0;
         let mut push = Vec::new();
         let mut load = Vec::new();

@@ -152,6 +152,9 @@ impl Node {
                 }
             }
         }
+        // Whoever asks to be woken at once, for ever, keeps a core busy.
+        let due = self.replica.wake_at();
+        assert!(due.is_none_or(|due| due > now), "{due:?} is not after {now:?}");
     }
 
     fn command(&mut self, now: Timestamp, command: Command) -> Result<Outcome, CommandError> {

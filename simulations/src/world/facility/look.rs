@@ -55,7 +55,7 @@ pub struct HeldNote {
 }
 
 impl Facility {
-    fn scopes(&self) -> Vec<ScopeEntry> {
+    pub(in crate::world) fn scopes(&self) -> Vec<ScopeEntry> {
         View::new(&self.disk.rows).scopes().expect("a sound store")
     }
 

@@ -1,17 +1,19 @@
 //! A member with good papers that does what it may not: it speaks to the relay with its own key, and writes
 //! envelopes by hand.
 
-use azalea_core::access::{Access, ScopeKind, Statement};
+use azalea_core::access::{Access, ScopeKind, Statement, registry_scope};
 use azalea_core::document::{
     Author, CareNote, Content, DocumentId, Editor, NoteEdit, RecordHeader, RecordKey,
     RecordVersion, content_digest,
 };
 use azalea_core::envelope::{Body, Draft, seal};
 use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, GrantId, NoteId, ScopeId, Timestamp};
-use azalea_core::identity::Identity;
+use azalea_core::identity::{Certificate, Identity, Rights, Signed};
 use azalea_core::keys::ScopeKey;
 use azalea_core::sync::message::{Bytes, Hello, Message};
 use rand::rngs::StdRng;
+
+use crate::world::council::Member;
 
 /// The word that stands in everything it writes, so that a checker finds it wherever it is shown.
 pub(in crate::world) const MARK: &str = "forged-by-a-member";
@@ -38,11 +40,12 @@ pub(in crate::world) fn hello(identity: &Identity, now: Timestamp) -> Message {
 
 /// Everything that it pushes at one scope.
 pub(in crate::world) fn attack(
-    identity: &Identity,
+    member: &Member,
     rng: &mut StdRng,
     target: &Target,
     now: Timestamp,
 ) -> Vec<Message> {
+    let identity = &member.identity;
     let key = ScopeKey::random(rng);
     let versions = vec![record(now)];
     let records = Body::Records { document: DocumentId::Volume { year: 2026 }, versions };
@@ -61,13 +64,14 @@ pub(in crate::world) fn attack(
     let put_out =
         Statement::Revoke { facility: nobody, consent: None, at: now, accepted: vec![], tick };
     let create = Statement::Create { kind: target.kind, owner: facility, nonce };
-    let forge = |(seq, previous): (u64, EnvelopeId), at: Timestamp, body: &Body| {
-        let (network, scope) = (identity.network, target.scope);
+    let forge_in = |scope, (seq, previous): (u64, EnvelopeId), at: Timestamp, body: &Body| {
+        let network = identity.network;
         let epoch = u32::from(body.document().is_some());
         let draft = Draft { network, scope, seq, previous, epoch, at };
         let sealed = seal(draft, body, (epoch > 0).then_some(&key), &identity.device);
         sealed.expect("small bodies").as_bytes().to_vec()
     };
+    let forge = |place, at, body: &Body| forge_in(target.scope, place, at, body);
     let (first, second) = ((1, EnvelopeId::ZERO), (2, EnvelopeId::ZERO));
     let past = Timestamp(now.0.saturating_sub(86_400_000 / 4));
     // In the victim's name, at the next place of its chain: the header says so, the signature cannot.
@@ -89,6 +93,8 @@ pub(in crate::world) fn attack(
         forge(second, now, &records),
         forge(second, now, &note),
         stolen,
+        // Papers with more rights than the council gave, signed by itself.
+        forge_in(registry_scope(&identity.network), first, now, &papers(member)),
         vec![0xff; 200],
         Vec::new(),
     ];
@@ -97,6 +103,17 @@ pub(in crate::world) fn attack(
     messages.push(Message::Push(vec![Bytes(vec![7; 5]); 64]));
     messages.push(Message::Seen { position: u64::MAX });
     messages
+}
+
+fn papers(member: &Member) -> Body {
+    let issued = member.certificates.iter().find_map(|certificate| match certificate {
+        Certificate::Facility(signed) => Some(signed.claims().clone()),
+        _ => None,
+    });
+    let mut claims = issued.expect("every member has papers");
+    claims.rights = Rights { disclose: true, view: true };
+    let forged = Signed::sign(claims, &member.identity.device).expect("a small certificate");
+    Body::Statement(Statement::Certificate(Certificate::Facility(forged)))
 }
 
 fn record(now: Timestamp) -> RecordVersion {
