@@ -69,6 +69,11 @@ pub struct World {
     members: Vec<Member>,
     relay: Relay,
     facilities: Vec<Facility>,
+    /// Where each facility's first device is.
+    places: BTreeMap<azalea_core::id::FacilityId, usize>,
+    probes: usize,
+    /// The run is over; what is left is to judge it.
+    is_over: bool,
     hostile: Hostile,
     hostile_member: Member,
     /// The relay has forgotten what the council said since its backup, and must be told again.
@@ -85,12 +90,12 @@ enum Event {
     RelayGets {
         session: SessionId,
         life: u64,
-        message: Message,
+        message: Box<Message>,
     },
     FacilityGets {
         place: usize,
         session: SessionId,
-        message: Message,
+        message: Box<Message>,
     },
     /// Both ends find out that a connection is dead.
     Lost {
@@ -184,6 +189,9 @@ impl World {
             council,
             relay,
             facilities: Vec::new(),
+            places: BTreeMap::new(),
+            probes: 0,
+            is_over: false,
             hostile: Hostile::new(options.tricks.clone()),
             hostile_member,
             told_again: false,
@@ -220,6 +228,7 @@ impl World {
             rested = check::liveness::is_at_rest(self);
         }
         self.watch.rested_ms = self.now.since_ms(self.truth.healed.unwrap_or(self.now));
+        self.is_over = true;
         check::at_the_end(self);
         std::mem::take(&mut self.findings)
     }
@@ -273,6 +282,7 @@ impl World {
             let (identity, seed) = (member.identity.clone(), options.seed);
             let line = (line, now);
             let facility = Facility::new(place, identity, seed, clock, line, self.mutation);
+            self.places.entry(facility.id()).or_insert(place);
             self.facilities.push(facility);
         }
         self.relay.publish(now, 1, self.council.certificates());
@@ -350,6 +360,18 @@ impl World {
         place >= self.facilities.len() - self.options.left_out.min(readers)
     }
 
+    /// The place of a facility's first device.
+    fn place_of(&self, facility: &azalea_core::id::FacilityId) -> Option<usize> {
+        self.places.get(facility).copied()
+    }
+
+    /// The devices that are looked at now: all of them in a small region and at the end, some in turn in a large one.
+    fn probed(&self) -> impl Iterator<Item = &Facility> {
+        let all = self.facilities.len();
+        let some = if self.is_over || all <= PROBED_MAX { all } else { PROBED_AT_ONCE };
+        (0..some).map(move |number| &self.facilities[(self.probes * some + number) % all])
+    }
+
     /// The places that must come to rest and agree: joined, not revoked, not left out.
     fn core(&self) -> impl Iterator<Item = &Facility> {
         self.facilities.iter().filter(|facility| {
@@ -363,13 +385,13 @@ impl World {
         match event {
             Event::RelayGets { session, life, message } => {
                 if life == self.relay.life() && self.relay.has(session) {
-                    self.relay.received(now, session, message);
+                    self.relay.received(now, session, *message);
                     self.drain_relay();
                 }
             }
             Event::FacilityGets { place, session, message } => {
                 if self.facilities[place].session() == Some(session) {
-                    self.facilities[place].received(now, message);
+                    self.facilities[place].received(now, *message);
                     self.drain_facility(place);
                 }
             }
@@ -408,6 +430,7 @@ impl World {
             }
             Event::Fault(fault) => self.fault(fault),
             Event::Probe => {
+                self.probes += 1;
                 watch::probe(self);
                 check::on_the_way(self);
                 self.after(self.options.probe_seconds * 1_000, Event::Probe);
@@ -540,6 +563,7 @@ impl World {
             Sent::Vanished => {}
             Sent::Broken => self.after(IDLE_MS, Event::Lost { place, session }),
             Sent::Arrives(at) => {
+                let message = Box::new(message);
                 let event = match way {
                     Way::Up => Event::RelayGets { session, life: self.relay.life(), message },
                     Way::Down => Event::FacilityGets { place, session, message },
@@ -617,5 +641,8 @@ const IDLE_MS: u64 = 9_000;
 const RETRY_MS: u64 = 2_000;
 /// How much longer a slow disk takes.
 const SLOW_MS: u64 = 800;
+/// Regions up to this size are looked at whole whenever they are looked at; of larger ones so many devices in turn.
+const PROBED_MAX: usize = 16;
+const PROBED_AT_ONCE: usize = 4;
 /// The place of whoever has none.
 const NOBODY: usize = usize::MAX;

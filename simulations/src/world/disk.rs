@@ -40,6 +40,8 @@ pub(super) struct Disk<I, L> {
     safe: Option<(Memory, usize)>,
     asked: bool,
     pub(super) longest: usize,
+    /// How often the rows have changed, so that what was read of them need not be read again.
+    pub(super) changes: u64,
 }
 
 impl<I, L> Disk<I, L> {
@@ -51,6 +53,7 @@ impl<I, L> Disk<I, L> {
             safe: None,
             asked: false,
             longest: 0,
+            changes: 0,
         }
     }
 
@@ -78,6 +81,7 @@ impl<I, L> Disk<I, L> {
 
     /// Commits a batch, unless the disk is full.
     pub(super) fn commit(&mut self, batch: &Batch) -> Result<(), StorageError> {
+        self.changes += 1;
         if self.condition.full { Err(StorageError::Full) } else { self.rows.commit(batch) }
     }
 
@@ -98,6 +102,7 @@ impl<I, L> Disk<I, L> {
     /// The process is killed. What waited is gone, except that the batch under way may have become durable
     /// without anybody being told.
     pub(super) fn kill(&mut self, torn: bool) {
+        self.changes += 1;
         if let Some((safe, _)) = self.safe.take() {
             self.rows = safe;
         } else if torn

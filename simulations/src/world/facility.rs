@@ -21,6 +21,7 @@ use super::disk::{Disk, Work};
 use super::link::{Link, Quality};
 use super::mutation::Mutation;
 pub(super) use look::HeldBack;
+use look::Looked;
 pub use look::{Held, HeldNote};
 
 /// A device of the world, at its place.
@@ -48,6 +49,7 @@ pub struct Facility {
     /// Envelopes and statements that it refused, by its own word.
     pub(super) refusals: u64,
     mutation: Option<Mutation>,
+    looked: Looked,
 }
 
 /// Why a job is not done.
@@ -89,6 +91,7 @@ impl Facility {
             next_command: 0,
             refusals: 0,
             mutation,
+            looked: Looked::default(),
         }
     }
 
@@ -106,6 +109,7 @@ impl Facility {
     /// Its store is gone.
     pub(super) fn lose_store(&mut self) {
         self.disk = Disk::new();
+        self.looked = Looked::default();
     }
 
     /// The facility.

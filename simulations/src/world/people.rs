@@ -267,8 +267,11 @@ impl World {
         }
     }
 
+    /// Who has waited for long asks less often: what cannot be done for weeks must not keep the world busy.
     fn again(&mut self, index: usize) {
-        self.after(RETRY_MS, Event::Job(index));
+        let waited = self.jobs[index].at.map_or(0, |at| self.now.since_ms(at));
+        let wait = RETRY_MS.max(waited.saturating_sub(PATIENCE_MS) / 8);
+        self.after(wait, Event::Job(index));
     }
 
     fn ask_council(&mut self, index: usize, place: usize) {
@@ -375,7 +378,8 @@ impl World {
                 let notes = self.facilities[*place].notes();
                 // Few notes for many hands, so that two people meet in one.
                 let choice = *number as usize % notes.len().clamp(1, 3);
-                let (note, held) = notes.into_iter().nth(choice)?;
+                let (note, held) = notes.iter().nth(choice)?;
+                let (note, held) = (*note, held.clone());
                 let patient = held.patient?;
                 (self.jobs[index].patient, self.jobs[index].note) = (Some(patient), Some(note));
                 let saw = super::check::shown(&held);
@@ -435,7 +439,7 @@ impl World {
         let (patient, note) = (*patient, *note);
         match (job, outcome) {
             (Job::Import { local, number, version, .. }, Outcome::Imported(_)) => {
-                self.truth.imports.push(Import { place, local, number, version, asked });
+                self.truth.imported(Import { place, local, number, version, asked });
             }
             (Job::Give { local, places, .. }, Outcome::Given { patient, .. }) => {
                 let facilities = self.ids(&places);
@@ -466,6 +470,8 @@ impl World {
     }
 }
 
+/// For how long a job is asked for again without a pause.
+const PATIENCE_MS: u64 = 600_000;
 /// Notes that whoever was put out goes on to write, and the first number of them.
 const LATE_NOTES: u64 = 4;
 const LATE_NUMBERS: u64 = 1_000_000;
@@ -478,7 +484,12 @@ pub(super) fn content(local: &str, number: u64, version: u64) -> Vec<u8> {
 
 /// The key of a record as [`super::Held`] has it.
 pub(super) fn key(local: &str, number: u64) -> String {
-    format!("Observation/{local}-{number}")
+    format!("{}-{number}", key_of(local))
+}
+
+/// What the keys of a hospital's patient begin with, before a hyphen.
+pub(super) fn key_of(local: &str) -> String {
+    format!("Observation/{local}")
 }
 
 /// The hospital's patient that a record's key names.

@@ -13,6 +13,8 @@ pub(super) type Local = (usize, String);
 pub(super) struct Truth {
     /// Imports in the order in which they were acknowledged.
     pub(super) imports: Vec<Import>,
+    /// Those of each chart, by their places there.
+    imports_of: BTreeMap<Local, Vec<usize>>,
     /// Of each record all versions that a hospital was ever handed, acknowledged or not.
     pub(super) handed: BTreeMap<(usize, String, u64), BTreeSet<u64>>,
     pub(super) charts: BTreeMap<Local, Chart>,
@@ -96,6 +98,32 @@ pub(super) struct Stated {
 impl Truth {
     pub(super) fn chart(&mut self, place: usize, local: &str) -> &mut Chart {
         self.charts.entry((place, local.to_owned())).or_default()
+    }
+
+    pub(super) fn imported(&mut self, import: Import) {
+        let chart = self.imports_of.entry((import.place, import.local.clone())).or_default();
+        chart.push(self.imports.len());
+        self.imports.push(import);
+    }
+
+    /// The imports of a chart among the first so many of all.
+    pub(super) fn imports_of(&self, chart: &Local, first: usize) -> impl Iterator<Item = &Import> {
+        let all = self.imports_of.get(chart).map_or(&[][..], Vec::as_slice);
+        let some = all.iter().take_while(move |place| **place < first);
+        some.map(|place| &self.imports[*place])
+    }
+
+    /// The charts of one hospital.
+    pub(super) fn charts_at(&self, place: usize) -> impl Iterator<Item = &Local> {
+        let (from, to) = ((place, String::new()), (place + 1, String::new()));
+        self.charts.range(from..to).map(|(local, _)| local)
+    }
+
+    /// Whoever may have been let into a chart, by its own consent or by that of the patient it is linked to.
+    pub(super) fn readers_of(&self, chart: &Local) -> BTreeSet<FacilityId> {
+        let own = self.charts.get(chart);
+        let linked = own.and_then(|own| own.linked.as_ref()).and_then(|at| self.charts.get(at));
+        own.into_iter().chain(linked).flat_map(|chart| chart.readers.keys().copied()).collect()
     }
 
     /// Consent was asked for; whether it took effect is known only once it was answered.
@@ -189,11 +217,5 @@ impl Truth {
         let withdrawn = reader.withdrawn?;
         let again = reader.asked.is_some_and(|asked| asked > withdrawn);
         (!again && reader.stands.is_none()).then_some(withdrawn)
-    }
-
-    /// The hospital's patients whose charts belong to a patient of the network.
-    pub(super) fn charts_of(&self, patient: &PatientId) -> impl Iterator<Item = (&Local, &Chart)> {
-        let patient = *patient;
-        self.charts.iter().filter(move |(_, chart)| chart.patient == Some(patient))
     }
 }

@@ -13,28 +13,24 @@ use crate::world::people::{content, key, local_of};
 /// Who holds what, at any moment.
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
-    for facility in &world.facilities {
+    for facility in world.probed() {
         let (place, me, held) = (facility.place(), facility.id(), facility.held());
-        for (owner, record) in held.keys().filter(|(owner, _)| *owner != me) {
-            let from = world.facilities.iter().position(|each| each.id() == *owner);
-            let from = from.unwrap_or(usize::MAX);
-            if !world.truth.was_ever_asked(from, local_of(record), &me) {
+        for ((owner, record), contents) in held.iter().filter(|((owner, _), _)| *owner != me) {
+            let from = world.place_of(owner).unwrap_or(usize::MAX);
+            let chart = (from, local_of(record).to_owned());
+            if !world.truth.was_ever_asked(from, &chart.1, &me) {
                 words.push(format!("device {place} can read {record}, which nobody let it"));
             }
-        }
-        for import in &world.truth.imports {
-            let Some(out) = world.truth.is_out(import.place, &import.local, &me) else { continue };
-            let owner = world.facilities[import.place].id();
-            if import.asked <= out || owner == me {
-                continue;
-            }
-            let contents = held.get(&(owner, key(&import.local, import.number)));
-            let bytes = content(&import.local, import.number, import.version);
-            if contents.is_some_and(|it| it.all.contains(&bytes)) {
-                words.push(format!(
-                    "device {place} can read {}-{}, written after it was put out",
-                    import.local, import.number
-                ));
+            let Some(out) = world.truth.is_out(from, &chart.1, &me) else { continue };
+            for import in world.truth.imports_of(&chart, usize::MAX) {
+                let bytes = content(&import.local, import.number, import.version);
+                let is_this = *record == key(&import.local, import.number);
+                if is_this && import.asked > out && contents.all.contains(&bytes) {
+                    words.push(format!(
+                        "device {place} can read {}-{}, written after it was put out",
+                        import.local, import.number
+                    ));
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use azalea_core::id::{NoteId, PatientId};
 
 use super::{Words, late};
-use crate::world::people::local_of;
+use crate::world::people::key_of;
 use crate::world::{Facility, HeldNote, World};
 
 pub(super) fn check(world: &World) -> Words {
@@ -17,9 +17,10 @@ pub(super) fn check(world: &World) -> Words {
             continue;
         };
         let disclosed = |facility: &crate::world::Held| -> BTreeMap<String, _> {
-            let theirs = facility.iter().filter(|((of, _), _)| *of == hospital.id());
-            let of_patient = theirs.filter(|((_, key), _)| local_of(key) == local);
-            of_patient.map(|((_, key), contents)| (key.clone(), contents.clone())).collect()
+            // A record's key is its patient's number, a hyphen and its own; nothing else lies between the two ends.
+            let end = |mark| (hospital.id(), format!("{}{mark}", key_of(local)));
+            let theirs = facility.range(end('-')..end('.'));
+            theirs.map(|((_, key), contents)| (key.clone(), contents.clone())).collect()
         };
         let shown = disclosed(own);
         for reader in readers(world, *owner, local) {

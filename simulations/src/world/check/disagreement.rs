@@ -13,14 +13,14 @@ use crate::world::{HeldNote, World};
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
     for facility in world.core() {
-        for (id, note) in facility.notes() {
-            let shown = shown(&note);
+        for (id, note) in facility.notes().iter() {
+            let shown = shown(note);
             let merged = marks(&note.text);
-            let edits = world.truth.edits.iter().filter(|edit| edit.note == id);
+            let edits = world.truth.edits.iter().filter(|edit| edit.note == *id);
             for edit in edits.filter(|edit| merged.contains(&edit.number)) {
                 let set = title(edit.number);
                 let replaced = world.truth.overwrites.iter().any(|other| {
-                    other.note == id && other.number != edit.number && other.saw.contains(&set)
+                    other.note == *id && other.number != edit.number && other.saw.contains(&set)
                 });
                 if !replaced && !shown.contains(&set) {
                     let (place, number) = (facility.place(), edit.number);

@@ -7,7 +7,7 @@ use crate::world::people::{content, key};
 
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
-    for facility in &world.facilities {
+    for facility in world.probed() {
         let Some(status) = facility.status() else { continue };
         let (place, me) = (facility.place(), facility.id());
         let held = facility.held();
@@ -20,21 +20,20 @@ pub(super) fn check(world: &World) -> Words {
                 continue;
             };
             let author = world.facilities.iter().position(|each| each.device() == device);
-            for import in &world.truth.imports[..stated.imports] {
-                if Some(import.place) != author {
-                    continue;
-                }
-                let stands = world.stands(import.place, &import.local, facility);
+            for chart in author.into_iter().flat_map(|author| world.truth.charts_at(author)) {
+                let stands = world.stands(chart.0, &chart.1, facility);
                 if stands.is_none_or(|since| since > stated.at) {
                     continue;
                 }
-                let contents = held.get(&(publisher.facility, key(&import.local, import.number)));
-                let bytes = content(&import.local, import.number, import.version);
-                if !contents.is_some_and(|it| it.all.contains(&bytes)) {
-                    words.push(format!(
-                        "device {place} claims to be complete without {}-{} version {}",
-                        import.local, import.number, import.version
-                    ));
+                for import in world.truth.imports_of(chart, stated.imports) {
+                    let record = (publisher.facility, key(&import.local, import.number));
+                    let bytes = content(&import.local, import.number, import.version);
+                    if !held.get(&record).is_some_and(|it| it.all.contains(&bytes)) {
+                        words.push(format!(
+                            "device {place} claims to be complete without {}-{} version {}",
+                            import.local, import.number, import.version
+                        ));
+                    }
                 }
             }
         }

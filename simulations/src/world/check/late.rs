@@ -1,5 +1,8 @@
 //! What somebody wrote who did not know yet that its right had ended: kept for a person, not lost, not merged.
 
+use std::collections::BTreeMap;
+
+use azalea_core::id::PatientId;
 use azalea_core::replica::Cause;
 
 use super::Words;
@@ -8,6 +11,12 @@ use crate::world::{Facility, World};
 
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
+    let mut charts: BTreeMap<PatientId, Vec<_>> = BTreeMap::new();
+    for (local, chart) in world.truth.charts.iter().filter(|(_, chart)| chart.linked.is_none()) {
+        if let Some(patient) = chart.patient {
+            charts.entry(patient).or_default().push((local, chart));
+        }
+    }
     for note in &world.truth.notes {
         let author = &world.facilities[note.place];
         if is_refused(world, author) {
@@ -15,12 +24,8 @@ pub(super) fn check(world: &World) -> Words {
         }
         // What never left its author's device is its author's alone.
         let sent = world.core().any(|it| it.place() == note.place);
-        let charts: Vec<_> = world.truth.charts_of(&note.patient).collect();
-        let [((owner, local), chart)] =
-            charts.iter().filter(|(_, chart)| chart.linked.is_none()).collect::<Vec<_>>()[..]
-        else {
-            continue;
-        };
+        let charts = charts.get(&note.patient).map_or(&[][..], Vec::as_slice);
+        let [((owner, local), chart)] = charts else { continue };
         let team =
             readers(world, *owner, local).chain(world.core().filter(|it| it.place() == *owner));
         for member in team.filter(|member| sent && member.place() != note.place) {

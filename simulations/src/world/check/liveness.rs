@@ -1,5 +1,8 @@
 //! Once links heal, everything arrives within the stated bound.
 
+use std::collections::BTreeSet;
+
+use azalea_core::id::FacilityId;
 use azalea_core::replica::RelayStatus;
 
 use super::Words;
@@ -19,6 +22,7 @@ pub(super) fn check(world: &World) -> Words {
             words.push(format!("{:?} was never answered", asked.job));
         }
     }
+    let owed = owed(world);
     for facility in world.core() {
         let place = facility.place();
         let Some(status) = facility.status() else {
@@ -49,9 +53,7 @@ pub(super) fn check(world: &World) -> Words {
             let Some(author) = world.core().find(|it| Some(it.device()) == author) else {
                 continue;
             };
-            let owes = world.truth.charts.keys().any(|(owner, local)| {
-                *owner == author.place() && world.stands(*owner, local, facility).is_some()
-            });
+            let owes = owed.contains(&(author.place(), facility.id()));
             let fresh = publisher.complete.is_some()
                 && publisher.complete == publisher.stated
                 && publisher.complete >= Some(healed);
@@ -74,4 +76,19 @@ pub(super) fn check(world: &World) -> Words {
         words.push("the relay is filling feeds".to_owned());
     }
     words
+}
+
+/// The hospitals and the facilities for which one of their charts stands open.
+fn owed(world: &World) -> BTreeSet<(usize, FacilityId)> {
+    let mut owed = BTreeSet::new();
+    for chart in world.truth.charts.keys() {
+        let (owner, local) = chart;
+        let hospital = world.facilities[*owner].id();
+        for reader in world.truth.readers_of(chart) {
+            if world.truth.stands((*owner, &hospital), local, &reader).is_some() {
+                owed.insert((*owner, reader));
+            }
+        }
+    }
+    owed
 }

@@ -1,6 +1,8 @@
 //! What a device holds and can show, read from its rows as pages and exports read them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use azalea_core::access::ScopeKind;
 use azalea_core::document::{Author, CareNote, Contribution, Heads};
@@ -54,16 +56,41 @@ pub struct HeldNote {
     pub heads: Heads,
 }
 
+/// What was read last, and of how old a disk: who is idle is looked at for nothing.
+#[derive(Default)]
+pub(super) struct Looked {
+    scopes: Seen<Vec<ScopeEntry>>,
+    held: Seen<Held>,
+    notes: Seen<BTreeMap<NoteId, HeldNote>>,
+}
+
+/// Something that was read, and how often the disk had changed by then.
+type Seen<T> = RefCell<Option<(u64, Rc<T>)>>;
+
+fn again<T>(seen: &Seen<T>, changes: u64, read: impl FnOnce() -> T) -> Rc<T> {
+    if let Some((_, known)) = seen.borrow().as_ref().filter(|(then, _)| *then == changes) {
+        return Rc::clone(known);
+    }
+    let read = Rc::new(read());
+    *seen.borrow_mut() = Some((changes, Rc::clone(&read)));
+    read
+}
+
 impl Facility {
-    pub(in crate::world) fn scopes(&self) -> Vec<ScopeEntry> {
-        View::new(&self.disk.rows).scopes().expect("a sound store")
+    pub(in crate::world) fn scopes(&self) -> Rc<Vec<ScopeEntry>> {
+        let read = || View::new(&self.disk.rows).scopes().expect("a sound store");
+        again(&self.looked.scopes, self.disk.changes, read)
     }
 
     /// The records that it can open.
-    pub fn held(&self) -> Held {
+    pub fn held(&self) -> Rc<Held> {
+        again(&self.looked.held, self.disk.changes, || self.open_all())
+    }
+
+    fn open_all(&self) -> Held {
         let mut view = View::new(&self.disk.rows);
         let mut held = Held::new();
-        for scope in self.scopes() {
+        for scope in self.scopes().iter() {
             let Some(access) = &scope.access else { continue };
             for versions in view.records(scope.number).expect("a sound store") {
                 let key = &versions[0].key;
@@ -82,8 +109,8 @@ impl Facility {
     }
 
     /// The notes that it can show.
-    pub fn notes(&self) -> BTreeMap<NoteId, HeldNote> {
-        self.merged(|_| Vec::new())
+    pub fn notes(&self) -> Rc<BTreeMap<NoteId, HeldNote>> {
+        again(&self.looked.notes, self.disk.changes, || self.merged(|_| Vec::new()))
     }
 
     /// Its own notes as they were saved: also what is set apart by now, since its right had ended before it wrote that.
@@ -103,7 +130,7 @@ impl Facility {
     ) -> BTreeMap<NoteId, HeldNote> {
         let view = View::new(&self.disk.rows);
         let mut notes = BTreeMap::new();
-        for scope in self.scopes() {
+        for scope in self.scopes().iter() {
             let patient = scope.descriptor.as_ref().and_then(|it| it.patient);
             let mut made: BTreeMap<NoteId, Vec<Contribution>> = BTreeMap::new();
             for (id, rows) in view.notes(scope.number).expect("a sound store") {
@@ -180,11 +207,11 @@ impl Facility {
     /// A scope of this device's own, for an attacker to aim at.
     pub(in crate::world) fn target(&self, choice: u64) -> Option<Target> {
         let kinds = [ScopeKind::Chart, ScopeKind::Care, ScopeKind::Directory, ScopeKind::Office];
-        let scopes: Vec<ScopeEntry> = self
-            .scopes()
-            .into_iter()
-            .filter(|it| it.access.as_ref().is_some_and(|it| kinds.contains(&it.kind())))
-            .collect();
+        let all = self.scopes();
+        let is_open = |it: &&ScopeEntry| {
+            it.access.as_ref().is_some_and(|access| kinds.contains(&access.kind()))
+        };
+        let scopes: Vec<&ScopeEntry> = all.iter().filter(is_open).collect();
         let scope = scopes.get(choice as usize % scopes.len().max(1))?;
         let me = self.device();
         let at = key(&[&scope.number.to_be_bytes(), me.as_bytes()]);
