@@ -9,7 +9,7 @@ mod run;
 
 pub use arguments::Arguments;
 
-use arguments::{Command, ConsentCommand, LinkCommand, NoteCommand, PatientCommand};
+use arguments::{CarryCommand, Command, ConsentCommand, LinkCommand, NoteCommand, PatientCommand};
 use arguments::{DeviceCommand, FacilityCommand, QuarantineCommand, StaffCommand};
 use clap::Parser;
 use std::process::ExitCode;
@@ -79,6 +79,16 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<bool> {
             return ask::export(&context, Request::Export(export), options.output.as_deref()).await;
         }
         Command::Status => Request::Status,
+        Command::Sync { with } => Request::Sync { with },
+        Command::Carry(CarryCommand::Out { file, to, answer, unsent }) => Request::CarryOut {
+            file: std::path::absolute(file)?,
+            to,
+            answer: answer.map(std::path::absolute).transpose()?,
+            unsent,
+        },
+        Command::Carry(CarryCommand::In { file }) => {
+            Request::CarryIn { file: std::path::absolute(file)? }
+        }
         Command::Verify => Request::Verify,
         Command::Note(NoteCommand::Write { id, kind, title, text, vital, staff }) => {
             Request::NoteWrite {

@@ -5,6 +5,7 @@
 //! [`net`], the way to the relay. [`config`] knows the data directory, [`store`] keeps everything in it unreadable to
 //! others; [`typed`] limits what people type; [`metrics`] counts for whoever watches over the machine; [`clock`] and [`entropy`] are where time and chance come in.
 
+pub mod carry;
 pub mod cli;
 pub mod clock;
 pub mod config;

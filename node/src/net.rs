@@ -1,6 +1,7 @@
-//! The node's way to the relay: one QUIC session, kept up and given up; what is said on it is the core's business.
+//! The node's way to the relay and to other nodes: QUIC sessions, kept up and given up; what is said on them is the core's business.
 
 pub mod enrol;
+pub mod peer;
 pub mod relay_link;
 
 use azalea_core::sync::message::Message;
@@ -13,7 +14,7 @@ use std::net::SocketAddr;
 /// Why there is no session, or no longer.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
-    /// The relay's name has no address. Usual cause: no line, so no name service either.
+    /// The name has no address. Usual cause: no line, so no name service either.
     #[error("no address for {address}: {source}")]
     Resolve {
         /// `HOST:PORT`.
@@ -21,7 +22,7 @@ pub enum NetError {
         /// What the system said.
         source: io::Error,
     },
-    /// No connection. Usual causes: no line, a relay that is down, a firewall that drops UDP.
+    /// No connection. Usual causes: no line, nobody who listens there, a firewall that drops UDP.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// The connection ended.
@@ -30,11 +31,11 @@ pub enum NetError {
     /// A frame was cut or too long.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// A frame that is no message. Usual cause: a relay of another version.
-    #[error("the relay sent what is no message: {0}")]
+    /// A frame that is no message. Usual cause: another version at the other end.
+    #[error("what came is no message: {0}")]
     Message(#[from] WireError),
     /// Nothing came for too long.
-    #[error("the relay has not answered for {seconds} s")]
+    #[error("nothing has come for {seconds} s")]
     Stalled {
         /// How long.
         seconds: u64,

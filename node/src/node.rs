@@ -27,6 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::DataDir;
 use crate::driver::{DriveError, Handle};
+use crate::net::peer::Local;
 use crate::web::ClinicError;
 
 /// How the access log and records name whoever uses the command line.
@@ -58,6 +59,12 @@ impl Node {
     /// This facility.
     pub fn home(&self) -> FacilityId {
         self.identity.facility
+    }
+
+    /// What sessions with other nodes need.
+    pub(crate) fn local(&self) -> Local {
+        let (handle, clock) = (self.handle.clone(), self.handle.clock());
+        Local { handle, network: self.identity.network, clock }
     }
 
     /// Has a command done; for threads that may block.

@@ -1,5 +1,6 @@
 //! What commands ask of a node, answered by one function, whether the daemon runs or the command opens the store itself.
 
+mod carry;
 mod consent;
 mod device;
 mod export;
@@ -10,6 +11,7 @@ mod patient;
 mod quarantine;
 pub(crate) mod staff;
 mod status;
+mod sync;
 pub mod verify;
 
 #[cfg(test)]
@@ -22,7 +24,9 @@ use serde_json::Value;
 use std::io;
 use std::path::PathBuf;
 
+use crate::carry::CarryFileError;
 use crate::driver::DriveError;
+use crate::net::peer::ExchangeError;
 use crate::node::{BY_COMMAND, Node, NodeError, QuarantineError};
 use crate::typed::TooLong;
 use crate::web::model::{AccessEntry, AccessKind};
@@ -99,6 +103,29 @@ pub enum Request {
     Export(Export),
     /// How things stand.
     Status,
+    /// Sync with another node directly.
+    Sync {
+        /// Where it listens, `HOST:PORT`.
+        with: String,
+    },
+    /// Write what a facility may have into a file.
+    CarryOut {
+        /// An absolute path where nothing lies.
+        file: PathBuf,
+        /// The facility, by id, code or name.
+        to: String,
+        /// A carry file from there.
+        #[serde(default)]
+        answer: Option<PathBuf>,
+        /// Only what the relay does not have from here.
+        #[serde(default)]
+        unsent: bool,
+    },
+    /// Take in what such a file holds.
+    CarryIn {
+        /// An absolute path.
+        file: PathBuf,
+    },
     /// Check everything.
     Verify,
     /// Write a note.
@@ -267,6 +294,12 @@ pub enum OpError {
     /// Nothing was done about a quarantined file.
     #[error(transparent)]
     Quarantine(#[from] QuarantineError),
+    /// A carry file could not be written or read.
+    #[error(transparent)]
+    Carry(#[from] CarryFileError),
+    /// There was no session with another node, or it did not finish.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
     /// Nobody reads the output any more, or it cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -296,6 +329,12 @@ pub fn execute(node: &Node, request: Request, output: &mut dyn Output) -> Result
         Request::ConsentShow { id } => consent::show(node, &id),
         Request::Export(export) => export::write(node, &export, output),
         Request::Status => status::show(node),
+        Request::Sync { with } => sync::with(node, &with, output),
+        Request::CarryOut { file, to, answer, unsent } => {
+            let what = carry::Out { to: &to, answer: answer.as_deref(), unsent };
+            carry::out(node, &file, &what, output)
+        }
+        Request::CarryIn { file } => carry::take(node, &file, output),
         Request::Verify => verify::check(node, output),
         Request::NoteWrite { id, kind, title, text, vitals, staff } => {
             note::write(node, &id, note::Draft { kind, title, text, vitals }, &staff)

@@ -1,7 +1,7 @@
 //! Opening a node and running it: the order in which things come up, and go down again.
 //!
 //! ```text
-//! lock ─► secrets ─► settings ─► store ─► driver ─► (run only) control socket ─► screens ─► inbox ─► relay
+//! lock ─► secrets ─► settings ─► store ─► driver ─► (run only) control socket ─► screens ─► inbox ─► relay ─► other nodes
 //! ```
 
 pub(crate) mod inbox;
@@ -28,6 +28,7 @@ use crate::config::{Config, ConfigError, DataDir, Passphrase, RelayConfig, Secre
 use crate::driver::{self, DriveError, Running, StartError};
 use crate::entropy::{self, EntropyError};
 use crate::metrics;
+use crate::net::peer;
 use crate::net::relay_link::{self, RelayTarget};
 use crate::node::Node;
 use crate::ops::{self, Output, Request};
@@ -103,6 +104,8 @@ pub struct RunOptions {
     pub tls: bool,
     /// Where the metrics listen; nowhere where absent.
     pub metrics: Option<SocketAddr>,
+    /// Where other nodes may call; nowhere where absent.
+    pub listen: Option<SocketAddr>,
 }
 
 /// What `run` says once everything is up.
@@ -114,6 +117,8 @@ pub struct Ready {
     pub web: String,
     /// Where the metrics are, if they were asked for.
     pub metrics: Option<String>,
+    /// Where other nodes may call, if that was asked for.
+    pub listen: Option<String>,
     /// The facility's name.
     pub facility: String,
     /// The facility's id.
@@ -258,11 +263,19 @@ impl Opened {
             let kept = relay_link::keep(endpoint.clone(), target, events, state, clock);
             link = Some((endpoint, tokio::spawn(kept)));
         }
+        let mut called = None;
+        if let Some(address) = options.listen {
+            let endpoint = Endpoint::server(address, &self.node.identity.device.seed())?;
+            let bound = endpoint.local_addr()?;
+            let answered = peer::listen(endpoint.clone(), self.node.local());
+            called = Some((bound, endpoint, tokio::spawn(answered)));
+        }
         let card = self.node.facility();
         ready(&Ready {
             ready: true,
             web: bound.to_string(),
             metrics: metered.as_ref().map(|(bound, _)| bound.to_string()),
+            listen: called.as_ref().map(|(bound, ..)| bound.to_string()),
             facility: card.facility.name.clone(),
             facility_id: card.facility.id.to_string(),
             device_id: card.device.to_string(),
@@ -273,6 +286,11 @@ impl Opened {
         if let Some((endpoint, kept)) = link {
             kept.abort();
             endpoint.close("the node is stopping");
+            let _ = timeout(STOP, endpoint.wait_idle()).await;
+        }
+        if let Some((_, endpoint, answered)) = called {
+            endpoint.close("the node is stopping");
+            let _ = timeout(STOP, answered).await;
             let _ = timeout(STOP, endpoint.wait_idle()).await;
         }
         let _ = timeout(STOP, screens).await;

@@ -1,5 +1,6 @@
-//! How envelopes travel: the session with a relay, head statements, and reconciliation between any two replicas.
+//! How envelopes travel: the session with a relay, head statements, and between any two replicas on a line or in a file.
 
+pub mod carry;
 pub mod heads;
 pub mod message;
 pub mod peer;

@@ -45,6 +45,9 @@ pub struct Node {
     pub line: Line,
     hand: Hand,
     web: Option<String>,
+    /// Whether other nodes may call, and where.
+    is_called: bool,
+    listens: Option<String>,
     daemon: Option<Daemon>,
 }
 
@@ -66,7 +69,7 @@ impl Node {
         let words = ["join", code, "--relay", &address, "--staff", STAFF, "--role", "doctor"];
         let words = [&words[..], &["--staff-name", STAFF_NAME, "--password-file", password]];
         hand.ask(&words.concat()).expect("azalea join");
-        Self { hand, line, web: None, daemon: None }
+        Self { hand, line, web: None, is_called: false, listens: None, daemon: None }
     }
 
     /// Another hand at the same node.
@@ -82,6 +85,17 @@ impl Node {
     /// Where its screens are, as HOST:PORT.
     pub fn web(&self) -> &str {
         self.web.as_deref().expect("the node runs")
+    }
+
+    /// Starts it so that other nodes can call it.
+    pub fn start_called(&mut self) {
+        self.is_called = true;
+        self.start();
+    }
+
+    /// Where other nodes call it, as HOST:PORT.
+    pub fn listens(&self) -> &str {
+        self.listens.as_deref().expect("the node was started with start_called")
     }
 
     /// Its process; panics where it does not run.
@@ -115,8 +129,12 @@ impl Node {
 
     fn try_start_at(&mut self, relay: SocketAddr) -> Result<(), String> {
         let relay = relay.to_string();
-        let mut command = self.command(&["run", "--web", "127.0.0.1:0", "--relay", &relay]);
-        let (daemon, ready) = Daemon::start(&mut command, &self.log)?;
+        let mut words = vec!["run", "--web", "127.0.0.1:0", "--relay", &relay];
+        if self.is_called {
+            words.extend(["--listen", "127.0.0.1:0"]);
+        }
+        let (daemon, ready) = Daemon::start(&mut self.command(&words), &self.log)?;
+        self.listens = ready["listen"].as_str().map(str::to_owned);
         self.web = Some(ready["web"].as_str().ok_or("did not say where it listens")?.to_owned());
         self.daemon = Some(daemon);
         Ok(())

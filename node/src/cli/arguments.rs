@@ -101,6 +101,15 @@ pub enum Command {
     /// Decides on devices that contradicted themselves
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Syncs with another node directly, with no relay between
+    Sync {
+        /// Where the other node listens (`azalea run --listen`).
+        #[arg(long, value_name = "HOST:PORT")]
+        with: String,
+    },
+    /// Carries changes in a file, sealed as on the line, for where no line goes
+    #[command(subcommand)]
+    Carry(CarryCommand),
     /// Moves a damaged store aside and starts a new one; the relay sends everything again
     Repair,
 }
@@ -156,6 +165,10 @@ pub struct RunOptions {
     /// Serves Prometheus metrics here; best on 127.0.0.1, since anybody who reaches the port reads them.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub metrics: Option<SocketAddr>,
+    /// Lets other nodes of this network call here over UDP to sync with no relay between (`azalea sync --with`); closed unless
+    /// given.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
 }
 
 /// Patients.
@@ -347,6 +360,30 @@ pub enum StaffCommand {
 pub enum FacilityCommand {
     /// Lists them with ids and codes
     List,
+}
+
+/// Carrying.
+#[derive(Debug, Subcommand)]
+pub enum CarryCommand {
+    /// Writes what another facility may have into a file
+    Out {
+        /// The file; nothing may lie there yet.
+        file: PathBuf,
+        /// The facility that it is for, by id, code or name; this facility's own for its other devices.
+        #[arg(long, value_name = "FACILITY")]
+        to: String,
+        /// A carry file from there: only what it does not have is written.
+        #[arg(long, value_name = "FILE")]
+        answer: Option<PathBuf>,
+        /// Only what the relay does not have from this device.
+        #[arg(long)]
+        unsent: bool,
+    },
+    /// Takes in what such a file holds; twice changes nothing
+    In {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 /// Devices.

@@ -49,6 +49,7 @@ pub(super) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
         hosts: options.host,
         tls: options.behind_tls,
         metrics: options.metrics,
+        listen: options.listen,
     };
     let json = context.json;
     opened.run(options, |ready| say(ready, json), stopping).await.context("the node stopped")?;

@@ -79,7 +79,20 @@ impl Handle {
         Ok(result)
     }
 
-    /// Lets `look` read the replica between two inputs; for threads that may block.
+    /// Lets `look` read the replica between two inputs.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Replica) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        let (seen, result) = oneshot::channel();
+        let ask = Ask::Look(Box::new(move |replica| {
+            let _ = seen.send(look(replica));
+        }));
+        self.shared.asks.send(ask).await.map_err(|_| Gone)?;
+        result.await.map_err(|_| Gone)
+    }
+
+    /// As [`Handle::look`], for threads that may block.
     pub fn look_blocking<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Replica) -> T + Send + 'static,

@@ -195,7 +195,7 @@ async fn listen(
 
 /// Ends when the line is dead: nothing has come back for what was sent, or nothing has come at all for longer still.
 /// The transport's own timeout is longer than a person's patience.
-async fn watch_for_silence(peer: &Peer) -> Result<(), NetError> {
+pub(super) async fn watch_for_silence(peer: &Peer) -> Result<(), NetError> {
     let mut checks = interval(Duration::from_secs(CHECK_SECONDS));
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut silence = Silence::new(Instant::now());

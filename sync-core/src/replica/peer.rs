@@ -107,6 +107,34 @@ impl Replica {
         let shared = self.state.shared(recipient, now);
         shared.map(|scope| (scope.id, holds(scope))).collect()
     }
+
+    /// Scopes that a facility was put out of and we were not: it may not know, and has to be told first of all.
+    pub fn parted_from(
+        &self,
+        facility: &FacilityId,
+        now: Timestamp,
+    ) -> Vec<(ScopeId, ScopeNumber)> {
+        let state = &self.state;
+        let parted = |scope: &&Scope| {
+            let Some(access) = &scope.access else { return false };
+            access.has_ruled_on(facility)
+                && access.access_of(facility, now).is_none()
+                && state.may_read(&state.me, scope, now)
+        };
+        state.scopes.values().filter(parted).map(|scope| (scope.id, scope.number)).collect()
+    }
+
+    /// Whether what comes of a scope is of any use here: it is, unless we are known not to be a reader.
+    pub fn wants(&self, scope: &ScopeId, now: Timestamp) -> bool {
+        let Some(scope) = self.state.scopes.get(scope) else { return true };
+        let asked = self.state.ask_to_read(&self.state.me, scope, now);
+        matches!(asked, Ok(()) | Err(Denial::NotCreated))
+    }
+
+    /// Where our envelopes stand that the relay does not have yet.
+    pub fn unsent(&self) -> BTreeSet<u64> {
+        self.state.outbox.next().collect()
+    }
 }
 
 impl Holdings for Replica {

@@ -26,8 +26,8 @@ pub use gather::{Placed, envelopes, partings, placed};
 pub use message::{Answer, Hello, Message, Named, Turn};
 pub use session::{Effect, Failure, Input, Role, Session, Summary};
 pub(crate) use vector::vector;
-pub use vector::whole;
 pub use vector::{Digest, Holding, Holdings, Reach, Stretch, Vector, digest};
+pub use vector::{lacking, whole};
 
 use crate::wire::Limit;
 

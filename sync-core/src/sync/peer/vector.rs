@@ -109,7 +109,7 @@ pub fn whole(holdings: &[(ScopeId, Holding)]) -> Vec<Stretch> {
 }
 
 /// What `ours` has and `theirs` lacks. Where both reach one number by different envelopes, the last one is the evidence.
-pub(super) fn lacking(
+pub fn lacking(
     scope: ScopeId,
     number: ScopeNumber,
     ours: &[Reach],
