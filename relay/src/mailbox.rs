@@ -14,6 +14,8 @@ mod enrol;
 mod fill;
 mod genesis;
 mod group;
+mod holding;
+pub mod inherit;
 mod invite;
 mod io;
 mod load;

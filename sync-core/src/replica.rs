@@ -21,6 +21,7 @@ mod hold;
 mod import;
 mod link;
 mod note;
+mod offer;
 mod outbox;
 mod peer;
 mod receive;
@@ -163,8 +164,12 @@ impl Replica {
     fn received(&mut self, now: Timestamp, message: Message) {
         match (message, self.session.phase) {
             (Message::Welcome(welcome), Phase::Greeting) => {
-                if self.state.welcome(&mut self.session, &welcome, now) {
-                    self.queue.push_back(Work::OfferAgain);
+                if self.state.is_relay_behind(&welcome) {
+                    let holding = self.state.holding();
+                    self.effects.extend(holding.into_iter().map(Effect::Send));
+                }
+                if let Some(cursor) = self.state.welcome(&mut self.session, &welcome, now) {
+                    self.queue.push_back(Work::Epoch(cursor));
                 }
                 self.note_caught_up(now);
                 self.changed();
@@ -184,6 +189,13 @@ impl Replica {
                     })
                     .collect();
                 self.queue.push_back(Work::Taken { stored, refused });
+            }
+            (Message::Lacking { chains, certificates }, Phase::Open { .. }) => {
+                let messages = self.state.certificates_for_relay(&certificates);
+                self.effects.extend(messages.into_iter().map(Effect::Send));
+                if !chains.is_empty() {
+                    self.queue.push_back(Work::OfferAgain { lacking: chains });
+                }
             }
             (Message::Head(statement), Phase::Open { .. }) => {
                 self.queue.push_back(Work::Head(statement));

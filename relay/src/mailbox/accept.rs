@@ -184,8 +184,9 @@ impl Draft<'_> {
             Err(RosterError::PendingFull { .. }) => return Err(RefusalCause::Busy),
             Err(_) => return Err(RefusalCause::Invalid),
         }
-        let bytes = certificate.to_bytes();
-        self.group.batch.put(tables::CERTIFICATE, tables::certificate_key(&bytes), bytes);
+        let (digest, bytes) = (certificate.digest(), certificate.to_bytes());
+        self.group.batch.put(tables::CERTIFICATE, digest, bytes);
+        self.group.certified.push(digest);
         let of_facility = |facility| {
             let devices = roster.devices_of(&facility).map(|device| Party::Device(device.id()));
             devices.chain([Party::Facility(facility)]).collect::<Vec<_>>()

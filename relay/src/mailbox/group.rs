@@ -25,6 +25,8 @@ use super::{RequestId, RequestResult, SessionId};
 #[derive(Default)]
 pub(crate) struct Group {
     pub(crate) roster: Option<Roster>,
+    /// Digests of certificates that are new.
+    pub(crate) certified: Vec<[u8; 32]>,
     pub(crate) scopes: BTreeMap<ScopeId, Scope>,
     pub(crate) new_scopes: Vec<ScopeId>,
     pub(crate) devices: BTreeMap<DeviceNumber, Device>,
@@ -96,6 +98,11 @@ impl<'a> Draft<'a> {
         self.group.roster.as_ref().unwrap_or(&self.state.roster)
     }
 
+    /// Whether a certificate with this digest is held.
+    pub(crate) fn is_certified(&self, digest: &[u8; 32]) -> bool {
+        self.state.certificates.contains(digest) || self.group.certified.contains(digest)
+    }
+
     pub(crate) fn scope(&self, id: &ScopeId) -> Option<&Scope> {
         self.group.scopes.get(id).or_else(|| self.state.scopes.get(id))
     }
@@ -140,7 +147,7 @@ impl<'a> Draft<'a> {
         let number = u32::try_from(number).expect("devices are far fewer than 2^32");
         let row = DeviceRow { number, seen: 0, last_seen: Timestamp(0), own_through: 0 };
         self.group.new_devices.push(id);
-        self.group.devices.insert(number, Device { id, row, feed_end: 0 });
+        self.group.devices.insert(number, Device { id, row, feed_end: 0, written: 0 });
     }
 
     /// Puts an envelope that was found good into the log and its author's chain.
@@ -162,6 +169,9 @@ impl<'a> Draft<'a> {
         self.group.batch.put(tables::LOG, log.to_be_bytes(), tables::log_value(log, &bytes));
         self.group.batch.put(tables::CHAIN, key, row.to_bytes());
         self.places.insert((*scope, author, tip.seq), tip.id);
+        if let Some(device) = self.device_mut(author) {
+            device.written += 1;
+        }
         self.group.items.push(Item { scope: *scope, author, log, bytes });
     }
 
@@ -255,6 +265,7 @@ impl Group {
         if let Some(roster) = self.roster.take() {
             state.roster = roster;
         }
+        state.certificates.extend(self.certified.drain(..));
         state.scope_ids.append(&mut self.new_scopes);
         state.scopes.append(&mut self.scopes);
         for (number, device) in std::mem::take(&mut self.devices) {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use azalea_core::envelope::{SignedEnvelope, VerifiedEnvelope};
-use azalea_core::id::{EnvelopeId, Timestamp};
+use azalea_core::id::{EnvelopeId, FacilityId, Timestamp};
+use azalea_core::identity::{Certificate, SigningKeypair};
 use azalea_core::sync::heads::HeadStatement;
 use azalea_core::sync::message::{Bytes, Message, Refusal, RefusalCause};
 use azalea_core::wire::Wire;
@@ -19,9 +20,20 @@ const WAITING_BYTES_MAX: usize = 64 << 20;
 /// Something that waits for its facility's turn.
 #[derive(Debug)]
 pub(crate) enum Queued {
-    Envelope { session: SessionId, bytes: Vec<u8> },
-    Fork { session: SessionId, verified: VerifiedEnvelope },
-    Head { device: DeviceNumber, statement: HeadStatement },
+    Envelope {
+        session: SessionId,
+        bytes: Vec<u8>,
+    },
+    Fork {
+        session: SessionId,
+        verified: VerifiedEnvelope,
+    },
+    Head {
+        device: DeviceNumber,
+        statement: HeadStatement,
+    },
+    /// Brought back by a member, after this store had gone back in time.
+    Certificate(Box<Certificate>),
 }
 
 /// An envelope whose place is taken, and who sent it.
@@ -38,20 +50,24 @@ impl Mailbox {
         for Bytes(bytes) in envelopes {
             let size = bytes.len();
             self.counters.bytes_in += size as u64;
-            let over = self.queue.bytes_of(&facility) + size > WAITING_BYTES_MAX
-                || self.pushed.take(now, &facility, 1).is_err()
-                || self.pushed_bytes.take(now, &facility, size as u64).is_err();
-            if over {
+            if self.has_room(now, &facility, size) {
+                self.queue.push(facility, size, Queued::Envelope { session, bytes });
+            } else {
                 let id = claimed_id(&bytes);
                 refused.push(Refusal { id, cause: RefusalCause::Busy });
-            } else {
-                self.queue.push(facility, size, Queued::Envelope { session, bytes });
             }
         }
         if !refused.is_empty() {
             refused.iter().for_each(|refusal| self.counters.refused(refusal.cause));
             self.send(session, Message::Taken { stored: Vec::new(), refused });
         }
+    }
+
+    /// Whether one thing more of this size is within a facility's share, which is then used.
+    pub(crate) fn has_room(&mut self, now: Timestamp, facility: &FacilityId, size: usize) -> bool {
+        self.queue.bytes_of(facility) + size <= WAITING_BYTES_MAX
+            && self.pushed.take(now, facility, 1).is_ok()
+            && self.pushed_bytes.take(now, facility, size as u64).is_ok()
     }
 
     pub(crate) fn queue_head(&mut self, session: SessionId, statement: HeadStatement) {
@@ -104,8 +120,14 @@ impl Mailbox {
 }
 
 impl Draft<'_> {
-    pub(crate) fn take_queued(&mut self, queued: Queued, repeats: &mut Vec<Repeated>) {
+    pub(crate) fn take_queued(
+        &mut self,
+        queued: Queued,
+        own: &SigningKeypair,
+        repeats: &mut Vec<Repeated>,
+    ) {
         match queued {
+            Queued::Certificate(certificate) => self.bring_back(*certificate, own),
             Queued::Envelope { session, bytes } => match self.accept(Arc::from(bytes.as_slice())) {
                 Accepted::Repeat(repeat) => repeats.push(Repeated { session, repeat }),
                 accepted => self.answer(session, accepted),

@@ -61,7 +61,7 @@ impl Mailbox {
                 draft.admit(admit, &self.own, &self.registrars);
             }
             for queued in queued {
-                draft.take_queued(queued, &mut repeats);
+                draft.take_queued(queued, &self.own, &mut repeats);
             }
             for (device, (seen, last_seen)) in noted {
                 if let Some(device) = draft.device_mut(device) {

@@ -17,6 +17,8 @@ use super::{Effect, Mailbox, Notice, Own, SessionId};
 const OPENING_MS_MAX: u64 = 15_000;
 /// A reader that has not confirmed anything for this long, with items under way, is ended: it may connect again.
 const STALLED_MS_MAX: u64 = 180_000;
+/// Messages in which a node may say what it holds, in one session: more than the largest hospital has to say.
+const HOLDINGS_MAX: u8 = 64;
 /// Clocks that differ by more than this are noted.
 const CLOCK_OFF_MS: u64 = 60_000;
 
@@ -58,6 +60,10 @@ pub(crate) struct Subscribed {
     pub(crate) progress_at: Timestamp,
     /// Publishers whose newest statement it should get once it has caught up.
     pub(crate) due_heads: BTreeSet<DeviceId>,
+    /// Certificates that it was asked for, by their digests.
+    pub(crate) wanted: BTreeSet<[u8; 32]>,
+    /// How often it may still say what it holds: comparing costs us more than saying costs it.
+    pub(crate) holdings_left: u8,
 }
 
 impl Session {
@@ -100,6 +106,12 @@ impl Mailbox {
                 self.seen(now, session, position);
             }
             (Stage::Subscribed(_), Message::Head(statement)) => self.queue_head(session, statement),
+            (Stage::Subscribed(_), Message::Holding { chains, certificates }) => {
+                self.holding(now, session, &chains, certificates);
+            }
+            (Stage::Subscribed(_), Message::Certificates(certificates)) => {
+                self.take_certificates(now, session, certificates);
+            }
             (_, Message::Goodbye(_)) => self.close(now, session, Goodbye::Closing),
             _ => self.close(now, session, Goodbye::Protocol),
         }
@@ -132,7 +144,13 @@ impl Mailbox {
             Some(cursor) if cursor.epoch == self.state.epoch && cursor.position <= end => {
                 cursor.position
             }
-            _ => 0,
+            Some(cursor) => {
+                let inherited = self.state.inherited.as_ref();
+                let shared =
+                    inherited.and_then(|it| it.position(device, &cursor.epoch, cursor.position));
+                shared.unwrap_or(0)
+            }
+            None => 0,
         };
         let heads = (facility, DeviceId([0; 16]))..=(facility, DeviceId([0xff; 16]));
         let due_heads = self.state.heads.range(heads).map(|((_, publisher), _)| *publisher);
@@ -149,6 +167,8 @@ impl Mailbox {
             is_loading: false,
             progress_at: now,
             due_heads: due_heads.collect(),
+            wanted: BTreeSet::new(),
+            holdings_left: HOLDINGS_MAX,
         };
         self.noted.insert(device, (position, now));
         self.counters.sessions += 1;

@@ -11,6 +11,7 @@ use azalea_core::storage::{Order, Range, Read, StorageError, Table};
 use azalea_core::sync::heads::HeadStatement;
 use azalea_core::wire::{Wire, WireError};
 
+use super::inherit::Inherited;
 use super::invite::Invite;
 use super::suspend::Forks;
 use super::tables::{self, ChainRow, DeviceNumber, DeviceRow, Member, ScopeNumber, ScopeRow};
@@ -68,12 +69,18 @@ pub(crate) struct Device {
     pub(crate) row: DeviceRow,
     /// The newest position of its feed; 0 for none.
     pub(crate) feed_end: u64,
+    /// Envelopes of its own that are in the log.
+    pub(crate) written: u64,
 }
 
 pub(crate) struct State {
     pub(crate) network: NetworkId,
     pub(crate) epoch: RelayEpoch,
+    /// The epoch that came before this one and how far its feeds are part of this store.
+    pub(crate) inherited: Option<Inherited>,
     pub(crate) roster: Roster,
+    /// The digests of all certificates.
+    pub(crate) certificates: BTreeSet<[u8; 32]>,
     pub(crate) devices: Vec<Device>,
     pub(crate) numbers: BTreeMap<DeviceId, DeviceNumber>,
     pub(crate) scopes: BTreeMap<ScopeId, Scope>,
@@ -124,10 +131,14 @@ impl State {
         }
         let network = row(tables::META, &meta(tables::NETWORK_KEY)?.ok_or(OpenError::Empty)?)?;
         let epoch = row(tables::META, &meta(tables::EPOCH_KEY)?.ok_or(OpenError::Empty)?)?;
+        let inherited = meta(tables::INHERITED_KEY)?;
+        let inherited = inherited.map(|bytes| row(tables::META, &bytes)).transpose()?;
         let mut state = Self {
             network,
             epoch,
+            inherited,
             roster: Roster::new(network),
+            certificates: BTreeSet::new(),
             devices: Vec::new(),
             numbers: BTreeMap::new(),
             scopes: BTreeMap::new(),
@@ -183,6 +194,7 @@ impl State {
             Ok(())
         })?;
         for certificate in certificates {
+            self.certificates.insert(certificate.digest());
             // Rows lie in the order of digests; what waits for its issuer is taken when that comes.
             self.roster.admit(certificate).map_err(|error| StorageError::Damaged {
                 place: format!("table {:?}: {error}", tables::CERTIFICATE.name()),
@@ -194,7 +206,7 @@ impl State {
     fn load_devices(&mut self, store: &dyn Read) -> Result<(), OpenError> {
         each(store, tables::DEVICE, |key, row: DeviceRow| {
             let id = DeviceId::from_bytes(key)?;
-            self.devices.push(Device { id, row, feed_end: 0 });
+            self.devices.push(Device { id, row, feed_end: 0, written: 0 });
             Ok(())
         })?;
         self.devices.sort_by_key(|device| device.row.number);
@@ -255,6 +267,7 @@ impl State {
             let scope = self.scope_ids.get(number as usize).ok_or_else(damaged)?;
             let scope = self.scopes.get_mut(scope).ok_or_else(damaged)?;
             scope.chains.insert(author, Chain::at(seq, id));
+            self.devices.get_mut(author as usize).ok_or_else(damaged)?.written += seq;
             scope.last = scope.last.max(position);
             to = Some(tables::chain_key(number, author, 0));
         }
@@ -333,7 +346,8 @@ fn dense(table: Table, expected: usize, found: u32) -> Result<(), StorageError> 
     Err(StorageError::Damaged { place })
 }
 
-fn row<T: Wire>(table: Table, value: &[u8]) -> Result<T, OpenError> {
+/// Reads a row's value.
+pub(crate) fn row<T: Wire>(table: Table, value: &[u8]) -> Result<T, OpenError> {
     T::from_bytes(value).map_err(|source| OpenError::Row { table: table.name(), source })
 }
 

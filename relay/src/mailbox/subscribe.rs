@@ -25,7 +25,8 @@ impl Mailbox {
             return;
         };
         let (position, end) = (member.scanned, member.told_end);
-        let welcome = Welcome { epoch: self.state.epoch, position, end, at: now };
+        let (epoch, yours) = (self.state.epoch, self.state.devices[member.device as usize].written);
+        let welcome = Welcome { epoch, position, end, at: now, yours };
         self.send(session, Message::Welcome(welcome));
         self.pump(session);
     }

@@ -37,6 +37,8 @@ pub const INVITE: Table = Table::named("invite");
 pub(crate) const FORMAT: u32 = 1;
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 pub(crate) const EPOCH_KEY: &[u8] = b"epoch";
+/// What of the store before this epoch's is part of it, where it came from a backup.
+pub(crate) const INHERITED_KEY: &[u8] = b"inherited";
 pub(crate) const NETWORK_KEY: &[u8] = b"network";
 
 /// A device's number in this store.
@@ -235,11 +237,6 @@ impl Wire for ScopeRow {
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         Ok(Self { number: reader.u32("number")?, access: reader.option("access")? })
     }
-}
-
-/// A certificate's row key.
-pub(crate) fn certificate_key(bytes: &[u8]) -> Vec<u8> {
-    blake3::hash(bytes).as_bytes().to_vec()
 }
 
 /// Text in an invitation, written and read with one limit.

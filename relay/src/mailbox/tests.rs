@@ -6,6 +6,7 @@ mod disk;
 mod enrolment;
 mod feed;
 mod fuzz;
+mod holding;
 mod renew;
 mod suspend;
 mod walk;

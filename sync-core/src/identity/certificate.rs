@@ -58,6 +58,13 @@ impl Wire for Certificate {
     }
 }
 
+impl Certificate {
+    /// The digest under which stores keep it and sessions name it: BLAKE3 over its binary form.
+    pub fn digest(&self) -> [u8; 32] {
+        *blake3::hash(&self.to_bytes()).as_bytes()
+    }
+}
+
 /// From when until when a certificate holds, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {

@@ -324,11 +324,11 @@ impl State {
         tx: &mut Tx<'_>,
         certificate: crate::identity::Certificate,
     ) -> Result<(), Stop> {
-        let bytes = certificate.to_bytes();
+        let (digest, bytes) = (certificate.digest(), certificate.to_bytes());
         match self.roster.admit(certificate) {
             Ok(Admission::Known) => Ok(()),
             Ok(_) => {
-                tx.batch.put(table::CERTIFICATE, certificate_key(&bytes), bytes);
+                tx.batch.put(table::CERTIFICATE, digest, bytes);
                 tx.registry = true;
                 Ok(())
             }
@@ -525,9 +525,4 @@ pub(super) fn places(claims: Vec<Place>, answers: Vec<Answer>) -> Places {
         _ => None,
     });
     claims.into_iter().zip(held).filter_map(|(claim, id)| Some((claim, id?))).collect()
-}
-
-/// The key of a certificate's row: its digest.
-pub(super) fn certificate_key(bytes: &[u8]) -> Vec<u8> {
-    blake3::hash(bytes).as_bytes().to_vec()
 }

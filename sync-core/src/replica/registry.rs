@@ -10,7 +10,7 @@ use crate::wire::Wire;
 
 use super::Tx;
 use super::effect::Applied;
-use super::receive::{NOWHERE, certificate_key};
+use super::receive::NOWHERE;
 use super::rejudge::Rejudge;
 use super::state::{Scope, State, meta, scope_row};
 use super::step::Work;
@@ -112,9 +112,9 @@ impl State {
             tx.batch.put(table::META, meta::REBUILDING, [1]);
         }
         for certificate in certificates {
-            let bytes = certificate.to_bytes();
+            let (digest, bytes) = (certificate.digest(), certificate.to_bytes());
             if self.roster.admit(certificate).is_ok() {
-                tx.batch.put(table::CERTIFICATE, certificate_key(&bytes), bytes);
+                tx.batch.put(table::CERTIFICATE, digest, bytes);
             }
         }
     }

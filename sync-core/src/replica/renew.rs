@@ -7,7 +7,6 @@ use crate::storage::table;
 use crate::wire::Wire;
 
 use super::Tx;
-use super::receive::certificate_key;
 use super::state::State;
 
 /// Renewed once less than one part in so many is left: a year of three, so that even a long outage ends in time.
@@ -34,7 +33,7 @@ impl State {
         if self.roster.admit(certificate.clone()).is_err() {
             return;
         }
-        tx.batch.put(table::CERTIFICATE, certificate_key(&bytes), bytes);
+        tx.batch.put(table::CERTIFICATE, certificate.digest(), bytes);
         tx.registry = true;
         let registry = self.number(registry_scope(&self.identity.network));
         self.state_it(tx, registry, Statement::Certificate(certificate));

@@ -162,15 +162,20 @@ impl State {
         })
     }
 
-    /// Takes the relay's welcome. Says whether its store is another one than we knew: then all that is ours
-    /// must be offered again.
-    pub(super) fn welcome(&self, session: &mut Session, welcome: &Welcome, now: Timestamp) -> bool {
-        let known = self.cursor.filter(|cursor| cursor.epoch == welcome.epoch);
-        let held = known.map_or(0, |cursor| cursor.position.min(welcome.position));
+    /// Takes the relay's welcome. Gives our place in the feed of its store where that is another one than we knew.
+    pub(super) fn welcome(
+        &self,
+        session: &mut Session,
+        welcome: &Welcome,
+        now: Timestamp,
+    ) -> Option<Cursor> {
+        let (epoch, position) = (welcome.epoch, welcome.position);
+        let held = self.cursor.map_or(0, |cursor| cursor.position.min(position));
         session.reset(Phase::Open { epoch: welcome.epoch, end: welcome.end, held });
         session.clock_skew_ms =
             i64::try_from(i128::from(welcome.at.0) - i128::from(now.0)).unwrap_or(i64::MAX);
-        self.cursor.is_some_and(|cursor| cursor.epoch != welcome.epoch)
+        let other = self.cursor.is_some_and(|cursor| cursor.epoch != epoch);
+        other.then_some(Cursor { epoch, position: held })
     }
 
     /// The next envelopes of the outbox that the disk has, as far as the window has room.

@@ -7,7 +7,7 @@ use crate::id::{EnvelopeId, RelayEpoch};
 use crate::storage::row::{ChainRow, ScopeNumber, chain_key, key};
 use crate::storage::{Order, Range, table};
 use crate::sync::heads::HeadStatement;
-use crate::sync::message::{FeedItem, Refusal, RefusalCause};
+use crate::sync::message::{ChainEnd, Cursor, FeedItem, Refusal, RefusalCause};
 use crate::wire::{Reader, Wire};
 
 use super::Tx;
@@ -51,8 +51,12 @@ pub(super) enum Work {
     Registry,
     /// Grants of these scopes have begun or ended by themselves.
     Time(BTreeSet<ScopeNumber>),
-    /// The relay's store is not the one we knew: everything of ours is offered again.
-    OfferAgain,
+    /// The relay's store is not the one we knew: this is our place in its feed.
+    Epoch(Cursor),
+    /// The relay lacks something of ours that it had once: it is offered again.
+    OfferAgain {
+        lacking: Vec<ChainEnd>,
+    },
     /// A store that was rebuilt has learnt what this device wrote before.
     Rebuilt,
 }
@@ -99,7 +103,7 @@ const FEED_BYTES_PER_STEP: usize = 4 << 20;
 impl Work {
     /// Work that makes no sense once the connection is gone: the relay will say it again.
     pub(super) fn is_of_session(&self) -> bool {
-        matches!(self, Self::Feed { .. })
+        matches!(self, Self::Feed { .. } | Self::Epoch(_))
     }
 
     pub(super) fn into_command(self) -> Option<CommandId> {
@@ -155,9 +159,11 @@ impl Work {
                 .collect(),
             Self::Retry { scope, after } => State::retry_queries(*scope, after),
             Self::Rejudge(rejudge) => rejudge.queries(),
-            Self::OfferAgain => state.own_chain_queries(),
+            Self::OfferAgain { lacking } => state.offer_queries(lacking),
             Self::Rebuilt => state.rebuilt_queries(),
-            Self::Head(_) | Self::Registry | Self::Renew | Self::Time(_) => Vec::new(),
+            Self::Epoch(_) | Self::Head(_) | Self::Registry | Self::Renew | Self::Time(_) => {
+                Vec::new()
+            }
         };
         (queries, self)
     }
@@ -217,7 +223,11 @@ impl Work {
                 state.follow_time(tx, scopes);
                 Vec::new()
             }
-            Self::OfferAgain => {
+            Self::Epoch(cursor) => {
+                state.follow_epoch(tx, cursor);
+                Vec::new()
+            }
+            Self::OfferAgain { .. } => {
                 state.queue_again(tx, answers.into_iter());
                 Vec::new()
             }

@@ -1,6 +1,7 @@
 //! Stories told with whole replicas on virtual time, a post office in place of the relay.
 
 mod damaged;
+mod offer;
 mod peer;
 mod rebuild;
 mod rejudge;
@@ -21,14 +22,15 @@ use super::input::{Answer, CommandId, Input};
 use super::{Replica, Status};
 use crate::access::ScopeKind;
 use crate::document::{CareNote, NoteEdit, RecordHeader, RecordKey, content_digest};
-use crate::id::{DeviceId, FacilityId, PatientId, RelayEpoch, Timestamp};
+use crate::envelope::SignedEnvelope;
+use crate::id::{DeviceId, EnvelopeId, FacilityId, PatientId, RelayEpoch, ScopeId, Timestamp};
 use crate::identity::{
     AgreementKeypair, Certificate, Device, Facility, FacilityKind, Identity, Possession, Rights,
     Root, Signed, SigningKeypair, Validity,
 };
 use crate::storage::{Memory, Read, StorageError, Store};
 use crate::sync::heads::HeadStatement;
-use crate::sync::message::{Bytes, FeedItem, Message, Welcome};
+use crate::sync::message::{Bytes, ChainEnd, Cursor, FeedItem, Message, Welcome};
 use crate::view::{View, current};
 
 /// What every device is given at enrolment.
@@ -348,6 +350,17 @@ impl Region {
         moved
     }
 
+    /// How far the post has somebody's chain.
+    fn end_of(&self, author: &DeviceId, scope: ScopeId) -> ChainEnd {
+        let own = self.post.iter().filter(|(by, _)| by == author).map(|(_, envelope)| {
+            let signed = SignedEnvelope::from_bytes(envelope.0.clone());
+            signed.expect("nodes push envelopes").claimed_header().clone()
+        });
+        let last = own.filter(|header| header.scope == scope).max_by_key(|header| header.seq);
+        let (seq, id) = last.map_or((0, EnvelopeId::ZERO), |header| (header.seq, header.id()));
+        ChainEnd { scope, seq, id }
+    }
+
     fn take(&mut self, name: &'static str, message: Message) {
         let now = self.now;
         let me = self.nodes[name].identity.device_id();
@@ -357,7 +370,9 @@ impl Region {
                 let position = cursor.map_or(0, |cursor| cursor.position);
                 self.online.insert(name, usize::try_from(position).expect("a short post"));
                 let end = self.post.len() as u64;
-                let welcome = Welcome { epoch: self.epoch, position, end, at: now };
+                let own = self.post.iter().filter(|(author, _)| *author == me);
+                let (epoch, yours) = (self.epoch, own.count() as u64);
+                let welcome = Welcome { epoch, position, end, at: now, yours };
                 self.node(name).handle(now, Input::Received(Message::Welcome(welcome)));
             }
             Message::Push(envelopes) => {
@@ -372,6 +387,11 @@ impl Region {
                 }
                 let taken = Message::Taken { stored, refused: Vec::new() };
                 self.node(name).handle(now, Input::Received(taken));
+            }
+            Message::Holding { chains, .. } => {
+                let chains = chains.into_iter().map(|end| self.end_of(&me, end.scope)).collect();
+                let lacking = Message::Lacking { chains, certificates: Vec::new() };
+                self.node(name).handle(now, Input::Received(lacking));
             }
             Message::Head(statement) => {
                 let recipient = statement.recipient;

@@ -12,7 +12,7 @@
 //! stored and forwarded like any other: the recipients keep it apart for a person to review. A relay that
 //! refused it would tear the author's chain, and the work of a nurse who was offline would be lost.
 
-use crate::id::{DeviceId, EnvelopeId, NetworkId, RelayEpoch, Timestamp};
+use crate::id::{DeviceId, EnvelopeId, NetworkId, RelayEpoch, ScopeId, Timestamp};
 use crate::identity::{Certificate, PublicKey};
 use crate::wire::{Limit, Reader, Wire, WireError, Writer, limits};
 
@@ -81,6 +81,50 @@ pub enum Message {
     },
     /// Either way, last: why the session ends.
     Goodbye(Goodbye),
+    /// Node → relay, after a welcome that shows a relay that has gone back in time: how far the node's own chains go, and
+    /// the digests of the certificates that it holds.
+    Holding {
+        /// Ends of the node's own chains.
+        chains: Vec<ChainEnd>,
+        /// Digests of certificates, as [`Certificate::digest`] gives them.
+        certificates: Vec<[u8; 32]>,
+    },
+    /// Relay → node, the answer to `Holding`: what the relay lacks of that.
+    Lacking {
+        /// Chains of which the relay holds less: where its part ends; number 0 where it holds nothing.
+        chains: Vec<ChainEnd>,
+        /// Certificates that it does not hold.
+        certificates: Vec<[u8; 32]>,
+    },
+    /// Node → relay: certificates that the relay named in `Lacking`.
+    Certificates(Vec<Certificate>),
+}
+
+/// The end of an author's chain in a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChainEnd {
+    /// The scope.
+    pub scope: ScopeId,
+    /// The last number; 0 for none.
+    pub seq: u64,
+    /// The envelope there; zero for none.
+    pub id: EnvelopeId,
+}
+
+impl Wire for ChainEnd {
+    fn write(&self, writer: &mut Writer) {
+        self.scope.write(writer);
+        writer.u64(self.seq);
+        self.id.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            scope: ScopeId::read(reader)?,
+            seq: reader.u64("seq")?,
+            id: EnvelopeId::read(reader)?,
+        })
+    }
 }
 
 /// An envelope's bytes inside a message, not verified.
@@ -113,12 +157,15 @@ pub struct Hello {
 pub struct Welcome {
     /// This life of the relay's store.
     pub epoch: RelayEpoch,
-    /// The position after which the feed continues: the cursor's, or 0 where the cursor is not of this epoch.
+    /// The position after which the feed continues: the cursor's; where the cursor is of the epoch before, as far as this
+    /// store has taken that over; otherwise 0.
     pub position: u64,
     /// The feed's newest position.
     pub end: u64,
     /// The relay's clock.
     pub at: Timestamp,
+    /// Envelopes of the recipient's own that the relay holds: fewer than it has acknowledged show that it has gone back.
+    pub yours: u64,
 }
 
 /// One item of a feed.
@@ -232,8 +279,16 @@ pub enum NotAdmitted {
     Registrar = 5,
 }
 
-/// Certificates in one `Enrolled`.
-const CERTIFICATES: Limit = Limit { name: "certificates_max", max: 4_096 };
+/// Limits of lists in messages.
+pub mod message_limits {
+    use crate::wire::Limit;
+
+    /// Certificates, or digests of some, in one message.
+    pub const CERTIFICATES: Limit = Limit { name: "certificates_max", max: 4_096 };
+    /// Ends of chains in one message.
+    pub const CHAINS: Limit = Limit { name: "chains_max", max: 8_192 };
+}
+
 /// An encapsulated key or a sealed nonce, in bytes.
 const CHALLENGE: Limit = Limit { name: "challenge_bytes_max", max: 4_096 };
 
@@ -255,6 +310,7 @@ impl Wire for Message {
                 writer.u64(welcome.position);
                 writer.u64(welcome.end);
                 welcome.at.write(writer);
+                writer.u64(welcome.yours);
             }
             Self::Push(envelopes) => {
                 writer.u8(2);
@@ -301,6 +357,20 @@ impl Wire for Message {
                 writer.u8(11);
                 goodbye.write(writer);
             }
+            Self::Holding { chains, certificates } => {
+                writer.u8(12);
+                writer.list(chains);
+                write_digests(writer, certificates);
+            }
+            Self::Lacking { chains, certificates } => {
+                writer.u8(13);
+                writer.list(chains);
+                write_digests(writer, certificates);
+            }
+            Self::Certificates(certificates) => {
+                writer.u8(14);
+                writer.list(certificates);
+            }
         }
     }
 
@@ -322,6 +392,7 @@ impl Wire for Message {
                 position: reader.u64("position")?,
                 end: reader.u64("end")?,
                 at: Timestamp::read(reader)?,
+                yours: reader.u64("yours")?,
             }),
             2 => Self::Push(reader.list(limits::ENVELOPES)?),
             3 => Self::Taken {
@@ -341,11 +412,30 @@ impl Wire for Message {
                 sealed: reader.bytes(CHALLENGE)?.to_vec(),
             },
             9 => Self::Prove { nonce: reader.array("nonce")? },
-            10 => Self::Enrolled { certificates: reader.list(CERTIFICATES)? },
+            10 => Self::Enrolled { certificates: reader.list(message_limits::CERTIFICATES)? },
             11 => Self::Goodbye(Goodbye::read(reader)?),
+            12 => Self::Holding {
+                chains: reader.list(message_limits::CHAINS)?,
+                certificates: read_digests(reader)?,
+            },
+            13 => Self::Lacking {
+                chains: reader.list(message_limits::CHAINS)?,
+                certificates: read_digests(reader)?,
+            },
+            14 => Self::Certificates(reader.list(message_limits::CERTIFICATES)?),
             _ => return Err(WireError::Invalid { field: "message kind" }),
         })
     }
+}
+
+fn write_digests(writer: &mut Writer, digests: &[[u8; 32]]) {
+    writer.count(digests.len());
+    digests.iter().for_each(|digest| writer.raw(digest));
+}
+
+fn read_digests(reader: &mut Reader<'_>) -> Result<Vec<[u8; 32]>, WireError> {
+    let count = reader.count(message_limits::CERTIFICATES)?;
+    (0..count).map(|_| reader.array("digest")).collect()
 }
 
 impl Wire for Bytes {

@@ -28,6 +28,8 @@ fn samples() -> Vec<(Message, String)> {
     let refused = refusals.iter().map(|(cause, _)| Refusal { id, cause: *cause }).collect();
     let refused_hex: String =
         refusals.iter().map(|(_, hex)| format!("{}{hex}", "55".repeat(32))).collect();
+    let end = ChainEnd { scope: ScopeId([0x77; 16]), seq: 8, id };
+    let end_hex = format!("{}0000000000000008{}", "77".repeat(16), "55".repeat(32));
     let item = FeedItem { position: 1, envelope: Bytes(vec![0xaa, 0xbb]) };
     vec![
         (
@@ -51,8 +53,12 @@ fn samples() -> Vec<(Message, String)> {
                 position: 9,
                 end: 10,
                 at: Timestamp(6),
+                yours: 7,
             }),
-            format!("0101{}0000000000000009000000000000000a0000000000000006", "33".repeat(16)),
+            format!(
+                "0101{}0000000000000009000000000000000a00000000000000060000000000000007",
+                "33".repeat(16)
+            ),
         ),
         (Message::Push(vec![Bytes(vec![0xcc])]), "01020000000100000001cc".into()),
         (
@@ -77,6 +83,15 @@ fn samples() -> Vec<(Message, String)> {
         (Message::Goodbye(Goodbye::NotAdmitted(NotAdmitted::Revoked)), "010b0100000004".into()),
         (Message::Goodbye(Goodbye::NotAdmitted(NotAdmitted::Registrar)), "010b0100000005".into()),
         (Message::Goodbye(Goodbye::Closing), "010b0600000000".into()),
+        (
+            Message::Holding { chains: vec![end], certificates: vec![[0x66; 32]] },
+            format!("010c00000001{end_hex}00000001{}", "66".repeat(32)),
+        ),
+        (
+            Message::Lacking { chains: vec![end], certificates: Vec::new() },
+            format!("010d00000001{end_hex}00000000"),
+        ),
+        (Message::Certificates(Vec::new()), "010e00000000".into()),
     ]
 }
 

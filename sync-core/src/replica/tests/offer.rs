@@ -1,0 +1,82 @@
+//! A relay that has gone back in time.
+
+use super::stories::disclosed;
+use super::*;
+
+/// How many envelopes a node pushes until all is at rest.
+fn pushed(region: &mut Region, name: &'static str) -> usize {
+    region.node(name).trace.clear();
+    region.connect(name);
+    region.run();
+    let pushes = region.nodes[name].trace.iter().filter(|effect| effect.starts_with("Send(Push("));
+    pushes.map(|effect| effect.matches("Bytes(").count()).sum()
+}
+
+/// The disk of the relay was set back to last night's, and nobody said so: authors believed that it had what it had
+/// acknowledged, so nothing of that day reached anybody who came later.
+#[test]
+fn what_a_rolled_back_relay_has_lost_is_offered_again_and_nothing_else() {
+    let mut region = disclosed(71);
+    let night = region.post.clone();
+    let day: Vec<_> = (3..9).map(|at| record("p1", &format!("o{at}"), "{}")).collect();
+    for record in day {
+        region.command("hospital", import(vec![record])).expect("an import");
+    }
+    region.run();
+    let lost = region.post.len() - night.len();
+    assert_eq!(lost, 6);
+    region.cut("hospital");
+    region.cut("clinic");
+    region.post = night;
+
+    assert_eq!(pushed(&mut region, "hospital"), lost, "in the same epoch, so by the count alone");
+    region.cut("hospital");
+    assert_eq!(pushed(&mut region, "hospital"), 0, "it has all of it again");
+
+    region.cut("hospital");
+    region.post.truncate(region.post.len() - 2);
+    region.epoch = RelayEpoch([2; 16]);
+    assert_eq!(pushed(&mut region, "hospital"), 2, "with another epoch");
+    assert_eq!(region.nodes["hospital"].status().unsent, 0);
+}
+
+/// A relay that never had something of ours is not asked each time we come.
+#[test]
+fn what_waits_in_the_outbox_or_was_refused_is_not_taken_for_lost() {
+    let mut region = disclosed(72);
+    region.cut("hospital");
+    region.command("hospital", import(vec![record("p1", "o3", "{}")])).expect("an import");
+    region.node("hospital").trace.clear();
+    region.connect("hospital");
+    region.run();
+    let asked = region.nodes["hospital"].trace.iter().any(|it| it.starts_with("Send(Holding"));
+    assert!(!asked);
+    assert_eq!(region.nodes["hospital"].status().unsent, 0);
+}
+
+/// The node goes on where the relay says that the stores part, and not at the beginning.
+#[test]
+fn a_store_that_follows_on_the_one_before_does_not_send_everything_again() {
+    let mut region = disclosed(73);
+    region.cut("clinic");
+    let node = region.node("clinic");
+    node.trace.clear();
+    let held = node.replica.state.cursor.expect("a feed").position;
+    let now = region.now;
+    let epoch = RelayEpoch([2; 16]);
+    let node = region.node("clinic");
+    node.handle(now, Input::Connected);
+    let welcome = Welcome { epoch, position: held - 1, end: held - 1, at: now, yours: 1_000 };
+    node.handle(now, Input::Received(Message::Welcome(welcome)));
+    let cursor = Cursor { epoch, position: held - 1 };
+    assert_eq!(node.replica.state.cursor, Some(cursor));
+    node.restart();
+    assert_eq!(node.replica.state.cursor, Some(cursor), "durable");
+
+    // A relay that claims to have sent what it has not gets no further than what is held.
+    node.handle(now, Input::Connected);
+    let epoch = RelayEpoch([3; 16]);
+    let welcome = Welcome { epoch, position: held + 90, end: held + 90, at: now, yours: 1_000 };
+    node.handle(now, Input::Received(Message::Welcome(welcome)));
+    assert_eq!(node.replica.state.cursor, Some(Cursor { epoch, position: held - 1 }));
+}
