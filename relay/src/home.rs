@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 
 use azalea_core::id::{RelayEpoch, Timestamp};
 use azalea_core::identity::{AgreementKeypair, PublicKey, SigningKeypair};
-use azalea_core::storage::Store;
+use azalea_core::storage::{Batch, Store};
+use azalea_core::wire::Wire;
 use azalea_transport::lock::{DataLock, LockError};
 use serde::{Deserialize, Serialize};
 
 use crate::keyfile::{self, KeyFileError};
-use crate::mailbox::{Genesis, GenesisError, OpenError, inherit};
+use crate::mailbox::{Genesis, GenesisError, tables};
 use crate::store::RedbStore;
 
 /// Certificates that the relay gives itself hold this long: ten years.
@@ -63,9 +64,6 @@ pub enum HomeError {
     /// The store.
     #[error(transparent)]
     Store(#[from] azalea_core::storage::StorageError),
-    /// What the store holds is not a relay's.
-    #[error(transparent)]
-    Open(#[from] OpenError),
 }
 
 /// What an operator sets.
@@ -173,9 +171,9 @@ impl Home {
         let _lock = DataLock::acquire(&self.dir)?;
         self.settings()?;
         let epoch = RelayEpoch::random(&mut rand::rng());
-        let mut store = RedbStore::open(&self.store_path())?;
-        let rows = inherit::succeed(&store, epoch)?;
-        store.commit(&rows)?;
+        let mut batch = Batch::new();
+        batch.put(tables::META, tables::EPOCH_KEY, epoch.to_bytes());
+        RedbStore::open(&self.store_path())?.commit(&batch)?;
         Ok(epoch)
     }
 

@@ -15,7 +15,6 @@ mod fill;
 mod genesis;
 mod group;
 mod holding;
-pub mod inherit;
 mod invite;
 mod io;
 mod load;

@@ -144,13 +144,7 @@ impl Mailbox {
             Some(cursor) if cursor.epoch == self.state.epoch && cursor.position <= end => {
                 cursor.position
             }
-            Some(cursor) => {
-                let inherited = self.state.inherited.as_ref();
-                let shared =
-                    inherited.and_then(|it| it.position(device, &cursor.epoch, cursor.position));
-                shared.unwrap_or(0)
-            }
-            None => 0,
+            _ => 0,
         };
         let heads = (facility, DeviceId([0; 16]))..=(facility, DeviceId([0xff; 16]));
         let due_heads = self.state.heads.range(heads).map(|((_, publisher), _)| *publisher);

@@ -11,7 +11,6 @@ use azalea_core::storage::{Order, Range, Read, StorageError, Table};
 use azalea_core::sync::heads::HeadStatement;
 use azalea_core::wire::{Wire, WireError};
 
-use super::inherit::Inherited;
 use super::invite::Invite;
 use super::suspend::Forks;
 use super::tables::{self, ChainRow, DeviceNumber, DeviceRow, Member, ScopeNumber, ScopeRow};
@@ -76,8 +75,6 @@ pub(crate) struct Device {
 pub(crate) struct State {
     pub(crate) network: NetworkId,
     pub(crate) epoch: RelayEpoch,
-    /// The epoch that came before this one and how far its feeds are part of this store.
-    pub(crate) inherited: Option<Inherited>,
     pub(crate) roster: Roster,
     /// The digests of all certificates.
     pub(crate) certificates: BTreeSet<[u8; 32]>,
@@ -131,12 +128,9 @@ impl State {
         }
         let network = row(tables::META, &meta(tables::NETWORK_KEY)?.ok_or(OpenError::Empty)?)?;
         let epoch = row(tables::META, &meta(tables::EPOCH_KEY)?.ok_or(OpenError::Empty)?)?;
-        let inherited = meta(tables::INHERITED_KEY)?;
-        let inherited = inherited.map(|bytes| row(tables::META, &bytes)).transpose()?;
         let mut state = Self {
             network,
             epoch,
-            inherited,
             roster: Roster::new(network),
             certificates: BTreeSet::new(),
             devices: Vec::new(),
@@ -346,8 +340,7 @@ fn dense(table: Table, expected: usize, found: u32) -> Result<(), StorageError> 
     Err(StorageError::Damaged { place })
 }
 
-/// Reads a row's value.
-pub(crate) fn row<T: Wire>(table: Table, value: &[u8]) -> Result<T, OpenError> {
+fn row<T: Wire>(table: Table, value: &[u8]) -> Result<T, OpenError> {
     T::from_bytes(value).map_err(|source| OpenError::Row { table: table.name(), source })
 }
 

@@ -37,8 +37,6 @@ pub const INVITE: Table = Table::named("invite");
 pub(crate) const FORMAT: u32 = 1;
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 pub(crate) const EPOCH_KEY: &[u8] = b"epoch";
-/// What of the store before this epoch's is part of it, where it came from a backup.
-pub(crate) const INHERITED_KEY: &[u8] = b"inherited";
 pub(crate) const NETWORK_KEY: &[u8] = b"network";
 
 /// A device's number in this store.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use azalea_core::id::{RelayEpoch, Timestamp};
 use azalea_core::identity::{Certificate, PublicKey, SigningKeypair, Subject};
-use azalea_core::storage::{Memory, Store};
+use azalea_core::storage::{Batch, Memory, Store};
 use azalea_core::sync::message::Message;
-use azalea_relay::mailbox::inherit::succeed;
+use azalea_core::wire::Wire;
 use azalea_relay::mailbox::{
     self, Effect, EffectId, Input, Limits, Mailbox, Query, Report, Request, RequestId, SessionId,
+    tables,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -107,9 +108,9 @@ impl Relay {
     /// Readers begin their feeds again, and authors offer again what is theirs.
     pub(super) fn new_epoch(&mut self) {
         self.epochs += 1;
-        let epoch = RelayEpoch([self.epochs; 16]);
-        let rows = succeed(&self.disk.rows, epoch).expect("a sound store");
-        self.disk.rows.commit(&rows).expect("memory takes every batch");
+        let mut batch = Batch::new();
+        batch.put(tables::META, *b"epoch", RelayEpoch([self.epochs; 16]).to_bytes());
+        self.disk.rows.commit(&batch).expect("memory takes every batch");
     }
 
     pub(super) fn publish(&mut self, now: Timestamp, id: u64, certificates: Vec<Certificate>) {

@@ -98,7 +98,7 @@ impl State {
         Query::Scan { table: table::CHAIN, range: Range { from, ..chain }, order, limit }
     }
 
-    /// Goes on in the feed of a store that follows on the one we knew, where the relay says.
+    /// Begins the feed of a store that is not the one we knew.
     pub(super) fn follow_epoch(&mut self, tx: &mut Tx<'_>, cursor: Cursor) {
         self.cursor = Some(cursor);
         tx.batch.put(table::META, meta::CURSOR, cursor.to_bytes());

@@ -170,7 +170,8 @@ impl State {
         now: Timestamp,
     ) -> Option<Cursor> {
         let (epoch, position) = (welcome.epoch, welcome.position);
-        let held = self.cursor.map_or(0, |cursor| cursor.position.min(position));
+        let known = self.cursor.filter(|cursor| cursor.epoch == epoch);
+        let held = known.map_or(0, |cursor| cursor.position.min(position));
         session.reset(Phase::Open { epoch: welcome.epoch, end: welcome.end, held });
         session.clock_skew_ms =
             i64::try_from(i128::from(welcome.at.0) - i128::from(now.0)).unwrap_or(i64::MAX);

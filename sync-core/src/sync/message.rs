@@ -157,8 +157,7 @@ pub struct Hello {
 pub struct Welcome {
     /// This life of the relay's store.
     pub epoch: RelayEpoch,
-    /// The position after which the feed continues: the cursor's; where the cursor is of the epoch before, as far as this
-    /// store has taken that over; otherwise 0.
+    /// The position after which the feed continues: the cursor's, or 0 where the cursor is not of this epoch.
     pub position: u64,
     /// The feed's newest position.
     pub end: u64,

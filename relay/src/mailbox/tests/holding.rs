@@ -1,20 +1,9 @@
-//! A store that came from a backup: what readers hold of it already, and what members bring back.
+//! A store that came from a backup: what its members bring back.
 
 use azalea_core::identity::{Revocation, Subject};
 use azalea_core::sync::message::ChainEnd;
 
 use super::*;
-use crate::mailbox::inherit::succeed;
-
-/// Goes back to `backup` as an operator does: with a new epoch.
-fn restore(world: &mut World, backup: Memory, epoch: u8) -> RelayEpoch {
-    world.store = backup;
-    let epoch = RelayEpoch([epoch; 16]);
-    let rows = succeed(&world.store, epoch).unwrap();
-    world.store.commit(&rows).unwrap();
-    world.restart();
-    epoch
-}
 
 fn lacking(world: &mut World, member: &Member, say: Message) -> (Vec<ChainEnd>, Vec<[u8; 32]>) {
     world.sent.clear();
@@ -25,34 +14,6 @@ fn lacking(world: &mut World, member: &Member, say: Message) -> (Vec<ChainEnd>, 
         _ => None,
     });
     answers.next().expect("an answer")
-}
-
-#[test]
-fn readers_go_on_where_the_backup_ends() {
-    let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
-    let before: Vec<_> = (0..3).map(|n| hospital.write(&world, chart, &[n])).collect();
-    world.push_all(&hospital, &before);
-    let (first, _) = world.fed(&clinic)[0];
-    let backup = world.store.clone();
-    let lost: Vec<_> = (3..5).map(|n| hospital.write(&world, chart, &[n])).collect();
-    world.push_all(&hospital, &lost);
-    let (last, _) = *world.fed(&clinic).last().unwrap();
-
-    let old = RelayEpoch([9; 16]);
-    let new = restore(&mut world, backup.clone(), 10);
-    // Ahead of the backup, and behind it.
-    for (held, goes_on) in [(last, last - 2), (first, first)] {
-        let cursor = Cursor { epoch: old, position: held };
-        let welcome = world.connect(&mut clinic, Some(cursor)).unwrap();
-        assert_eq!((welcome.epoch, welcome.position), (new, goes_on));
-    }
-    world.fed(&clinic);
-    world.connect(&mut hospital, None).unwrap();
-    world.push_all(&hospital, &lost);
-    assert_eq!(world.fed_ids(&clinic), ids(&lost), "what is pushed again comes to readers");
-    // Of a store that is not the one before this nothing is taken over.
-    let cursor = Cursor { epoch: RelayEpoch([8; 16]), position: last };
-    assert_eq!(world.connect(&mut clinic, Some(cursor)).unwrap().position, 0);
 }
 
 #[test]
@@ -97,7 +58,8 @@ fn members_bring_back_certificates_and_revocations_that_prove_themselves() {
     world.request(Request::Revoke { subject, reason: "盗難".into(), by }).unwrap();
     let held: Vec<Certificate> = world.mailbox.state.roster.certificates().collect();
 
-    restore(&mut world, backup, 10);
+    world.store = backup;
+    world.restart();
     assert!(world.connect(&mut tablet, None).is_some(), "the backup knows nothing of it");
     assert!(world.connect(&mut late, None).is_none(), "nor of who came after");
     world.connect(&mut clinic, None).unwrap();
