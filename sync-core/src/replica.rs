@@ -165,7 +165,7 @@ impl Replica {
         match (message, self.session.phase) {
             (Message::Welcome(welcome), Phase::Greeting) => {
                 if self.state.is_relay_behind(&welcome) {
-                    let holding = self.state.holding();
+                    let holding = self.state.held_for_relay();
                     self.effects.extend(holding.into_iter().map(Effect::Send));
                 }
                 if let Some(cursor) = self.state.welcome(&mut self.session, &welcome, now) {

@@ -42,7 +42,7 @@ impl State {
     }
 
     /// How far our chains go and which certificates are held here.
-    pub(super) fn holding(&self) -> Vec<Message> {
+    pub(super) fn held_for_relay(&self) -> Vec<Message> {
         let ends = self.scopes.values().filter_map(|scope| {
             let vector = scope.vectors.get(&self.me).filter(|vector| vector.seq > 0)?;
             Some(ChainEnd { scope: scope.id, seq: vector.seq, id: vector.id })
