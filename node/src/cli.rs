@@ -79,7 +79,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<bool> {
             return ask::export(&context, Request::Export(export), options.output.as_deref()).await;
         }
         Command::Status => Request::Status,
-        Command::Sync { with } => Request::Sync { with },
+        Command::Sync { with, .. } => Request::Sync { with },
         Command::Carry(CarryCommand::Out { file, to, answer, unsent }) => Request::CarryOut {
             file: std::path::absolute(file)?,
             to,

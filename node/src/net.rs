@@ -1,6 +1,7 @@
 //! The node's way to the relay and to other nodes: QUIC sessions, kept up and given up; what is said on them is the core's business.
 
 pub mod enrol;
+pub mod nearby;
 pub mod peer;
 pub mod relay_link;
 

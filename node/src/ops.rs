@@ -26,6 +26,7 @@ use std::path::PathBuf;
 
 use crate::carry::CarryFileError;
 use crate::driver::DriveError;
+use crate::net::nearby::NearbyError;
 use crate::net::peer::ExchangeError;
 use crate::node::{BY_COMMAND, Node, NodeError, QuarantineError};
 use crate::typed::TooLong;
@@ -103,10 +104,11 @@ pub enum Request {
     Export(Export),
     /// How things stand.
     Status,
-    /// Sync with another node directly.
+    /// Sync with other nodes directly.
     Sync {
-        /// Where it listens, `HOST:PORT`.
-        with: String,
+        /// Where it listens, `HOST:PORT`; all that are found nearby where absent.
+        #[serde(default)]
+        with: Option<String>,
     },
     /// Write what a facility may have into a file.
     CarryOut {
@@ -297,6 +299,9 @@ pub enum OpError {
     /// A carry file could not be written or read.
     #[error(transparent)]
     Carry(#[from] CarryFileError),
+    /// The local network cannot be looked at.
+    #[error(transparent)]
+    Nearby(#[from] NearbyError),
     /// There was no session with another node, or it did not finish.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
@@ -329,7 +334,8 @@ pub fn execute(node: &Node, request: Request, output: &mut dyn Output) -> Result
         Request::ConsentShow { id } => consent::show(node, &id),
         Request::Export(export) => export::write(node, &export, output),
         Request::Status => status::show(node),
-        Request::Sync { with } => sync::with(node, &with, output),
+        Request::Sync { with: Some(with) } => sync::with(node, &with, output),
+        Request::Sync { with: None } => sync::nearby(node, output),
         Request::CarryOut { file, to, answer, unsent } => {
             let what = carry::Out { to: &to, answer: answer.as_deref(), unsent };
             carry::out(node, &file, &what, output)

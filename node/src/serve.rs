@@ -28,6 +28,7 @@ use crate::config::{Config, ConfigError, DataDir, Passphrase, RelayConfig, Secre
 use crate::driver::{self, DriveError, Running, StartError};
 use crate::entropy::{self, EntropyError};
 use crate::metrics;
+use crate::net::nearby::Announcement;
 use crate::net::peer;
 use crate::net::relay_link::{self, RelayTarget};
 use crate::node::Node;
@@ -106,6 +107,8 @@ pub struct RunOptions {
     pub metrics: Option<SocketAddr>,
     /// Where other nodes may call; nowhere where absent.
     pub listen: Option<SocketAddr>,
+    /// Whether the local network is told that they may.
+    pub announce: bool,
 }
 
 /// What `run` says once everything is up.
@@ -268,7 +271,8 @@ impl Opened {
             let endpoint = Endpoint::server(address, &self.node.identity.device.seed())?;
             let bound = endpoint.local_addr()?;
             let answered = peer::listen(endpoint.clone(), self.node.local());
-            called = Some((bound, endpoint, tokio::spawn(answered)));
+            let announced = options.announce.then(|| announce(&self.node, bound)).flatten();
+            called = Some((bound, endpoint, tokio::spawn(answered), announced));
         }
         let card = self.node.facility();
         ready(&Ready {
@@ -288,7 +292,10 @@ impl Opened {
             endpoint.close("the node is stopping");
             let _ = timeout(STOP, endpoint.wait_idle()).await;
         }
-        if let Some((_, endpoint, answered)) = called {
+        if let Some((_, endpoint, answered, announced)) = called {
+            // Its last word goes out while the rest is stopped.
+            let withdrawn = tokio::task::spawn_blocking(move || drop(announced));
+            let _ = timeout(STOP, withdrawn).await;
             endpoint.close("the node is stopping");
             let _ = timeout(STOP, answered).await;
             let _ = timeout(STOP, endpoint.wait_idle()).await;
@@ -318,6 +325,12 @@ impl Opened {
             }
         }
     }
+}
+
+/// Tells the local network that other nodes may call; a machine without one runs all the same.
+fn announce(node: &Node, bound: SocketAddr) -> Option<Announcement> {
+    let announced = Announcement::begin(&node.identity.network, bound);
+    announced.inspect_err(|error| tracing::warn!(%error, "this node is not announced")).ok()
 }
 
 /// How long each part may take to end.

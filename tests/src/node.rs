@@ -47,6 +47,7 @@ pub struct Node {
     web: Option<String>,
     /// Whether other nodes may call, and where.
     is_called: bool,
+    is_announced: bool,
     listens: Option<String>,
     daemon: Option<Daemon>,
 }
@@ -69,7 +70,15 @@ impl Node {
         let words = ["join", code, "--relay", &address, "--staff", STAFF, "--role", "doctor"];
         let words = [&words[..], &["--staff-name", STAFF_NAME, "--password-file", password]];
         hand.ask(&words.concat()).expect("azalea join");
-        Self { hand, line, web: None, is_called: false, listens: None, daemon: None }
+        Self {
+            hand,
+            line,
+            web: None,
+            is_called: false,
+            is_announced: false,
+            listens: None,
+            daemon: None,
+        }
     }
 
     /// Another hand at the same node.
@@ -91,6 +100,12 @@ impl Node {
     pub fn start_called(&mut self) {
         self.is_called = true;
         self.start();
+    }
+
+    /// As [`Node::start_called`], and it says so on the local network.
+    pub fn start_announced(&mut self) {
+        self.is_announced = true;
+        self.start_called();
     }
 
     /// Where other nodes call it, as HOST:PORT.
@@ -132,6 +147,9 @@ impl Node {
         let mut words = vec!["run", "--web", "127.0.0.1:0", "--relay", &relay];
         if self.is_called {
             words.extend(["--listen", "127.0.0.1:0"]);
+            if !self.is_announced {
+                words.push("--no-announce");
+            }
         }
         let (daemon, ready) = Daemon::start(&mut self.command(&words), &self.log)?;
         self.listens = ready["listen"].as_str().map(str::to_owned);

@@ -216,3 +216,22 @@ fn a_withdrawal_arrives_without_the_relay() {
     let again = sync(&clinic, &hospital);
     assert_eq!((&again["sent"], &again["received"]), (&0.into(), &0.into()), "{again}");
 }
+
+#[test]
+fn a_node_nearby_is_found_by_itself() {
+    let Cut { region, mut hospital, clinic, who, .. } = cut();
+    let said = fails(&clinic, &["sync", "--nearby"]);
+    assert!(said.contains("no other node of this network was found nearby"), "{said}");
+    clinic.note(&who, "近くにいる");
+    hospital.stop();
+    hospital.start_announced();
+    let told = until("the hospital is found", || {
+        let told = clinic.ask(&["sync", "--nearby"]);
+        told.ok.then(|| told.json())
+    });
+    let found = &told["nearby"][0];
+    assert_eq!(found["address"], hospital.listens());
+    assert_eq!(found["result"]["with"]["facility"]["name"], HOSPITAL.name);
+    assert_eq!(hospital.note_texts(&who), ["近くにいる"]);
+    drop(region);
+}

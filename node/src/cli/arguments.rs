@@ -101,11 +101,14 @@ pub enum Command {
     /// Decides on devices that contradicted themselves
     #[command(subcommand)]
     Device(DeviceCommand),
-    /// Syncs with another node directly, with no relay between
+    /// Syncs with other nodes directly, with no relay between
     Sync {
         /// Where the other node listens (`azalea run --listen`).
-        #[arg(long, value_name = "HOST:PORT")]
-        with: String,
+        #[arg(long, value_name = "HOST:PORT", required_unless_present = "nearby")]
+        with: Option<String>,
+        /// All nodes of this network that announce themselves on the local network.
+        #[arg(long, conflicts_with = "with")]
+        nearby: bool,
     },
     /// Carries changes in a file, sealed as on the line, for where no line goes
     #[command(subcommand)]
@@ -169,6 +172,9 @@ pub struct RunOptions {
     /// given.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
+    /// With --listen: does not tell the local network (multicast DNS) that this node listens.
+    #[arg(long, requires = "listen")]
+    pub no_announce: bool,
 }
 
 /// Patients.

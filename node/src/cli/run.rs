@@ -50,6 +50,7 @@ pub(super) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
         tls: options.behind_tls,
         metrics: options.metrics,
         listen: options.listen,
+        announce: !options.no_announce,
     };
     let json = context.json;
     opened.run(options, |ready| say(ready, json), stopping).await.context("the node stopped")?;

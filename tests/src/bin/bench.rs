@@ -183,8 +183,15 @@ async fn start(node: &Node) -> Arc<Inner> {
     let inner = opened.node.clone();
     let relay = Some(node.line.address().to_string());
     let web = Some("127.0.0.1:0".to_owned());
-    let options =
-        RunOptions { web, relay, hosts: Vec::new(), tls: false, metrics: None, listen: None };
+    let options = RunOptions {
+        web,
+        relay,
+        hosts: Vec::new(),
+        tls: false,
+        metrics: None,
+        listen: None,
+        announce: false,
+    };
     let (sender, stop) = tokio::sync::watch::channel(false);
     let mut notices = inner.handle().notices();
     tokio::spawn(async move {
