@@ -143,6 +143,9 @@ impl State {
                 let (patient, local) = (Some(row.patients[0]), Some(id.clone()));
                 let number = self.create_scope(tx, ScopeKind::Chart, patient, local);
                 row.chart = Some(self.scope(number).id);
+                // Linked before there was anything of theirs: the chart follows the consent from its beginning.
+                let care = self.scopes_of(&row.patients[0], ScopeKind::Care);
+                tx.governed.extend(care.map(|scope| scope.number));
                 self.set_local(tx, id.clone(), row);
                 number
             }

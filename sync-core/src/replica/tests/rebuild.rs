@@ -29,8 +29,16 @@ pub(super) fn linked(seed: u64) -> (Region, PatientId) {
     for (name, _) in MEMBERS {
         region.connect(name);
     }
-    region.command("hospital", import(vec![record("p1", "o1", "{}")])).expect("an import");
     region.command("second", import(vec![record("q1", "o2", "{}")])).expect("an import");
+    let patient = consented(&mut region);
+    link(&mut region, patient);
+    assert_eq!(region.nodes["clinic"].records(), 2, "both hospitals' charts");
+    (region, patient)
+}
+
+/// The hospital's patient p1, who consented to the two others.
+fn consented(region: &mut Region) -> PatientId {
+    region.command("hospital", import(vec![record("p1", "o1", "{}")])).expect("an import");
     let facilities = vec![region.facility("second"), region.facility("clinic")];
     let give =
         Command::GiveConsent { patient: local("p1"), facilities, until: None, by: staff("s1") };
@@ -38,14 +46,32 @@ pub(super) fn linked(seed: u64) -> (Region, PatientId) {
         panic!("a consent")
     };
     region.run();
+    patient
+}
+
+fn link(region: &mut Region, patient: PatientId) {
     let (one, other) = (staff("s1"), staff("s2"));
     let propose = Command::ProposeLink { local: "q1".into(), patient, by: one };
     region.command("second", propose).expect("a proposal");
     let confirm = Command::ConfirmLink { local: "q1".into(), patient, by: other };
     region.command("second", confirm).expect("a link");
     region.run();
+}
+
+/// A person is known at the desk, and linked, before the first result of theirs is taken in.
+#[test]
+fn a_chart_that_is_begun_after_the_link_follows_the_consent() {
+    let mut region = Region::new(64, &MEMBERS);
+    for (name, _) in MEMBERS {
+        region.connect(name);
+    }
+    let patient = consented(&mut region);
+    link(&mut region, patient);
+    region.command("second", import(vec![record("q1", "o2", "{}")])).expect("an import");
+    region.run();
     assert_eq!(region.nodes["clinic"].records(), 2, "both hospitals' charts");
-    (region, patient)
+    part(&mut region, patient);
+    stays_apart(&mut region, "o3");
 }
 
 pub(super) fn part(region: &mut Region, patient: PatientId) {
