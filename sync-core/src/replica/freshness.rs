@@ -265,7 +265,7 @@ impl State {
                 let Some(access) = &scope.access else { return false };
                 let ours = match access.parties() {
                     Some((_, to)) => to == self.me,
-                    None => scope.is_reader(&self.home, now),
+                    None => scope.is_let_in(&self.home, now),
                 };
                 ours && access.owner() == device.facility
             })

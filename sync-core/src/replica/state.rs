@@ -70,6 +70,15 @@ impl Scope {
             .is_some_and(|access| access.access_of(facility, now).is_some_and(|it| it.read))
     }
 
+    /// Whether `facility` may read here at `now` or from a time to come: our clock may have been set back since it
+    /// was let in, and the scope's envelopes counted.
+    pub(super) fn is_let_in(&self, facility: &FacilityId, now: Timestamp) -> bool {
+        let is_to_come = |access: &ScopeAccess| {
+            access.grants_from(now).any(|it| it.facility == *facility && it.access.read)
+        };
+        self.is_reader(facility, now) || self.access.as_ref().is_some_and(is_to_come)
+    }
+
     pub(super) fn view(&self) -> Option<ScopeView> {
         let access = self.access.as_ref()?;
         Some(ScopeView {

@@ -57,6 +57,37 @@ fn a_withdrawal_finds_those_whom_a_clock_that_was_ahead_let_in() {
     assert!(region.nodes["clinic"].records() < 2, "what follows a withdrawal cannot be read");
 }
 
+/// The clinic's clock is set back behind a consent whose key it still lacks: what waits for that key waits all the same.
+#[test]
+fn a_clock_that_is_set_back_makes_nothing_complete() {
+    let mut region =
+        Region::new(33, &[("hospital", FacilityKind::Hospital), ("clinic", FacilityKind::Clinic)]);
+    region.connect("hospital");
+    region.command("hospital", import(vec![record("p1", "o1", "{}")])).expect("an import");
+    let facilities = vec![region.facility("clinic")];
+    let give =
+        Command::GiveConsent { patient: local("p1"), facilities, until: None, by: staff("s1") };
+    region.command("hospital", give).expect("a consent");
+    region.run();
+    let (from, to) =
+        (region.nodes["hospital"].replica.state.me, region.nodes["clinic"].replica.state.me);
+    let network = region.nodes["clinic"].replica.state.identity.network;
+    let pair = crate::access::pair_scope(&network, &from, &to);
+    region.post.retain(|(_, bytes)| {
+        let signed = crate::envelope::SignedEnvelope::from_bytes(bytes.0.clone());
+        signed.expect("nodes push envelopes").claimed_header().scope != pair
+    });
+    region.connect("clinic");
+    region.run();
+    assert!(!region.nodes["clinic"].status().waiting_for_key.is_empty());
+    let (earlier, later) = (Timestamp(region.now.0 - AHEAD_MS), region.now.plus_ms(AHEAD_MS));
+    let clinic = region.facility("clinic");
+    let statements = region.node("hospital").replica.state.statements(later, true);
+    let theirs = statements.into_iter().find(|it| it.recipient == clinic).expect("it is owed some");
+    region.node("clinic").handle(earlier, Input::Received(Message::Head(theirs)));
+    assert!(!is_complete(&region), "{:?}", region.nodes["clinic"].status().publishers);
+}
+
 /// A chart was linked to another facility's patient by mistake: whoever read it on that patient's consent is out.
 #[test]
 fn taking_a_link_back_ends_what_rested_on_it() {
