@@ -24,6 +24,8 @@ use super::{RequestId, RequestResult, SessionId};
 /// What a commit changes, complete; kept while the disk works.
 #[derive(Default)]
 pub(crate) struct Group {
+    /// When it was made: what began until then is in it, what begins after that is due.
+    made: Timestamp,
     pub(crate) roster: Option<Roster>,
     /// Digests of certificates that are new.
     pub(crate) certified: Vec<[u8; 32]>,
@@ -90,7 +92,7 @@ pub(crate) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(state: &'a State, now: Timestamp) -> Self {
-        let group = Group { next_log: state.next_log, ..Group::default() };
+        let group = Group { made: now, next_log: state.next_log, ..Group::default() };
         Self { state, now, group, places: BTreeMap::new() }
     }
 
@@ -261,7 +263,7 @@ impl<'a> Draft<'a> {
 
 impl Group {
     /// Makes the group part of the state, now that the disk has it. Returns what to send.
-    pub(crate) fn apply(mut self, state: &mut State, now: Timestamp) -> Self {
+    pub(crate) fn apply(mut self, state: &mut State) -> Self {
         if let Some(roster) = self.roster.take() {
             state.roster = roster;
         }
@@ -286,7 +288,8 @@ impl Group {
         if let Some(forks) = self.forks.take() {
             state.forks = forks;
         }
-        self.governed.iter().for_each(|scope| state.index_scope(scope, now));
+        // By the time of its making: a grant that began while the disk worked has let nobody in yet.
+        self.governed.iter().for_each(|scope| state.index_scope(scope, self.made));
         self
     }
 }

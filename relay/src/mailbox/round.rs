@@ -143,7 +143,7 @@ impl Mailbox {
         for author in group.forked.iter().copied().collect::<BTreeSet<_>>() {
             self.effects.push_back(Effect::Notice(Notice::Fork { author }));
         }
-        let mut group = group.apply(&mut self.state, now);
+        let mut group = group.apply(&mut self.state);
         self.fills.append(&mut group.fills);
         for (id, result) in group.requests {
             self.effects.push_back(Effect::Done { id, result });

@@ -84,6 +84,32 @@ fn a_grant_that_begins_later_fills_the_feed_when_it_begins() {
     assert_eq!(world.fed_ids(&nurse).last(), Some(&grant.claimed_id()));
 }
 
+/// A hospital's clock is a few milliseconds ahead, and its grant begins while the disk works on it.
+#[test]
+fn a_grant_that_begins_while_the_disk_works_fills_the_feed() {
+    let (mut world, mut hospital, _, chart) = hospital_and_clinic();
+    let mut nurse = world.member(FacilityKind::VisitingNurse);
+    world.connect(&mut nurse, None).unwrap();
+    world.fed(&nurse);
+    let statement = Statement::Grant {
+        grant: GrantId([2; 16]),
+        facility: nurse.facility_id(),
+        access: Access::READ,
+        from: world.now.plus_ms(3),
+        until: None,
+        consent: None,
+        tick: 2,
+    };
+    let grant = hospital.say(&world, chart, statement);
+    world.held = Some(Vec::new());
+    let bytes = Bytes(grant.as_bytes().to_vec());
+    world.say(&hospital, Message::Push(vec![bytes]));
+    world.now = world.now.plus_ms(5);
+    world.release();
+    world.wait(1_000);
+    assert_eq!(world.fed_ids(&nurse).last(), Some(&grant.claimed_id()));
+}
+
 #[test]
 fn a_new_device_gets_its_facilitys_scopes_and_the_whole_registry() {
     let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
