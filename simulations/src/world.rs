@@ -52,7 +52,7 @@ pub use options::{Faults, Options};
 use people::Asked;
 use relay::Relay;
 use trace::Trace;
-use truth::{Stated, Truth};
+use truth::{Standing, Stated, Truth};
 pub use watch::{Sample, Watch};
 
 /// The region.
@@ -293,7 +293,8 @@ impl World {
         }
         self.queue.clear();
         for place in 0..self.facilities.len() - joining {
-            self.facilities[place].join(now, self.council.given(), false);
+            let begun = self.facilities[place].join(now, self.council.given(), false);
+            assert!(begun, "an empty disk that works keeps what enrolment gave");
             let wait = self.dice.below(3_000);
             self.after(wait, Event::Reconnect { place });
         }
@@ -439,7 +440,7 @@ impl World {
     }
 
     /// Since when a consent stands on which `reader` may see a hospital's chart of a patient.
-    fn stands(&self, owner: usize, local: &str, reader: &Facility) -> Option<Timestamp> {
+    fn stands(&self, owner: usize, local: &str, reader: &Facility) -> Option<Standing> {
         let hospital = self.facilities[owner].id();
         self.truth.stands((owner, &hospital), local, &reader.id())
     }
@@ -479,7 +480,8 @@ impl World {
         self.facilities[place].lose_store();
         let (now, given) = (self.now, self.council.given());
         let rebuild = self.mutation != Some(Mutation::ReuseNumbers);
-        self.facilities[place].join(now, given, rebuild);
+        let begun = self.facilities[place].join(now, given, rebuild);
+        assert!(begun, "an empty disk that works keeps what enrolment gave");
         self.drain_facility(place);
         self.after(500, Event::Reconnect { place });
     }

@@ -37,6 +37,8 @@ pub struct Facility {
     session: Option<SessionId>,
     /// Whether it has joined the network.
     pub(super) joined: bool,
+    /// Whether its store has what enrolment gave.
+    begun: bool,
     /// Effects until the process dies by itself.
     pub(super) dies_in: Option<u64>,
     died: bool,
@@ -51,6 +53,9 @@ pub struct Facility {
     mutation: Option<Mutation>,
     looked: Looked,
 }
+
+/// The command with which a device begins; no job has this number.
+const BEGIN: CommandId = CommandId(u64::MAX);
 
 /// Why a job is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +86,7 @@ impl Facility {
             life: 0,
             session: None,
             joined: false,
+            begun: false,
             dies_in: None,
             died: false,
             sent: Vec::new(),
@@ -95,15 +101,28 @@ impl Facility {
         }
     }
 
-    /// Joins the network with what enrolment gave, or comes back to it with its keys and an empty store.
-    pub(super) fn join(&mut self, now: Timestamp, certificates: Vec<Certificate>, rebuild: bool) {
+    /// Joins the network with what enrolment gave, or comes back to it with its keys and an empty store. `false` where
+    /// it failed, with nothing left of it: whoever sets up a machine sees that, and does it again.
+    pub(super) fn join(
+        &mut self,
+        now: Timestamp,
+        certificates: Vec<Certificate>,
+        rebuild: bool,
+    ) -> bool {
         self.joined = true;
+        self.begun = false;
         self.start(now);
         let command = Command::Begin { certificates, rebuild };
-        self.handle(now, Input::Command { id: CommandId(u64::MAX), command });
+        self.handle(now, Input::Command { id: BEGIN, command });
         while self.disk.is_busy() {
             self.disk_step(now);
         }
+        if !self.begun {
+            self.kill(false);
+            self.lose_store();
+            self.joined = false;
+        }
+        self.begun
     }
 
     /// Its store is gone.
@@ -251,6 +270,7 @@ impl Facility {
                 Effect::Store { id, batch, .. } => self.disk.push(Work::Store(id, batch)),
                 Effect::Send(message) => self.sent.push(message),
                 Effect::Hangup => self.hangup = true,
+                Effect::Done { command: BEGIN, result } => self.begun = result.is_ok(),
                 Effect::Done { command, result } => {
                     if let Some(number) = self.asked.remove(&command.0) {
                         self.done.push((number, result.map_err(Failure::Refused)));

@@ -11,7 +11,7 @@ use azalea_core::replica::command::{Command, ImportRecord, Outcome, Staff, Subje
 use super::facility::Failure;
 use super::fault::Fault;
 use super::mutation::Mutation;
-use super::truth::{Edit, Import, Note, Overwrite};
+use super::truth::{Edit, Import, Note, Overwrite, Standing};
 use super::{Event, RETRY_MS, World};
 
 /// Something that somebody wants.
@@ -318,10 +318,14 @@ impl World {
         }
         let now = self.now;
         self.jobs[index].done = true;
+        self.truth.changed = Some(now);
         match self.jobs[index].job {
             Job::Admit { place } if !self.facilities[place].joined => {
                 let certificates = self.council.given();
-                self.facilities[place].join(now, certificates, false);
+                if !self.facilities[place].join(now, certificates, false) {
+                    self.jobs[index].done = false;
+                    return self.again(index);
+                }
                 self.drain_facility(place);
                 self.after(500, Event::Reconnect { place });
             }
@@ -434,6 +438,7 @@ impl World {
         if std::mem::replace(&mut self.jobs[index].done, true) {
             return;
         }
+        self.truth.changed = Some(now);
         let Asked { job, at, patient, note, .. } = &self.jobs[index];
         let (job, asked) = (job.clone(), at.unwrap_or(now));
         let (patient, note) = (*patient, *note);
@@ -441,9 +446,11 @@ impl World {
             (Job::Import { local, number, version, .. }, Outcome::Imported(_)) => {
                 self.truth.imported(Import { place, local, number, version, asked });
             }
-            (Job::Give { local, places, .. }, Outcome::Given { patient, .. }) => {
+            (Job::Give { local, places, .. }, Outcome::Given { patient, consent }) => {
                 let facilities = self.ids(&places);
-                self.truth.gives(place, &local, patient, &facilities, now);
+                let begins = self.facilities[place].begins(&consent).unwrap_or(now);
+                let given = Standing { since: now, begins };
+                self.truth.gives(place, &local, patient, &facilities, given);
             }
             (Job::Withdraw { local, places, .. }, Outcome::Withdrawn { .. }) => {
                 let facilities = self.ids(&places);
@@ -458,8 +465,10 @@ impl World {
                 self.truth.edits.push(Edit { place, number, note });
             }
             (Job::Confirm { local, .. }, Outcome::Linked) => {
+                let linked_from = self.facilities[place].clock.shows(now);
                 let chart = self.truth.chart(place, &local);
                 (chart.patient, chart.linked_at) = (patient, Some(now));
+                chart.linked_from = linked_from;
             }
             (Job::Part { local, .. }, Outcome::Unlinked) => {
                 let chart = self.truth.chart(place, &local);

@@ -27,6 +27,8 @@ pub(super) struct Truth {
     /// Devices that the council has revoked, since when.
     pub(super) revoked: BTreeMap<usize, Timestamp>,
     pub(super) healed: Option<Timestamp>,
+    /// When anything that was asked for last took effect.
+    pub(super) changed: Option<Timestamp>,
 }
 
 /// An import that its hospital was told is saved.
@@ -48,6 +50,8 @@ pub(super) struct Chart {
     pub(super) linked: Option<Local>,
     /// When the link was confirmed; before it was answered, it may hold or not.
     pub(super) linked_at: Option<Timestamp>,
+    /// The same moment by the hospital's own clock.
+    pub(super) linked_from: Timestamp,
     /// Taking the link back was asked for.
     pub(super) parting: bool,
     /// When a link was taken back.
@@ -59,10 +63,19 @@ pub(super) struct Chart {
 pub(super) struct Reader {
     /// Since when a consent that was recorded stands; `None` while none does.
     pub(super) stands: Option<Timestamp>,
+    /// When that consent begins, by the clock of the hospital that recorded it.
+    pub(super) begins: Timestamp,
     /// When giving it was last asked for: from then on it may have taken effect.
     pub(super) asked: Option<Timestamp>,
     /// When its withdrawal was recorded.
     pub(super) withdrawn: Option<Timestamp>,
+}
+
+/// A consent that stands: since when by the world's clock, and when it begins by the hospital's, which may be off.
+#[derive(Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) since: Timestamp,
+    pub(super) begins: Timestamp,
 }
 
 /// A note that its author was told is saved.
@@ -93,6 +106,12 @@ pub(super) struct Overwrite {
 pub(super) struct Stated {
     pub(super) imports: usize,
     pub(super) at: Timestamp,
+}
+
+impl Reader {
+    fn standing(&self) -> Option<Standing> {
+        self.stands.map(|since| Standing { since, begins: self.begins })
+    }
 }
 
 impl Truth {
@@ -146,12 +165,15 @@ impl Truth {
         local: &str,
         patient: PatientId,
         facilities: &[FacilityId],
-        now: Timestamp,
+        given: Standing,
     ) {
         let chart = self.chart(place, local);
         chart.patient = Some(patient);
         for facility in facilities {
-            chart.readers.entry(*facility).or_default().stands.get_or_insert(now);
+            let reader = chart.readers.entry(*facility).or_default();
+            if reader.stands.is_none() {
+                (reader.stands, reader.begins) = (Some(given.since), given.begins);
+            }
         }
     }
 
@@ -186,17 +208,20 @@ impl Truth {
         (owner, hospital): (usize, &FacilityId),
         local: &str,
         reader: &FacilityId,
-    ) -> Option<Timestamp> {
+    ) -> Option<Standing> {
         let own = self.charts.get(&(owner, local.to_owned()))?;
         let Some((at, linked)) = own.linked_at.zip(own.linked.as_ref()) else {
-            return own.readers.get(reader)?.stands;
+            return own.readers.get(reader)?.standing();
         };
         if own.parted.is_some() || own.parting {
             return None;
         }
         let readers = &self.charts.get(linked)?.readers;
-        let (ours, theirs) = (readers.get(hospital)?.stands?, readers.get(reader)?.stands?);
-        Some(ours.max(theirs).max(at))
+        let (ours, theirs) = (readers.get(hospital)?.standing()?, readers.get(reader)?.standing()?);
+        Some(Standing {
+            since: ours.since.max(theirs.since).max(at),
+            begins: ours.begins.max(theirs.begins).max(own.linked_from),
+        })
     }
 
     /// The moment since when `reader` is certainly put out: withdrawn, and giving not asked for since.

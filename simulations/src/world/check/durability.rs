@@ -33,7 +33,7 @@ pub(super) fn check(world: &World) -> Words {
     }
     for facility in &world.facilities {
         // What was written too late is kept for a person; that it is not merged is for another checker to say.
-        let (place, notes) = (facility.place(), facility.own_notes());
+        let (place, notes) = (facility.place(), facility.kept_notes());
         for note in world.truth.notes.iter().filter(|note| note.place == place) {
             let kept =
                 notes.get(&note.id).is_some_and(|held| held.text.contains(&note_text(note.number)));

@@ -22,7 +22,9 @@ pub(super) fn check(world: &World) -> Words {
             let author = world.facilities.iter().position(|each| each.device() == device);
             for chart in author.into_iter().flat_map(|author| world.truth.charts_at(author)) {
                 let stands = world.stands(chart.0, &chart.1, facility);
-                if stands.is_none_or(|since| since > stated.at) {
+                // The publisher counts by its own clock, and so does its word: a consent that was recorded with a clock
+                // that ran ahead, set right since, has not begun at the time that the screen names.
+                if stands.is_none_or(|it| it.since > stated.at || it.begins > complete) {
                     continue;
                 }
                 for import in world.truth.imports_of(chart, stated.imports) {

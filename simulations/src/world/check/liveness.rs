@@ -1,8 +1,8 @@
 //! Once links heal, everything arrives within the stated bound.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use azalea_core::id::FacilityId;
+use azalea_core::id::{FacilityId, Timestamp};
 use azalea_core::replica::RelayStatus;
 
 use super::Words;
@@ -17,6 +17,8 @@ pub(in crate::world) fn is_at_rest(world: &World) -> bool {
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
     let healed = world.truth.healed.unwrap_or(world.now);
+    // A word from before the last change says nothing about that.
+    let settled = world.truth.changed.map_or(healed, |changed| changed.max(healed));
     for asked in world.jobs.iter().filter(|asked| asked.job.is_due() && !asked.done) {
         if world.core().any(|it| it.place() == asked.job.place()) || !asked.job.needs_core() {
             words.push(format!("{:?} was never answered", asked.job));
@@ -31,6 +33,10 @@ pub(super) fn check(world: &World) -> Words {
         };
         if status.relay != RelayStatus::CaughtUp || status.rebuilding {
             words.push(format!("device {place} is {:?}", status.relay));
+        }
+        // Until it finds that the relay it speaks to is gone, a device thinks that it has caught up.
+        if facility.session().is_none_or(|session| !world.relay.has(session)) {
+            words.push(format!("device {place} speaks to a relay that is gone"));
         }
         // What is not for this device may wait for ever: a word that puts it out of a scope that it never heard
         // of, or what a hostile relay sent it.
@@ -48,26 +54,27 @@ pub(super) fn check(world: &World) -> Words {
                 format!("device {place} holds back number {seq} of {author:?} in {scope:?}, at {position}")
             }));
         }
-        for publisher in &status.publishers {
-            let author = publisher.device;
-            let Some(author) = world.core().find(|it| Some(it.device()) == author) else {
-                continue;
-            };
-            let owes = owed.contains(&(author.place(), facility.id()));
-            let fresh = publisher.complete.is_some()
-                && publisher.complete == publisher.stated
-                && publisher.complete >= Some(healed);
-            if owes && !fresh {
+        for author in world.core() {
+            let Some(begins) = owed.get(&(author.place(), facility.id())) else { continue };
+            if *begins > world.now {
+                words.push(format!("device {place} is let in by device {} later", author.place()));
+            }
+            // Also one from whom nothing was heard yet.
+            let heard = status.publishers.iter().find(|it| it.device == Some(author.device()));
+            let stated = heard.and_then(|it| it.stated);
+            let complete = heard.and_then(|it| it.complete);
+            let fresh = complete.is_some() && complete == stated && complete >= Some(settled);
+            if !fresh {
                 let from = author.place();
-                let before = |at: Option<azalea_core::id::Timestamp>| {
+                let before = |at: Option<Timestamp>| {
                     at.map(|at| at.0 as i64 - healed.0 as i64).map(|ms| ms / 1_000)
                 };
                 words.push(format!(
                     "device {place} does not become complete from device {from}: it heard {:?} s after \
                      healing, is complete as of {:?} s, lacks {}",
-                    before(publisher.stated),
-                    before(publisher.complete),
-                    publisher.missing
+                    before(stated),
+                    before(complete),
+                    heard.map_or(0, |it| it.missing)
                 ));
             }
         }
@@ -78,15 +85,16 @@ pub(super) fn check(world: &World) -> Words {
     words
 }
 
-/// The hospitals and the facilities for which one of their charts stands open.
-fn owed(world: &World) -> BTreeSet<(usize, FacilityId)> {
-    let mut owed = BTreeSet::new();
+/// The hospitals and the facilities for which one of their charts stands open, and when the last of those begins to.
+fn owed(world: &World) -> BTreeMap<(usize, FacilityId), Timestamp> {
+    let mut owed = BTreeMap::new();
     for chart in world.truth.charts.keys() {
         let (owner, local) = chart;
         let hospital = world.facilities[*owner].id();
-        for reader in world.truth.readers_of(chart) {
-            if world.truth.stands((*owner, &hospital), local, &reader).is_some() {
-                owed.insert((*owner, reader));
+        for reader in world.truth.readers_of(chart).into_iter().filter(|it| *it != hospital) {
+            if let Some(stands) = world.truth.stands((*owner, &hospital), local, &reader) {
+                let begins: &mut Timestamp = owed.entry((*owner, reader)).or_default();
+                *begins = stands.begins.max(*begins);
             }
         }
     }

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use azalea_core::access::ScopeKind;
 use azalea_core::document::{Author, CareNote, Contribution, Heads};
 use azalea_core::envelope::SignedEnvelope;
-use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp};
+use azalea_core::id::{
+    ConsentId, DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp,
+};
 use azalea_core::replica::QuarantineRow;
 use azalea_core::storage::row::{ScopeNumber, VectorRow, key};
 use azalea_core::storage::{Order, Range, Read, table};
@@ -113,14 +115,20 @@ impl Facility {
         again(&self.looked.notes, self.disk.changes, || self.merged(|_| Vec::new()))
     }
 
-    /// Its own notes as they were saved: also what is set apart by now, since its right had ended before it wrote that.
-    pub(in crate::world) fn own_notes(&self) -> BTreeMap<NoteId, HeldNote> {
-        let author = Author { device: self.device(), facility: self.id() };
+    /// The notes with all that is kept of them: also what is set apart by now, since its author's right had ended before
+    /// that was written, and what was written on top of such a note.
+    pub(in crate::world) fn kept_notes(&self) -> BTreeMap<NoteId, HeldNote> {
         let view = View::new(&self.disk.rows);
+        let author = |device: DeviceId| {
+            let facility = self.replica.as_ref()?.roster().device(&device)?.facility;
+            Some(Author { device, facility })
+        };
         self.merged(|scope| {
             let late = view.late_notes(scope).expect("a sound store").into_iter();
-            let own = late.filter(|(device, ..)| *device == author.device);
-            own.map(|(_, note, changes)| (note, Contribution { author, changes })).collect()
+            let made = |(device, note, changes)| {
+                author(device).map(|author| (note, Contribution { author, changes }))
+            };
+            late.filter_map(made).collect()
         })
     }
 
@@ -161,6 +169,14 @@ impl Facility {
             Some((_, to)) => to == self.device(),
             None => access.access_of(&self.id(), Timestamp(u64::MAX)).is_some_and(|it| it.read),
         }
+    }
+
+    /// When a consent that was recorded here begins, by the clock that stood in its grants.
+    pub(in crate::world) fn begins(&self, consent: &ConsentId) -> Option<Timestamp> {
+        let scopes = self.scopes();
+        let accesses = scopes.iter().filter_map(|scope| scope.access.as_ref());
+        let mut grants = accesses.flat_map(|access| access.grants_from(Timestamp(0)));
+        grants.find(|grant| grant.consent.as_ref() == Some(consent)).map(|grant| grant.from)
     }
 
     /// What is held back here.
