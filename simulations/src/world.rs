@@ -327,6 +327,7 @@ impl World {
     fn heal(&mut self) {
         self.queue.retain(|_, event| !matches!(event, Event::Fault(_)));
         self.truth.healed = Some(self.now);
+        self.ask_again_soon();
         if !self.options.tricks.is_empty() {
             // Found out: the council sets up another relay with what this one has, in a new epoch.
             self.hostile.end();
@@ -598,6 +599,7 @@ impl World {
         }
         if self.relay.has_died() {
             self.kill_relay();
+            self.after(RESTART_MS, Event::Fault(Fault::StartRelay));
         }
     }
 
@@ -631,6 +633,7 @@ impl World {
         }
         if self.facilities[place].has_died() {
             self.kill(place);
+            self.after(RESTART_MS, Event::Fault(Fault::StartFacility { place }));
         }
     }
 }
@@ -641,6 +644,8 @@ const START_MS: u64 = 1_800_000_000_000;
 const IDLE_MS: u64 = 9_000;
 /// The pause before something is tried again.
 const RETRY_MS: u64 = 2_000;
+/// When a process that died by itself is started again at the latest.
+const RESTART_MS: u64 = 600_000;
 /// How much longer a slow disk takes.
 const SLOW_MS: u64 = 800;
 /// Regions up to this size are looked at whole whenever they are looked at; of larger ones so many devices in turn.

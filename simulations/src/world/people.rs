@@ -269,9 +269,24 @@ impl World {
 
     /// Who has waited for long asks less often: what cannot be done for weeks must not keep the world busy.
     fn again(&mut self, index: usize) {
-        let waited = self.jobs[index].at.map_or(0, |at| self.now.since_ms(at));
+        let at = self.jobs[index].at.max(self.truth.healed);
+        let waited = at.map_or(0, |at| self.now.since_ms(at));
         let wait = RETRY_MS.max(waited.saturating_sub(PATIENCE_MS) / 8);
         self.after(wait, Event::Job(index));
+    }
+
+    /// The region was healed: what people had nearly given up is asked for again at once.
+    pub(super) fn ask_again_soon(&mut self) {
+        let soon = self.now.plus_ms(RETRY_MS);
+        let late = |(at, event): (&(Timestamp, u64), &Event)| match event {
+            Event::Job(index) if at.0 > soon && self.jobs[*index].at.is_some() => Some(*at),
+            _ => None,
+        };
+        let moved: Vec<(Timestamp, u64)> = self.queue.iter().filter_map(late).collect();
+        for at in moved {
+            let event = self.queue.remove(&at).expect("found just above");
+            self.at(soon, event);
+        }
     }
 
     fn ask_council(&mut self, index: usize, place: usize) {

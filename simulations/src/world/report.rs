@@ -1,89 +1,234 @@
 //! What a run looked like, as a page that one would rather look at than read: no script, nothing from the network.
+//! Japanese first, English beside it.
+
+mod plot;
 
 use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::campaign::Verdict;
+use super::hostile::Trick;
 use super::watch::Sample;
 use super::{Quality, World};
+use plot::{Axis, Dots, Line, amount, duration};
 
 /// The page of one run.
 pub fn page(world: &World, verdict: &Verdict) -> String {
-    let watch = world.watch();
-    let facilities = world.facilities();
-    let quality = |place: usize| facilities[place].link.quality;
-    let staleness = Quality::ALL.map(|each| {
-        let of_quality = |sample: &&Sample| quality(sample.place) == each;
-        let samples = watch.samples.iter().filter(of_quality);
-        let minutes = by_time(samples, |all| {
-            let mut ages: Vec<u64> = all.iter().filter_map(|it| it.staleness).collect();
-            ages.sort_unstable();
-            ages.get(ages.len() / 2).map(|age| *age as f64 / 60.0)
-        });
-        Series { name: each.name(), points: minutes }
-    });
-    let share = |yes: fn(&Sample) -> bool| {
-        by_time(watch.samples.iter(), |all| {
-            Some(100.0 * all.iter().filter(|it| yes(it)).count() as f64 / all.len() as f64)
-        })
-    };
-    let reading = [
-        Series { name: "azalea: read from the replica", points: share(|it| it.is_up) },
-        Series {
-            name: "a system of links: line and server needed",
-            points: share(|it| it.is_up && it.is_online),
-        },
-    ];
-    let backlog = by_time(watch.samples.iter(), |all| {
-        Some(all.iter().map(|it| it.backlog as f64).sum::<f64>())
-    });
-    let title = if world.options().story.is_empty() { "a region" } else { &world.options().story };
+    let title = if world.options().story.is_empty() { "A region" } else { &world.options().story };
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang="ja" {
             head {
                 meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
                 title { "Azalea: " (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                h1 { (title) }
-                p.verdict { (verdict.to_string()) }
-                p {
-                    (world.saved()) " things saved, " (world.events()) " events. At rest "
-                    (watch.rested_ms / 1_000) " s after everything was healed."
+                header {
+                    p.kind { "地域シミュレーション " (english("Region on virtual time")) }
+                    h1 lang="en" { (title) }
                 }
-                h2 { "How old is what a screen shows" }
-                p { "Median age of the oldest " i { "complete as of" } ", by the quality of the line." }
-                (chart(&staleness, "minutes"))
-                h2 { "Who can read" }
-                p { "Share of the devices on which anything can be opened." }
-                (chart(&reading, "%"))
-                h2 { "What waits at the relay" }
-                p { "Places of all feeds that their readers have not confirmed." }
-                (chart(&[Series { name: "envelopes", points: backlog }], "envelopes"))
-                h2 { "Bytes per device and day" }
-                (bytes(world))
-                @if !watch.tries.is_empty() {
-                    h2 { "What the hostile relay tried" }
-                    (tries(world))
+                (figures(world, verdict))
+                @if *verdict != Verdict::Clean { pre.findings lang="en" { (verdict) } }
+                (section("閲覧できた端末の割合", "Devices on which charts can be opened", reading(world)))
+                (section("表示の鮮度", "Age of what screens show, by quality of the line", staleness(world)))
+                (section("中継サーバの滞留", "What waits at the relay for its readers", backlog(world)))
+                (section("通信量と回線容量", "Bytes per device and day, against the line", bytes(world)))
+                @if !world.watch().tries.is_empty() {
+                    (section("悪意ある中継サーバ", "What the hostile relay tried", tries(world)))
                 }
-                h2 { "The run" }
-                p { "The same options give the same trace: " code { (world.trace()) } }
-                pre { "cargo simulate --options '" (world.options().line()) "'" }
+                footer {
+                    p { "同じ条件は同じ経過になります。 " (english("The same options give the same trace:")) " " code { (world.trace()) } }
+                    pre { "cargo simulate --options '" (world.options().line()) "'" }
+                }
             }
         }
     }
     .into_string()
 }
 
-struct Series {
-    name: &'static str,
-    points: Vec<(f64, f64)>,
+fn english(words: &str) -> Markup {
+    html! { span.en lang="en" { (words) } }
 }
 
-/// One value for each moment at which the world looked, in hours.
+fn section(japanese: &str, words: &str, body: Markup) -> Markup {
+    html! { section { h2 { (japanese) " " (english(words)) } (body) } }
+}
+
+/// The numbers that one looks for first.
+fn figures(world: &World, verdict: &Verdict) -> Markup {
+    let watch = world.watch();
+    let rest = world.options().rest_seconds;
+    let (mark, japanese, word) = match verdict {
+        Verdict::Clean => ("ok", "異常なし", "clean"),
+        Verdict::Safety(_) => ("bad", "安全性の違反", "safety"),
+        Verdict::Liveness(_) => ("bad", "期限超過", "late"),
+        Verdict::Crash(_) => ("bad", "停止", "stopped"),
+    };
+    let figure = |value: String, japanese: &str, word: &str| {
+        html! { div { dt { (japanese) " " (english(word)) } dd { (value) } } }
+    };
+    html! {
+        dl.figures {
+            div class=(mark) { dt { "結果 " (english("verdict")) } dd { (japanese) " " (english(word)) } }
+            (figure(duration(world.options().seconds as f64), "期間", "time told"))
+            (figure(amount(world.facilities().len() as f64), "端末", "devices"))
+            (figure(amount(world.saved() as f64), "保存", "things saved"))
+            (figure(
+                format!("{} / {}", duration(watch.rested_ms as f64 / 1_000.0), duration(rest as f64)),
+                "復旧後の収束 / 期限", "time to converge / bound",
+            ))
+        }
+    }
+}
+
+fn reading(world: &World) -> Markup {
+    let share = |yes: fn(&Sample) -> bool| {
+        by_time(world.watch().samples.iter(), |all| {
+            Some(100.0 * all.iter().filter(|it| yes(it)).count() as f64 / all.len() as f64)
+        })
+    };
+    let own = share(|it| it.is_up);
+    let linked = share(|it| it.is_up && it.is_online);
+    let mean = |points: &[(f64, f64)]| {
+        points.iter().map(|it| it.1).sum::<f64>() / points.len().max(1) as f64
+    };
+    let (ours, theirs) = (mean(&own), mean(&linked));
+    html! {
+        p.compare {
+            span.k0 { "Azalea " b { (format!("{ours:.2} %")) } }
+            span.k1 { "リンク型（回線とサーバが必要） " (english("a system of links")) " " b { (format!("{theirs:.2} %")) } }
+        }
+        (plot::lines(&[
+            Line { class: "s1", points: linked, filled: true },
+            Line { class: "s0", points: own, filled: false },
+        ], Axis::percent(), span(world)))
+    }
+}
+
+fn staleness(world: &World) -> Markup {
+    let quality = |place: usize| world.facilities()[place].link.quality;
+    let mut series = Vec::new();
+    for (number, each) in Quality::ALL.into_iter().enumerate() {
+        let samples = world.watch().samples.iter().filter(|it| quality(it.place) == each);
+        let points = by_time(samples, |all| {
+            let mut ages: Vec<u64> = all.iter().filter_map(|it| it.staleness).collect();
+            ages.sort_unstable();
+            ages.get(ages.len() / 2).map(|age| *age as f64)
+        });
+        if !points.is_empty() {
+            series.push((number, each, points));
+        }
+    }
+    let key = series.iter().map(|(number, each, _)| (*number, *each)).collect::<Vec<_>>();
+    let lines: Vec<Line> = series
+        .into_iter()
+        .map(|(number, _, points)| Line { class: CLASSES[number], points, filled: false })
+        .collect();
+    html! {
+        p { "「いつの時点まで揃っているか」の経過時間（中央値）。 " (english("Median age of the oldest complete-as-of.")) }
+        p.key {
+            @for (number, each) in key {
+                span class={ "k" (number) } { (japanese_quality(each)) " " (english(each.name())) }
+            }
+        }
+        (plot::lines(&lines, Axis::seconds(), span(world)))
+    }
+}
+
+fn japanese_quality(quality: Quality) -> &'static str {
+    match quality {
+        Quality::Fibre => "光回線",
+        Quality::Copper => "銅線（山間部）",
+        Quality::Mobile => "モバイル",
+    }
+}
+
+fn backlog(world: &World) -> Markup {
+    let points = by_time(world.watch().samples.iter(), |all| {
+        Some(all.iter().map(|it| it.backlog as f64).sum::<f64>())
+    });
+    html! {
+        p { "受信側がまだ確認していない封書の数。 " (english("Envelopes that readers have not confirmed.")) }
+        (plot::lines(&[Line { class: "s0", points, filled: true }], Axis::count(), span(world)))
+    }
+}
+
+/// The last day of each device's traffic would be luck: what it carried over the whole time, as a day's share.
+fn bytes(world: &World) -> Markup {
+    let last: BTreeMap<usize, &Sample> =
+        world.watch().samples.iter().map(|sample| (sample.place, sample)).collect();
+    let mut rows: Vec<Dots> = Vec::new();
+    for (number, quality) in Quality::ALL.into_iter().enumerate() {
+        let of_quality =
+            last.values().filter(|it| world.facilities()[it.place].link.quality == quality);
+        let per_day = of_quality.map(|sample| {
+            let carried = sample.bytes[0].max(sample.bytes[1]);
+            carried as f64 * 86_400.0 / sample.at.max(1) as f64
+        });
+        let dots: Vec<f64> = per_day.collect();
+        if !dots.is_empty() {
+            let (name, limit) = (japanese_quality(quality), quality.bytes_per_day() as f64);
+            rows.push(Dots { name, class: CLASSES[number], dots, limit });
+        }
+    }
+    html! {
+        p {
+            "点は端末ごとの一日あたり（上り・下りの多い方）、縦線は回線の一日の容量。目盛りは対数。 "
+            (english("A dot for each device, its busier direction; the bar is what its line can carry in a day. Logarithmic."))
+        }
+        (plot::dots(&rows))
+    }
+}
+
+fn tries(world: &World) -> Markup {
+    let watch = world.watch();
+    let mut tried: BTreeMap<Trick, Vec<u64>> = BTreeMap::new();
+    for (at, trick, _) in &watch.tries {
+        tried.entry(*trick).or_default().push(*at);
+    }
+    let first = watch.noticed.values().min().copied();
+    let rows: Vec<(&str, &str, &[u64])> = tried
+        .iter()
+        .map(|(trick, times)| (japanese_trick(*trick), trick.name(), times.as_slice()))
+        .collect();
+    html! {
+        p {
+            @match first {
+                Some(first) => {
+                    b { (watch.noticed.len()) } " 台が気づき、最初は "
+                    b { (duration(first as f64)) } " の時点（縦線）。 "
+                    (english("devices noticed; the bar is when the first did: what a publisher counts and nobody delivers, or what no key signed."))
+                }
+                None => { "どの端末も気づきませんでした。 " (english("No device noticed.")) }
+            }
+        }
+        (plot::moments(&rows, first, span(world)))
+    }
+}
+
+fn japanese_trick(trick: Trick) -> &'static str {
+    match trick {
+        Trick::Withhold => "隠す",
+        Trick::Replay => "再送する",
+        Trick::Reorder => "順序を変える",
+        Trick::RollBack => "巻き戻す",
+        Trick::Fork => "相手で話を変える",
+        Trick::Tamper => "書き換える",
+        Trick::Flood => "溢れさせる",
+        Trick::StaleHeads => "古い申告を出す",
+        Trick::Smuggle => "紛れ込ませる",
+    }
+}
+
+/// How long the run lasted, in seconds.
+fn span(world: &World) -> f64 {
+    world.watch().samples.last().map_or(1.0, |last| last.at.max(1) as f64)
+}
+
+/// One value for each moment at which the world looked, in seconds.
 fn by_time<'a>(
     samples: impl Iterator<Item = &'a Sample>,
     value: impl Fn(&[&Sample]) -> Option<f64>,
@@ -92,93 +237,9 @@ fn by_time<'a>(
     for sample in samples {
         moments.entry(sample.at).or_default().push(sample);
     }
-    let points = moments.into_iter().map(|(at, all)| Some((at as f64 / 3_600.0, value(&all)?)));
-    points.flatten().collect()
+    moments.into_iter().filter_map(|(at, all)| Some((at as f64, value(&all)?))).collect()
 }
 
-fn chart(series: &[Series], unit: &str) -> Markup {
-    let points = || series.iter().flat_map(|series| &series.points);
-    let right = points().map(|point| point.0).fold(0.1, f64::max);
-    let top = points().map(|point| point.1).fold(1.0, f64::max);
-    let x = |hours: f64| LEFT + hours / right * (WIDTH - LEFT);
-    let y = |value: f64| HEIGHT - value / top * (HEIGHT - 20.0);
-    let line = |series: &Series| -> String {
-        series.points.iter().map(|(at, v)| format!("{:.1},{:.1} ", x(*at), y(*v))).collect()
-    };
-    html! {
-        svg viewBox={ "0 0 " (WIDTH + 10.0) " " (HEIGHT + 24.0) } role="img" {
-            line x1=(LEFT) x2=(WIDTH) y1=(HEIGHT) y2=(HEIGHT) class="axis" {}
-            text x="0" y="16" { (format!("{top:.0} {unit}")) }
-            text x="0" y=(HEIGHT) { "0" }
-            text x=(WIDTH - 60.0) y=(HEIGHT + 18.0) { (format!("{right:.1} h")) }
-            @for (number, series) in series.iter().enumerate() {
-                polyline class={ "s" (number) } points=(line(series)) {}
-            }
-        }
-        p.key {
-            @for (number, series) in series.iter().enumerate() {
-                span class={ "k" (number) } { (series.name) } " "
-            }
-        }
-    }
-}
-
-fn bytes(world: &World) -> Markup {
-    let last: BTreeMap<usize, &Sample> =
-        world.watch().samples.iter().map(|sample| (sample.place, sample)).collect();
-    let rows = last.values().map(|sample| {
-        let quality = world.facilities()[sample.place].link.quality;
-        let per_day = |bytes: u64| bytes * 86_400 / sample.at.max(1);
-        let (up, down) = (per_day(sample.bytes[0]), per_day(sample.bytes[1]));
-        let share = 100.0 * up.max(down) as f64 / quality.bytes_per_day() as f64;
-        (sample.place, quality.name(), up, down, share)
-    });
-    html! {
-        table {
-            tr { th { "device" } th { "line" } th { "up" } th { "down" } th { "of the line's day" } }
-            @for (place, quality, up, down, share) in rows.take(ROWS_MAX) {
-                tr {
-                    td { (place) } td { (quality) }
-                    td { (up / 1_000) " kB" } td { (down / 1_000) " kB" }
-                    td { (format!("{share:.3} %")) }
-                }
-            }
-        }
-    }
-}
-
-fn tries(world: &World) -> Markup {
-    let watch = world.watch();
-    let mut tried: BTreeMap<_, (u64, u64)> = BTreeMap::new();
-    for (at, trick, _) in &watch.tries {
-        let entry = tried.entry(*trick).or_insert((*at, 0));
-        entry.1 += 1;
-    }
-    html! {
-        table {
-            tr { th { "trick" } th { "times" } th { "first" } }
-            @for (trick, (first, times)) in &tried {
-                tr { td { (trick.name()) } td { (times) } td { (first) " s" } }
-            }
-        }
-        p {
-            "Noticed by " (watch.noticed.len()) " devices"
-            @if let Some(first) = watch.noticed.values().min() { ", first at " (first) " s" }
-            ": entries that the publisher counts and nobody delivers, or envelopes that no key signed."
-        }
-    }
-}
-
-const WIDTH: f64 = 860.0;
-const HEIGHT: f64 = 220.0;
-const LEFT: f64 = 10.0;
-/// Devices in the table.
-const ROWS_MAX: usize = 40;
-const STYLE: &str = "
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; color: #223; }
-svg { width: 100%; background: #f7f7fb; } .axis { stroke: #99a; }
-polyline { fill: none; stroke-width: 2; } text { font-size: 12px; fill: #556; }
-.s0 { stroke: #b0307a; } .s1 { stroke: #2a7f9e; } .s2 { stroke: #c98a1b; }
-.k0 { color: #b0307a; } .k1 { color: #2a7f9e; } .k2 { color: #a06a00; } .key span { margin-right: 1.5rem; }
-td, th { text-align: right; padding: 0 1rem; } .verdict, pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-";
+/// The colours of the qualities of lines.
+const CLASSES: [&str; 3] = ["s0", "s1", "s2"];
+const STYLE: &str = include_str!("report/report.css");
