@@ -12,7 +12,6 @@ mod records;
 mod staff;
 mod status;
 
-pub use access_log::LogCheck;
 pub use imports::NodeSink;
 pub use quarantine::QuarantineError;
 pub(crate) use staff::account_batch;
@@ -20,6 +19,7 @@ pub use staff::staff_text;
 
 use azalea_core::id::{FacilityId, PatientId};
 use azalea_core::identity::Identity;
+use azalea_core::ledger::Ledger;
 use azalea_core::replica::command::{Command, CommandError, Outcome, Who};
 use azalea_core::storage::StorageError;
 use azalea_core::view::ViewError;
@@ -41,13 +41,13 @@ pub struct Node {
     /// Where the relay is, for the status page.
     pub(crate) relay: String,
     accounts: Mutex<()>,
-    access: Mutex<access_log::Tail>,
+    access: Mutex<Option<Ledger>>,
 }
 
 impl Node {
     /// Puts a node together.
     pub fn new(handle: Handle, identity: Identity, dir: DataDir, relay: String) -> Self {
-        let access = Mutex::new(access_log::Tail::default());
+        let access = Mutex::new(None);
         Self { handle, identity, dir, relay, accounts: Mutex::new(()), access }
     }
 
@@ -85,10 +85,6 @@ impl Node {
 
     fn accounts(&self) -> MutexGuard<'_, ()> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn access_tail(&self) -> MutexGuard<'_, access_log::Tail> {
-        self.access.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

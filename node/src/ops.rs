@@ -30,7 +30,7 @@ use crate::net::nearby::NearbyError;
 use crate::net::peer::ExchangeError;
 use crate::node::{BY_COMMAND, Node, NodeError, QuarantineError};
 use crate::typed::TooLong;
-use crate::web::model::{AccessEntry, AccessKind};
+use crate::web::model::{AccessKind, Entry};
 use crate::web::{Clinic, ClinicError};
 
 /// Something to do or to tell.
@@ -374,18 +374,17 @@ fn log_access(node: &Node, request: &Request) -> Result<(), OpError> {
         | Request::Export(Export { what: What::All, .. }) => (AccessKind::Searched, None),
         _ => return Ok(()),
     };
-    let entry = AccessEntry {
+    let entry = Entry {
         at: node.handle().clock().now(),
         staff: None,
         staff_name: BY_COMMAND.to_owned(),
         kind,
         patient,
-        patient_name: None,
         record: None,
         online: None,
         reason: String::new(),
     };
-    Ok(node.log(&entry)?)
+    Ok(node.log(entry)?)
 }
 
 /// The patient whom a command names.

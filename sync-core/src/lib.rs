@@ -6,7 +6,8 @@
 //! The rooms, in the order in which a record meets them: [`id`] names things, [`wire`] turns bytes into types,
 //! [`identity`] says who somebody is, [`access`] who may read and write, [`keys`] who can, [`document`] what
 //! is written, [`envelope`] how it is sealed and proven, [`storage`] where it is kept, [`sync`] how it
-//! travels, and [`replica`] puts them together for one facility's device; [`view`] reads what it keeps.
+//! travels, and [`replica`] puts them together for one facility's device; [`view`] reads what it keeps, and
+//! [`ledger`] says who did.
 
 pub mod access;
 pub mod document;
@@ -14,6 +15,7 @@ pub mod envelope;
 pub mod id;
 pub mod identity;
 pub mod keys;
+pub mod ledger;
 pub mod replica;
 pub mod storage;
 pub mod sync;

@@ -51,7 +51,7 @@ struct State {
     proposals: Vec<LinkProposal>,
     linked: Vec<Linked>,
     accounts: Vec<StaffAccount>,
-    log: Vec<AccessEntry>,
+    log: Vec<Entry>,
     held: Vec<QuarantineItem>,
 }
 
@@ -247,13 +247,12 @@ impl Clinic for SampleClinic {
                 return Err(ClinicError::Changed);
             }
             let by = state.accounts.iter().find(|account| account.id == *staff);
-            let line = AccessEntry {
+            let line = Entry {
                 at: NOW,
                 staff: Some(staff.clone()),
                 staff_name: by.map(|account| account.name.clone()).unwrap_or_default(),
                 kind: AccessKind::DiscardedImport,
                 patient: None,
-                patient_name: None,
                 record: None,
                 online: Some(true),
                 reason: reason.to_owned(),
@@ -554,8 +553,8 @@ impl Clinic for SampleClinic {
         })
     }
 
-    fn log(&self, entry: &AccessEntry) -> Result<(), ClinicError> {
-        self.with(|state| state.log.insert(0, entry.clone()));
+    fn log(&self, entry: Entry) -> Result<(), ClinicError> {
+        self.with(|state| state.log.insert(0, entry));
         Ok(())
     }
 
@@ -566,15 +565,15 @@ impl Clinic for SampleClinic {
         limit: usize,
     ) -> Result<AccessPage, ClinicError> {
         self.with(|state| {
-            let wanted = |entry: &&AccessEntry| patient.is_none() || entry.patient == patient;
-            let all: Vec<AccessEntry> = state.log.iter().filter(wanted).cloned().collect();
-            let total = all.len() as u64;
-            let mut entries: Vec<AccessEntry> = all.into_iter().skip(offset).take(limit).collect();
-            for entry in &mut entries {
-                let person = entry.patient.and_then(|patient| self.people.get(&patient));
-                entry.patient_name = person.map(|person| person.head.name.clone());
-            }
-            Ok(AccessPage { entries, total, chain_whole: true })
+            let wanted = |entry: &&Entry| patient.is_none() || entry.patient == patient;
+            let all: Vec<&Entry> = state.log.iter().filter(wanted).collect();
+            let name = |patient| self.people.get(&patient).map(|it: &Person| it.head.name.clone());
+            let shown = all.iter().skip(offset).take(limit).map(|entry| AccessLine {
+                patient_name: entry.patient.and_then(name),
+                entry: (*entry).clone(),
+            });
+            let (lines, total) = (shown.collect(), all.len() as u64);
+            Ok(AccessPage { lines, total, chain_whole: true })
         })
     }
 }

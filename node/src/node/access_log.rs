@@ -1,76 +1,34 @@
-//! The ledger, or access log (操作ログ): who opened what, when, online or not; chained by digests and signed by
-//! this device line by line.
-//!
-//! Each line covers the one before it, so none can be altered, left out or put in between unnoticed; the device's
-//! signature keeps others from writing a log of their own.
+//! This device's ledger (操作ログ), as pages and commands use it.
 
-mod line;
+use std::sync::MutexGuard;
 
 use azalea_core::id::PatientId;
-use azalea_core::storage::{Batch, Order, Range, Read, StorageError};
-use azalea_core::wire::Wire;
+use azalea_core::ledger::{self, Entry, Ledger, LedgerCheck};
+use azalea_core::storage::StorageError;
 
 use super::Node;
-use crate::store::tables::ACCESS;
 use crate::web::ClinicError;
-use crate::web::model::{AccessEntry, AccessPage, Link};
-use line::Line;
-
-/// Where the log ends.
-#[derive(Default)]
-pub(super) struct Tail {
-    /// The next line's number.
-    next: u64,
-    /// The digest over the last line.
-    digest: [u8; 32],
-    read: bool,
-}
-
-/// What a check of the whole log found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogCheck {
-    /// Lines checked.
-    pub lines: u64,
-    /// The first line that does not fit, if any.
-    pub broken_at: Option<u64>,
-}
+use crate::web::model::{AccessLine, AccessPage, Link};
 
 impl Node {
-    /// Appends a line; on the disk when this returns.
-    pub(super) fn append_access(&self, entry: &AccessEntry) -> Result<(), ClinicError> {
-        let mut tail = self.access_tail();
-        if !tail.read {
-            *tail = self.read_tail().map_err(super::disk)?;
-        }
+    /// Appends a line that says whether the relay is connected; on the disk when this returns.
+    pub(super) fn append_access(&self, entry: Entry) -> Result<(), ClinicError> {
+        let mut end = self.access_end();
+        let ledger = match end.take() {
+            Some(ledger) => ledger,
+            None => Ledger::open(self.handle.store()).map_err(super::disk)?,
+        };
         let online = matches!(self.line(&self.handle.shown()), Link::Connected { .. });
-        let entry = AccessEntry { online: Some(online), ..entry.clone() };
-        let line = Line::sign(tail.digest, &entry, &self.identity.device);
-        let mut batch = Batch::new();
-        batch.put(ACCESS, tail.next.to_be_bytes(), line.to_bytes());
+        let entry = Entry { online: Some(online), ..entry };
+        let (batch, after) = ledger.append(&entry, &self.identity.device);
+        // After a failure the end is looked for again: nobody knows what the disk kept.
         self.handle.store().commit_all([&batch]).map_err(super::disk)?;
-        tail.digest = line.digest();
-        tail.next += 1;
+        *end = Some(after);
         Ok(())
     }
 
-    fn read_tail(&self) -> Result<Tail, StorageError> {
-        let mut tail = Tail { read: true, ..Tail::default() };
-        let mut odd = false;
-        let visit = &mut |key: &[u8], value: &[u8]| {
-            match (<[u8; 8]>::try_from(key), Line::from_bytes(value)) {
-                (Ok(key), Ok(line)) => {
-                    tail.next = u64::from_be_bytes(key) + 1;
-                    tail.digest = line.digest();
-                }
-                _ => odd = true,
-            }
-            false
-        };
-        self.handle.store().scan(ACCESS, &Range::all(), Order::Descending, visit)?;
-        match odd {
-            true => Err(StorageError::Damaged { place: "the access log's last line".to_owned() }),
-            false => Ok(tail),
-        }
+    fn access_end(&self) -> MutexGuard<'_, Option<Ledger>> {
+        self.access.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Lines of one patient or of all, the newest first.
@@ -80,57 +38,18 @@ impl Node {
         offset: usize,
         limit: usize,
     ) -> Result<AccessPage, ClinicError> {
-        let mut page = AccessPage { entries: Vec::new(), total: 0, chain_whole: true };
-        // Each line is held against the one before it, which the scan meets next.
-        let mut wanted: Option<[u8; 32]> = None;
         let key = self.identity.device.public();
-        let visit = &mut |_: &[u8], value: &[u8]| {
-            let Ok(line) = Line::from_bytes(value) else {
-                page.chain_whole = false;
-                return true;
-            };
-            page.chain_whole &= wanted.is_none_or(|wanted| wanted == line.digest());
-            wanted = Some(line.previous);
-            if patient.is_none() || line.entry.patient == patient {
-                page.total += 1;
-                if page.total as usize > offset && page.entries.len() < limit {
-                    page.chain_whole &= line.is_signed_by(&key);
-                    page.entries.push(line.entry);
-                }
-            }
-            true
-        };
-        let scanned = self.handle.store().scan(ACCESS, &Range::all(), Order::Descending, visit);
-        scanned.map_err(super::disk)?;
-        page.chain_whole &= wanted.is_none_or(|first| first == [0; 32]);
-        for entry in &mut page.entries {
-            entry.patient_name = entry.patient.and_then(|patient| self.patient_name(&patient));
-        }
-        Ok(page)
+        let found = ledger::lines(self.handle.store(), &key, patient, (offset, limit));
+        let found = found.map_err(super::disk)?;
+        let name = |patient: PatientId| self.patient_name(&patient);
+        let lines = found.entries.into_iter();
+        let lines =
+            lines.map(|entry| AccessLine { patient_name: entry.patient.and_then(name), entry });
+        Ok(AccessPage { lines: lines.collect(), total: found.total, chain_whole: found.whole })
     }
 
     /// Checks every line's place in the chain and its signature.
-    pub fn check_access_log(&self) -> Result<LogCheck, StorageError> {
-        let mut check = LogCheck { lines: 0, broken_at: None };
-        let mut previous = [0; 32];
-        let key = self.identity.device.public();
-        let visit = &mut |number: &[u8], value: &[u8]| {
-            let line = Line::from_bytes(value).ok().filter(|line| {
-                number == check.lines.to_be_bytes()
-                    && line.previous == previous
-                    && line.is_signed_by(&key)
-            });
-            match line {
-                Some(line) => previous = line.digest(),
-                None => {
-                    check.broken_at = Some(check.lines);
-                    return false;
-                }
-            }
-            check.lines += 1;
-            true
-        };
-        self.handle.store().scan(ACCESS, &Range::all(), Order::Ascending, visit)?;
-        Ok(check)
+    pub fn check_access_log(&self) -> Result<LedgerCheck, StorageError> {
+        ledger::check(self.handle.store(), &self.identity.device.public(), &mut |_| {})
     }
 }

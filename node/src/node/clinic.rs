@@ -7,7 +7,7 @@ use super::links::{LinkStep, parse_key};
 use super::notes::{edit_of, settling};
 use super::{Node, QuarantineError};
 use crate::web::model::{
-    AccessEntry, AccessPage, Chart, ConsentForm, ConsentPage, FacilityCard, LinkPage, NewStaff,
+    AccessPage, Chart, ConsentForm, ConsentPage, Entry, FacilityCard, LinkPage, NewStaff,
     NoteDraft, NoteField, NoteView, PatientList, QuarantineItem, RecordPage, RetriedFile,
     StaffAccount, StaffId, SyncState, SyncStatus,
 };
@@ -191,7 +191,7 @@ impl Clinic for Node {
         })
     }
 
-    fn log(&self, entry: &AccessEntry) -> Result<(), ClinicError> {
+    fn log(&self, entry: Entry) -> Result<(), ClinicError> {
         self.append_access(entry)
     }
 

@@ -16,9 +16,7 @@ use crate::import::{self, Inbox, InboxError, SinkError};
 use crate::store::Snapshot;
 use crate::store::tables::IMPORT;
 use crate::web::ClinicError;
-use crate::web::model::{
-    AccessEntry, AccessKind, QuarantineItem, QuarantineKind, StaffAccount, StaffId,
-};
+use crate::web::model::{AccessKind, Entry, QuarantineItem, QuarantineKind, StaffAccount, StaffId};
 
 /// A file of which something was not taken, as its table has it.
 #[derive(Serialize, Deserialize)]
@@ -187,13 +185,12 @@ impl Node {
         reason: &str,
     ) -> Result<(), ClinicError> {
         let named = key.get(..KEY_SHOWN).unwrap_or(key);
-        self.append_access(&AccessEntry {
+        self.append_access(Entry {
             at: self.handle.clock().now(),
             staff: by.map(|account| account.id.clone()),
             staff_name: by.map_or(super::BY_COMMAND, |account| &account.name).to_owned(),
             kind,
             patient: None,
-            patient_name: None,
             record: None,
             online: None,
             reason: format!("{named} {reason}").trim_end().to_owned(),

@@ -146,7 +146,6 @@ impl Checking<'_> {
             tables::REVIEW,
             tables::CARE,
             tables::STAFF,
-            tables::ACCESS,
             tables::CONSENT,
             tables::IMPORT,
             tables::MARK,

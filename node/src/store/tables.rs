@@ -1,4 +1,4 @@
-//! The node's own tables, beside the core's: what pages read, accounts, the access log. All of it can be derived
+//! The node's own tables, beside the core's: what pages read, accounts. All of it can be derived
 //! again or belongs to this device alone. `docs/STORAGE.md` lists them.
 
 use azalea_core::access::ScopeKind;
@@ -22,8 +22,6 @@ pub const REVIEW: Table = Table::named("node.review");
 pub const CARE: Table = Table::named("node.care");
 /// Login → staff account.
 pub const STAFF: Table = Table::named("node.staff");
-/// Sequence → line of the access log.
-pub const ACCESS: Table = Table::named("node.access");
 /// (patient, consent) → how it was recorded here.
 pub const CONSENT: Table = Table::named("node.consent");
 /// Digest of a file → what of it the importer could not take.

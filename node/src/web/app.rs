@@ -9,7 +9,7 @@ use super::clinic::{Clinic, ClinicError};
 use super::drafts::Drafts;
 use super::layout::{Frame, Place};
 use super::lockout::Lockout;
-use super::model::{AccessEntry, AccessKind};
+use super::model::{AccessKind, Entry};
 use super::session::{Sessions, Token};
 use super::visitor::Visitor;
 
@@ -115,17 +115,16 @@ impl App {
         patient: Option<PatientId>,
         record: Option<VersionId>,
     ) -> Result<(), ClinicError> {
-        let entry = AccessEntry {
+        let entry = Entry {
             at: self.now(),
             staff: Some(visitor.staff.id.clone()),
             staff_name: visitor.staff.name.clone(),
             kind,
             patient,
-            patient_name: None,
             record,
             online: None,
             reason: String::new(),
         };
-        self.ask(move |clinic| clinic.log(&entry)).await?
+        self.ask(move |clinic| clinic.log(entry)).await?
     }
 }

@@ -6,7 +6,7 @@
 use azalea_core::id::{ConsentId, NoteId, PatientId, VersionId};
 
 use super::model::{
-    AccessEntry, AccessPage, Chart, ConsentForm, ConsentPage, FacilityCard, LinkPage, NewStaff,
+    AccessPage, Chart, ConsentForm, ConsentPage, Entry, FacilityCard, LinkPage, NewStaff,
     NoteDraft, NoteField, NoteView, PatientList, QuarantineItem, RecordPage, RetriedFile,
     StaffAccount, StaffId, SyncState, SyncStatus,
 };
@@ -162,7 +162,7 @@ pub trait Clinic: Send + Sync + 'static {
     fn set_stopped(&self, by: &StaffId, staff: &StaffId, stopped: bool) -> Result<(), ClinicError>;
 
     /// Appends to the access log. A page is shown only after this has returned.
-    fn log(&self, entry: &AccessEntry) -> Result<(), ClinicError>;
+    fn log(&self, entry: Entry) -> Result<(), ClinicError>;
 
     /// The access log, of one patient or of all, `limit` lines from `offset` on.
     fn access_log(

@@ -8,6 +8,7 @@ pub mod note;
 pub mod staff;
 pub mod status;
 
+pub use azalea_core::ledger::{AccessKind, Entry, StaffId};
 pub use chart::{
     Chart, ChartEntry, LocalId, PatientHead, PatientHit, PatientList, Provenance, Publisher,
     RecordPage, RecordVersionCard,
@@ -20,7 +21,7 @@ pub use note::{
     Delivery, NoteConflict, NoteConflictValue, NoteDraft, NoteField, NoteKind, NoteState,
     NoteVersionCard, NoteView, Vitals,
 };
-pub use staff::{AccessEntry, AccessKind, AccessPage, NewStaff, Role, StaffAccount, StaffId};
+pub use staff::{AccessLine, AccessPage, NewStaff, Role, StaffAccount};
 pub use status::{
     FacilityCard, FacilityKind, FacilityRef, Freshness, Link, OutgoingItem, PublisherStatus,
     QuarantineItem, QuarantineKind, Refusal, RetriedFile, SyncState, SyncStatus, Trouble,

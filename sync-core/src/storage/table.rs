@@ -51,11 +51,13 @@ pub const GIVEN: Table = Table::named("given");
 /// Local patient id → the network's patients and our own scopes.
 pub const LOCAL: Table = Table::named("local");
 
+/// Number → line of the ledger. The name is from when only the node knew of it.
+pub const LEDGER: Table = Table::named("node.access");
 /// Count, in log order → an envelope of ours from a store that was lost, which the relay had not acknowledged.
 pub const SALVAGED: Table = Table::named("salvaged");
 
 /// All tables of the core.
-pub const CORE: [Table; 18] = [
+pub const CORE: [Table; 19] = [
     META,
     CERTIFICATE,
     SCOPE,
@@ -73,5 +75,6 @@ pub const CORE: [Table; 18] = [
     STATEMENT,
     GIVEN,
     LOCAL,
+    LEDGER,
     SALVAGED,
 ];

@@ -18,7 +18,7 @@ use crate::store::{RedbStore, tables};
 const OWN: [(Table, &str); 4] = [
     (table::JUDGED, "decisions on devices"),
     (tables::CONSENT, "consents as recorded here"),
-    (tables::ACCESS, "lines of the access log"),
+    (table::LEDGER, "lines of the access log"),
     (tables::IMPORT, "quarantined files"),
 ];
 /// Bytes of one commit into the new store.

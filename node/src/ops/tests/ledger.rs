@@ -3,7 +3,7 @@
 use super::*;
 use azalea_core::storage::Batch;
 
-use crate::store::tables;
+use azalea_core::storage::table;
 
 /// The lines of the access log's table as they lie in the store.
 fn ledger(opened: &Opened) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -13,7 +13,7 @@ fn ledger(opened: &Opened) -> Vec<(Vec<u8>, Vec<u8>)> {
         true
     };
     let store = opened.node.handle().store();
-    store.scan(tables::ACCESS, &Range::all(), Order::Ascending, visit).expect("intact");
+    store.scan(table::LEDGER, &Range::all(), Order::Ascending, visit).expect("intact");
     lines
 }
 
@@ -28,7 +28,7 @@ async fn the_ledger_says_whether_the_line_was_up_and_shows_every_alteration() {
         answer(&opened, Request::PatientShow { id: "p-1".into() }).await;
     }
     let page = opened.node.access_log(None, 0, 10).expect("readable");
-    let online: Vec<Option<bool>> = page.entries.iter().map(|entry| entry.online).collect();
+    let online: Vec<Option<bool>> = page.lines.iter().map(|line| line.entry.online).collect();
     assert_eq!((online, page.chain_whole), (vec![Some(false); 3], true));
     assert_eq!(answer(&opened, Request::Verify).await["checked"]["access_log_lines"], 3);
 
@@ -51,8 +51,8 @@ async fn the_ledger_says_whether_the_line_was_up_and_shows_every_alteration() {
         let mut batch = Batch::new();
         for (key, value) in rows {
             match value {
-                Some(value) => batch.put(tables::ACCESS, key.clone(), value.clone()),
-                None => batch.remove(tables::ACCESS, key.clone()),
+                Some(value) => batch.put(table::LEDGER, key.clone(), value.clone()),
+                None => batch.remove(table::LEDGER, key.clone()),
             }
         }
         store.commit_all([&batch]).expect("room");

@@ -77,7 +77,7 @@ async fn a_held_file_is_discarded_with_a_reason_that_the_ledger_keeps() {
     answer(&opened, discard(&key, "二重に届いたもの")).await;
     assert!(held(&opened).await.is_empty());
     assert!(hospital.home.path().join("discarded/山田太郎.json").exists(), "kept all the same");
-    let line = opened.node.access_log(None, 0, 9).expect("readable").entries.remove(0);
+    let line = opened.node.access_log(None, 0, 9).expect("readable").lines.remove(0).entry;
     assert_eq!(line.reason, format!("{} 二重に届いたもの", &key[..12]));
     assert_eq!((line.staff_name.as_str(), line.kind), ("山田 花子", AccessKind::DiscardedImport));
     answer(&opened, Request::Verify).await;

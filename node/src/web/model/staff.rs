@@ -1,10 +1,7 @@
 //! Staff accounts of this facility, and the access log (操作ログ).
 
-use azalea_core::id::{PatientId, Timestamp, VersionId};
-
-/// A member of staff: stable, never reused; random letters, not a name.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StaffId(pub String);
+use azalea_core::id::Timestamp;
+use azalea_core::ledger::{Entry, StaffId};
 
 /// What someone does at the facility; shown beside the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,67 +72,20 @@ pub struct NewStaff {
     pub verifier: String,
 }
 
-/// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccessKind {
-    /// Signed in.
-    SignedIn,
-    /// A password was refused.
-    SignInRefused,
-    /// Signed out, or the session ran out.
-    SignedOut,
-    /// Searched the patient list.
-    Searched,
-    /// Opened a patient.
-    OpenedPatient,
-    /// Opened a record.
-    OpenedRecord,
-    /// Wrote, edited, cancelled or resolved a note.
-    WroteNote,
-    /// Recorded a consent.
-    GaveConsent,
-    /// Recorded a withdrawal.
-    WithdrewConsent,
-    /// Proposed, confirmed or rejected a link.
-    Linked,
-    /// Added, stopped or restored an account, or changed a password.
-    ChangedStaff,
-    /// Read the access log.
-    ReadLog,
-    /// Had a quarantined file read again.
-    RetriedImport,
-    /// Took a quarantined file off the list.
-    DiscardedImport,
-}
-
-/// One line of the access log.
+/// One line of the access log, as a page shows it.
 #[derive(Clone)]
-pub struct AccessEntry {
-    /// When.
-    pub at: Timestamp,
-    /// Who; `None` where a sign-in was refused.
-    pub staff: Option<StaffId>,
-    /// Their name when it was written.
-    pub staff_name: String,
-    /// What.
-    pub kind: AccessKind,
-    /// About whom.
-    pub patient: Option<PatientId>,
-    /// The patient's name as this device knows it; filled in when the log is read.
+pub struct AccessLine {
+    /// What it says.
+    pub entry: Entry,
+    /// The patient's name as this device knows it now.
     pub patient_name: Option<String>,
-    /// Which record.
-    pub record: Option<VersionId>,
-    /// Whether the relay was connected; filled in by the log, unknown in lines of older programs.
-    pub online: Option<bool>,
-    /// Why it was done, where a person had to say so.
-    pub reason: String,
 }
 
 /// A page of the access log, the newest first.
 #[derive(Clone)]
 pub struct AccessPage {
     /// The lines.
-    pub entries: Vec<AccessEntry>,
+    pub lines: Vec<AccessLine>,
     /// How many there are in all.
     pub total: u64,
     /// Whether the chain of the log is whole, as far as it was checked.

@@ -13,7 +13,7 @@ use super::super::failure::Failure;
 use super::super::i18n::Word;
 use super::super::icons::{Icon, icon};
 use super::super::layout::{Frame, Place};
-use super::super::model::{AccessKind, AccessPage};
+use super::super::model::{AccessKind, AccessLine, AccessPage};
 use super::super::parts::{Span, pager};
 use super::super::visitor::Visitor;
 use super::patient::open;
@@ -80,7 +80,7 @@ fn listed(frame: &Frame, log: &AccessPage, page: &PageQuery, path: &str) -> Mark
                 th scope="col" { (t(Word::Patients)) }
             } }
             tbody {
-                @for entry in &log.entries {
+                @for AccessLine { entry, patient_name } in &log.lines {
                     tr {
                         td.date {
                             (dates::exact(frame.lang, entry.at))
@@ -94,7 +94,7 @@ fn listed(frame: &Frame, log: &AccessPage, page: &PageQuery, path: &str) -> Mark
                         td {
                             @if let Some(patient) = entry.patient {
                                 a href={ "/p/" (patient) } {
-                                    (entry.patient_name.as_deref().unwrap_or(t(Word::Patients)))
+                                    (patient_name.as_deref().unwrap_or(t(Word::Patients)))
                                 }
                                 @if let Some(record) = entry.record {
                                     " " a.quiet href=(super::record::path(patient, record)) { (t(Word::Record)) }

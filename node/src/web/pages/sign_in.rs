@@ -16,7 +16,7 @@ use super::super::failure::Failure;
 use super::super::i18n::{Lang, Word};
 use super::super::icons::{Icon, icon};
 use super::super::layout;
-use super::super::model::{AccessEntry, AccessKind, StaffAccount};
+use super::super::model::{AccessKind, Entry, StaffAccount};
 use super::super::password::{PASSWORD_BYTES_MAX, Verifier};
 use super::super::session::{Seen, StaffCard, Token};
 use super::super::visitor::{Fields, LANG_COOKIE, Posted, Visitor, cookie, lang};
@@ -157,18 +157,17 @@ async fn check(
 }
 
 async fn log(app: &Arc<App>, kind: AccessKind, who: Option<&StaffAccount>) -> Result<(), Failure> {
-    let entry = AccessEntry {
+    let entry = Entry {
         at: app.now(),
         staff: who.map(|account| account.id.clone()),
         staff_name: who.map(|account| account.name.clone()).unwrap_or_default(),
         kind,
         patient: None,
-        patient_name: None,
         record: None,
         online: None,
         reason: String::new(),
     };
-    Ok(app.ask(move |clinic| clinic.log(&entry)).await??)
+    Ok(app.ask(move |clinic| clinic.log(entry)).await??)
 }
 
 fn session(headers: &HeaderMap, app: &App) -> Option<Seen> {

@@ -1,10 +1,9 @@
-//! One line of the access log in its binary form: what is chained and signed.
+//! One line of the ledger in its binary form: what is chained and signed.
 
-use azalea_core::id::{PatientId, Timestamp, VersionId};
-use azalea_core::identity::{Domain, PublicKey, Signature, SigningKeypair};
-use azalea_core::wire::{Reader, Wire, WireError, Writer, limits};
-
-use crate::web::model::{AccessEntry, AccessKind, StaffId};
+use super::{AccessKind, Entry, StaffId};
+use crate::id::{PatientId, Timestamp, VersionId};
+use crate::identity::{Domain, PublicKey, Signature, SigningKeypair};
+use crate::wire::{Reader, Wire, WireError, Writer, limits};
 
 /// Without a word on whether the relay was connected, and without a reason.
 const FIRST: u8 = 1;
@@ -14,17 +13,16 @@ const CONTEXT: &str = "azalea 2026-11 access log line";
 /// What was done, with the digest of the line before and the device's signature over both.
 pub(super) struct Line {
     pub(super) previous: [u8; 32],
-    pub(super) entry: AccessEntry,
+    pub(super) entry: Entry,
     signature: Signature,
 }
 
 impl Line {
     /// Signs what was done after the line whose digest is `previous`; long texts are cut.
-    pub(super) fn sign(previous: [u8; 32], entry: &AccessEntry, device: &SigningKeypair) -> Self {
-        let entry = AccessEntry {
+    pub(super) fn sign(previous: [u8; 32], entry: &Entry, device: &SigningKeypair) -> Self {
+        let entry = Entry {
             staff_name: cut(&entry.staff_name).to_owned(),
             reason: cut(&entry.reason).to_owned(),
-            patient_name: None,
             ..entry.clone()
         };
         let signature = device.sign(Domain::Ledger, &body(&previous, &entry));
@@ -43,7 +41,7 @@ impl Line {
     }
 }
 
-fn body(previous: &[u8; 32], entry: &AccessEntry) -> Vec<u8> {
+fn body(previous: &[u8; 32], entry: &Entry) -> Vec<u8> {
     let mut writer = Writer::new();
     // A line that says nothing of the relay was written in the first format and keeps its bytes.
     writer.u8(if entry.online.is_some() { FORMAT } else { FIRST });
@@ -86,13 +84,12 @@ impl Wire for Line {
             FIRST => (None, String::new()),
             _ => (Some(reader.bool("online")?), reader.text(limits::TEXT)?.to_owned()),
         };
-        let entry = AccessEntry {
+        let entry = Entry {
             at,
             staff: known.then_some(StaffId(staff)),
             staff_name,
             kind,
             patient,
-            patient_name: None,
             record,
             online,
             reason,
@@ -135,14 +132,13 @@ fn cut(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn entry(online: Option<bool>) -> AccessEntry {
-        AccessEntry {
+    fn entry(online: Option<bool>) -> Entry {
+        Entry {
             at: Timestamp(7),
             staff: Some(StaffId("s1".to_owned())),
             staff_name: "山田 花子".to_owned(),
             kind: AccessKind::OpenedPatient,
             patient: Some(PatientId([3; 16])),
-            patient_name: Some("never written".to_owned()),
             record: None,
             online,
             reason: String::new(),
