@@ -21,6 +21,7 @@ mod fault;
 mod hostile;
 mod link;
 mod mutation;
+mod opening;
 mod options;
 mod people;
 mod relay;
@@ -479,6 +480,8 @@ impl World {
         }
         self.kill(place);
         self.facilities[place].lose_store();
+        // What was opened there was known to that disk alone.
+        self.truth.openings.remove(&place);
         let (now, given) = (self.now, self.council.given());
         let rebuild = self.mutation != Some(Mutation::ReuseNumbers);
         let begun = self.facilities[place].join(now, given, rebuild);

@@ -11,6 +11,7 @@ mod disagreement;
 mod durability;
 mod honesty;
 mod late;
+mod ledger;
 pub(super) mod liveness;
 mod rotation;
 
@@ -40,13 +41,15 @@ pub enum Checker {
     Late,
     /// Where people disagreed, every value that stands is shown.
     Disagreement,
+    /// Every page that was shown is in the ledger, whose chain is unbroken.
+    Ledger,
     /// Memory and bytes stay within bounds.
     Bounds,
 }
 
 impl Checker {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Convergence,
         Self::Durability,
         Self::Confidentiality,
@@ -55,6 +58,7 @@ impl Checker {
         Self::Liveness,
         Self::Late,
         Self::Disagreement,
+        Self::Ledger,
         Self::Bounds,
     ];
 
@@ -69,6 +73,7 @@ impl Checker {
             Self::Liveness => "liveness",
             Self::Late => "late writes",
             Self::Disagreement => "disagreement",
+            Self::Ledger => "ledger",
             Self::Bounds => "bounds",
         }
     }
@@ -106,6 +111,7 @@ pub(super) fn at_the_end(world: &mut World) {
     take(world, Checker::Convergence, convergence::check);
     take(world, Checker::Late, late::check);
     take(world, Checker::Disagreement, disagreement::check);
+    take(world, Checker::Ledger, ledger::check);
     take(world, Checker::Authorship, authorship::check);
     take(world, Checker::Authorship, authorship::relay);
     take(world, Checker::Confidentiality, confidentiality::relay);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use azalea_core::id::{DeviceId, FacilityId, Timestamp};
 use azalea_core::identity::{Certificate, Identity, PublicKey};
+use azalea_core::ledger::Ledger;
 use azalea_core::replica::command::{Command, CommandError, Outcome};
 use azalea_core::replica::effect::{Effect, EffectId, Notice, Query};
 use azalea_core::replica::input::{Answer, CommandId, Input};
@@ -27,7 +28,7 @@ pub use look::{Held, HeldNote};
 /// A device of the world, at its place.
 pub struct Facility {
     place: usize,
-    identity: Identity,
+    pub(super) identity: Identity,
     replica: Option<Replica>,
     pub(super) disk: Disk<EffectId, Vec<Query>>,
     pub(super) clock: Clock,
@@ -50,7 +51,9 @@ pub struct Facility {
     next_command: u64,
     /// Envelopes and statements that it refused, by its own word.
     pub(super) refusals: u64,
-    mutation: Option<Mutation>,
+    pub(super) mutation: Option<Mutation>,
+    /// Where its ledger ends, once that was looked for.
+    pub(super) ledger: Option<Ledger>,
     looked: Looked,
 }
 
@@ -97,6 +100,7 @@ impl Facility {
             next_command: 0,
             refusals: 0,
             mutation,
+            ledger: None,
             looked: Looked::default(),
         }
     }
@@ -129,6 +133,7 @@ impl Facility {
     pub(super) fn lose_store(&mut self) {
         self.disk = Disk::new();
         self.looked = Looked::default();
+        self.ledger = None;
     }
 
     /// The facility.
@@ -195,7 +200,7 @@ impl Facility {
         self.disk.kill(torn);
         self.sent.clear();
         (self.hangup, self.died, self.dies_in) = (false, false, None);
-        self.wake_planned = None;
+        (self.wake_planned, self.ledger) = (None, None);
         // Whoever asked for something never heard of it and will ask again.
         let unanswered = std::mem::take(&mut self.asked).into_values();
         self.done.extend(unanswered.map(|number| (number, Err(Failure::Unanswered))));

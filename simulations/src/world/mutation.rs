@@ -41,11 +41,13 @@ pub enum Mutation {
     NeverWake,
     /// A dead connection is not noticed.
     NeverNotice,
+    /// Every fourth page is shown without a line in the ledger.
+    ShowUnlogged,
 }
 
 impl Mutation {
     /// All of them, each with the checker that should catch it.
-    pub const ALL: [(Self, Checker); 15] = [
+    pub const ALL: [(Self, Checker); 16] = [
         (Self::AcknowledgeBeforeStoring, Checker::Durability),
         (Self::RelayTakesBeforeStoring, Checker::Convergence),
         (Self::ForgetWhatWaits, Checker::Convergence),
@@ -61,6 +63,7 @@ impl Mutation {
         (Self::SendForever, Checker::Liveness),
         (Self::NeverWake, Checker::Liveness),
         (Self::NeverNotice, Checker::Liveness),
+        (Self::ShowUnlogged, Checker::Ledger),
     ];
 
     /// What of a node's batch reaches its disk, which holds `rows`.

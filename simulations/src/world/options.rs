@@ -32,6 +32,8 @@ pub struct Options {
     pub notes: u64,
     /// Edits of notes that are there, by anybody of the team.
     pub edits: u64,
+    /// Pages of patients that somebody opens.
+    pub openings: u64,
     /// Of a hundred patients, so many change or withdraw their consent.
     pub withdrawals: u64,
     /// Readers who are cut off, put out meanwhile, and write on because nobody could tell them.
@@ -112,6 +114,7 @@ impl Default for Options {
             records: 5,
             notes: 4,
             edits: 4,
+            openings: 0,
             withdrawals: 0,
             late: 0,
             links: 0,
@@ -158,6 +161,7 @@ impl Options {
         let (withdrawals, links, revocations, joining, left_out) = people;
         let (skew_ms, drift_ppm) = (some(300_000) as i64, some(200) as i64);
         let (edits, tablets) = (2 + some(12) as u64, some(2));
+        let openings = dice.fork("openings", 0).below(60);
         let mut dice = dice.fork("region", 0);
         let tricks = match dice.below(3) {
             0 => Trick::DRAWN.into_iter().filter(|_| dice.below(3) == 0).collect(),
@@ -174,6 +178,7 @@ impl Options {
             records: 2 + dice.below(4),
             notes: 1 + dice.below(5),
             edits,
+            openings,
             withdrawals,
             links,
             revocations,

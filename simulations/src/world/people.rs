@@ -58,6 +58,11 @@ pub(super) enum Job {
         local: String,
         of: (usize, String),
     },
+    /// Somebody opens a patient: which, in millionths of those shown.
+    Open {
+        place: usize,
+        choice: u64,
+    },
     /// The council tells of a device that joins.
     Admit {
         place: usize,
@@ -90,6 +95,7 @@ impl Job {
             | Self::Propose { place, .. }
             | Self::Confirm { place, .. }
             | Self::Part { place, .. }
+            | Self::Open { place, .. }
             | Self::Admit { place }
             | Self::Revoke { place } => *place,
         }
@@ -135,6 +141,7 @@ impl World {
         for number in 0..if readers.is_empty() { 0 } else { options.late } {
             self.plan_late(number, &readers, span);
         }
+        self.plan_openings(span);
         let linkable = options.links.min(options.patients);
         for patient in 0..if options.hospitals > 1 { linkable } else { 0 } {
             self.plan_link(patient, span);
@@ -239,7 +246,7 @@ impl World {
         }
     }
 
-    fn job(&mut self, after_ms: u64, job: Job) {
+    pub(super) fn job(&mut self, after_ms: u64, job: Job) {
         self.jobs.push(Asked { job, at: None, patient: None, note: None, done: false });
         self.after(after_ms, Event::Job(self.jobs.len() - 1));
     }
@@ -257,6 +264,9 @@ impl World {
         }
         if !self.facilities[place].is_up() {
             return self.again(index);
+        }
+        if let Job::Open { place, choice } = job {
+            return self.open(index, place, choice);
         }
         match self.command(index, &job) {
             Some(command) => {
@@ -430,7 +440,7 @@ impl World {
                 let local = local.clone();
                 Command::RemoveLink { local, patient, by: by("clerk") }
             }
-            Job::Admit { .. } | Job::Revoke { .. } => return None,
+            Job::Open { .. } | Job::Admit { .. } | Job::Revoke { .. } => return None,
         })
     }
 

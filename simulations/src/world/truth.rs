@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use azalea_core::id::{DeviceId, FacilityId, NoteId, PatientId, Timestamp};
 
+use super::opening::Opening;
+
 /// A hospital's patient: the hospital's place, and its own number of the patient.
 pub(super) type Local = (usize, String);
 
@@ -24,6 +26,8 @@ pub(super) struct Truth {
     pub(super) overwrites: Vec<Overwrite>,
     /// Head statements as they left: how much of `imports` there was, and when.
     pub(super) stated: BTreeMap<(DeviceId, FacilityId, Timestamp), Stated>,
+    /// Pages that were shown, by place, in their order.
+    pub(super) openings: BTreeMap<usize, Vec<Opening>>,
     /// Devices that the council has revoked, since when.
     pub(super) revoked: BTreeMap<usize, Timestamp>,
     pub(super) healed: Option<Timestamp>,

@@ -1,0 +1,35 @@
+//! Every page that was shown is in the ledger of its device, in its order, and the chain is unbroken.
+
+use azalea_core::ledger;
+
+use super::Words;
+use crate::world::World;
+use crate::world::opening::Opening;
+
+pub(super) fn check(world: &World) -> Words {
+    let mut words = Vec::new();
+    for facility in &world.facilities {
+        let (place, mut logged) = (facility.place(), Vec::new());
+        let each = &mut |entry: ledger::Entry| {
+            let (patient, online) = (entry.patient, entry.online);
+            logged.extend(patient.zip(online).map(|(patient, online)| Opening {
+                patient,
+                at: entry.at,
+                online,
+            }));
+        };
+        let found = ledger::check(&facility.disk.rows, &facility.key(), each).expect("memory");
+        if let Some(line) = found.broken_at {
+            words.push(format!("the ledger of device {place} is broken at line {line}"));
+        }
+        let shown = world.truth.openings.get(&place).map_or(&[][..], Vec::as_slice);
+        if logged != shown {
+            let at = logged.iter().zip(shown).take_while(|(line, shown)| line == shown).count();
+            let (lines, shown) = (logged.len(), shown.len());
+            words.push(format!(
+                "device {place} showed {shown} pages, its ledger has {lines}; they differ from number {at} on"
+            ));
+        }
+    }
+    words
+}
