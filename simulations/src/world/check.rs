@@ -14,6 +14,7 @@ mod late;
 mod ledger;
 pub(super) mod liveness;
 mod rotation;
+mod unsent;
 
 pub(super) use disagreement::shown;
 
@@ -101,6 +102,7 @@ type Words = Vec<String>;
 
 pub(super) fn on_the_way(world: &mut World) {
     take(world, Checker::Honesty, honesty::check);
+    take(world, Checker::Honesty, unsent::check);
     take(world, Checker::Confidentiality, confidentiality::check);
 }
 

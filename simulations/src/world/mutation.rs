@@ -57,7 +57,7 @@ impl Mutation {
         (Self::ReuseNumbers, Checker::Authorship),
         (Self::IgnoreWithdrawals, Checker::Confidentiality),
         (Self::ShareWithEverybody, Checker::Confidentiality),
-        (Self::ForgetOutbox, Checker::Convergence),
+        (Self::ForgetOutbox, Checker::Honesty),
         (Self::KeepUnsigned, Checker::Authorship),
         (Self::DropRecords, Checker::Durability),
         (Self::SendForever, Checker::Liveness),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use azalea_core::id::{RelayEpoch, Timestamp};
+use azalea_core::envelope::SignedEnvelope;
+use azalea_core::id::{DeviceId, RelayEpoch, Timestamp};
 use azalea_core::identity::{Certificate, PublicKey, SigningKeypair, Subject};
-use azalea_core::storage::{Batch, Memory, Store};
+use azalea_core::storage::{Batch, Memory, Order, Range, Read, Store};
 use azalea_core::sync::message::Message;
 use azalea_core::wire::Wire;
 use azalea_relay::mailbox::{
@@ -17,6 +18,9 @@ use rand::rngs::StdRng;
 use super::council::Council;
 use super::disk::{Disk, Work};
 use super::mutation::Mutation;
+
+/// Before an envelope in the relay's log stands a checksum.
+const CHECKSUM: usize = 32;
 
 pub(super) struct Relay {
     mailbox: Option<Mailbox>,
@@ -206,6 +210,18 @@ impl Relay {
                 Effect::Notice(_) => {}
             }
         }
+    }
+
+    /// The author of each envelope that its disk has.
+    pub(super) fn each_kept(&self, visit: &mut dyn FnMut(DeviceId)) {
+        let each = &mut |_: &[u8], value: &[u8]| {
+            let envelope = value.get(CHECKSUM..).map(SignedEnvelope::from_bytes);
+            if let Some(Ok(envelope)) = envelope {
+                visit(envelope.claimed_header().author);
+            }
+            true
+        };
+        self.disk.rows.scan(tables::LOG, &Range::all(), Order::Ascending, each).expect("memory");
     }
 
     pub(super) fn is_up(&self) -> bool {

@@ -7,7 +7,6 @@ use azalea_core::envelope::{Header, SignedEnvelope};
 use azalea_core::identity::{Certificate, Domain, FacilityKind, PublicKey, Signature};
 use azalea_core::replica::Cause;
 use azalea_core::storage::{Order, Range, Read, table};
-use azalea_relay::mailbox::tables;
 
 use super::Words;
 use crate::world::hostile::member::MARK;
@@ -64,21 +63,13 @@ pub(super) fn check(world: &World) -> Words {
 pub(super) fn relay(world: &World) -> Words {
     let mut words = Vec::new();
     let hostile = world.hostile_member.identity.device_id();
-    let rows = &world.relay.disk.rows;
-    rows.scan(tables::LOG, &Range::all(), Order::Ascending, &mut |_, value| {
-        let envelope = value.get(CHECKSUM..).map(SignedEnvelope::from_bytes);
-        let author = envelope.and_then(Result::ok).map(|it| it.claimed_header().author);
-        if author == Some(hostile) {
+    world.relay.each_kept(&mut |author| {
+        if author == hostile {
             words.push("the relay keeps what its author had no right to write".to_owned());
         }
-        true
-    })
-    .expect("memory");
+    });
     words
 }
-
-/// Before an envelope in the relay's log stands a checksum.
-const CHECKSUM: usize = 32;
 
 /// What is kept was signed by its author, and nothing sealed is by a member that may write nowhere. Checked here
 /// by hand: the engine's own check may be the one that fails.

@@ -45,8 +45,9 @@ pub(super) fn check(world: &World) -> Words {
             held.is_ours && world.facilities.iter().any(|it| it.device() == held.author)
         };
         let waiting = held_back.iter().filter(|held| is_owed(held)).count();
-        if status.unsent + waiting > 0 {
-            let unsent = status.unsent;
+        // What its disk counts as unsent goes out again whenever it starts.
+        let unsent = status.unsent.max(facility.outbox());
+        if unsent + waiting > 0 {
             words.push(format!("device {place} has {unsent} unsent and {waiting} waiting"));
             words.extend(held_back.iter().filter(|held| is_owed(held)).take(4).map(|held| {
                 let author = world.facilities.iter().position(|it| it.device() == held.author);

@@ -163,6 +163,17 @@ impl Facility {
         View::new(&self.disk.rows).quarantined().expect("a sound store")
     }
 
+    /// How much of its own its disk counts as not sent.
+    pub(in crate::world) fn outbox(&self) -> usize {
+        let mut rows = 0;
+        let each = &mut |_: &[u8], _: &[u8]| {
+            rows += 1;
+            true
+        };
+        self.disk.rows.scan(table::OUTBOX, &Range::all(), Order::Ascending, each).expect("memory");
+        rows
+    }
+
     fn reads(&self, scope: &ScopeEntry) -> bool {
         let Some(access) = &scope.access else { return false };
         match access.parties() {
