@@ -219,16 +219,6 @@ impl Hand {
         told
     }
 
-    /// Adds the account of [`STAFF`] again, where it was lost.
-    #[track_caller]
-    pub fn add_staff(&self) {
-        let password = self.log.with_extension("password");
-        let password = password.to_str().expect("a path in UTF-8");
-        let words = ["staff", "add", STAFF, "--staff-name", STAFF_NAME, "--role", "doctor"];
-        let told = self.ask(&[&words[..], &["--password-file", password]].concat());
-        told.expect("azalea staff add");
-    }
-
     /// Imports a path; panics unless everything was taken.
     #[track_caller]
     pub fn import(&self, path: &Path) -> Value {

@@ -98,13 +98,18 @@ fn held_file(frame: &Frame, file: &[&QuarantineItem]) -> Markup {
                 span.date { (dates::full(frame.lang, first.at)) }
                 span { (frame.lang.count(Word::Bytes, first.bytes)) }
             }
-            table.plain-table {
-                thead { tr {
-                    th scope="col" { (t(Word::PlaceInFile)) }
-                    th scope="col" { (t(Word::Cause)) }
-                } }
-                tbody {
-                    @for item in file { tr { td.source { (item.place) } td { (item.cause) } } }
+            @if file.iter().all(|item| item.place.is_empty()) {
+                // The whole file is at fault: there is no place in it to name.
+                @for item in file { p { (item.cause) } }
+            } @else {
+                table.plain-table {
+                    thead { tr {
+                        th scope="col" { (t(Word::PlaceInFile)) }
+                        th scope="col" { (t(Word::Cause)) }
+                    } }
+                    tbody {
+                        @for item in file { tr { td.source { (item.place) } td { (item.cause) } } }
+                    }
                 }
             }
             @if frame.staff.admin { (actions(frame, first.key.as_deref().unwrap_or_default())) }
