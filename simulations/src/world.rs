@@ -482,6 +482,7 @@ impl World {
         self.facilities[place].lose_store();
         // What was opened there was known to that disk alone.
         self.truth.openings.remove(&place);
+        self.truth.lost.insert(place, self.now);
         let (now, given) = (self.now, self.council.given());
         let rebuild = self.mutation != Some(Mutation::ReuseNumbers);
         let begun = self.facilities[place].join(now, given, rebuild);

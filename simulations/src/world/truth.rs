@@ -26,6 +26,8 @@ pub(super) struct Truth {
     pub(super) overwrites: Vec<Overwrite>,
     /// Head statements as they left: how much of `imports` there was, and when.
     pub(super) stated: BTreeMap<(DeviceId, FacilityId, Timestamp), Stated>,
+    /// When a device last lost its store.
+    pub(super) lost: BTreeMap<usize, Timestamp>,
     /// Pages that were shown, by place, in their order.
     pub(super) openings: BTreeMap<usize, Vec<Opening>>,
     /// Devices that the council has revoked, since when.

@@ -8,6 +8,7 @@ use azalea_core::storage::{Order, Range, Read, table};
 use super::Words;
 use crate::world::World;
 use crate::world::people::{content, key, note_text};
+use crate::world::truth::Note;
 
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
@@ -37,7 +38,7 @@ pub(super) fn check(world: &World) -> Words {
         for note in world.truth.notes.iter().filter(|note| note.place == place) {
             let kept =
                 notes.get(&note.id).is_some_and(|held| held.text.contains(&note_text(note.number)));
-            if !kept {
+            if !kept && !is_kept_for(world, note) {
                 words.push(format!("device {place} lost its note {}", note.number));
             }
         }
@@ -50,6 +51,22 @@ pub(super) fn check(world: &World) -> Words {
         words.extend(doubled(facility));
     }
     words
+}
+
+/// A facility that was put out of a patient's care and then lost its disk gets nothing of that care back, its own notes
+/// included: they are kept by the hospital whose patient it is.
+fn is_kept_for(world: &World, note: &Note) -> bool {
+    let lost = world.truth.lost.get(&note.place);
+    let author = world.facilities[note.place].id();
+    let charts = world.truth.charts.iter().filter(|(_, it)| it.patient == Some(note.patient));
+    let mut owners = charts.filter(|((owner, local), _)| {
+        let out = world.truth.is_out(*owner, local, &author);
+        out.zip(lost).is_some_and(|(out, lost)| note.asked < out && out < *lost)
+    });
+    owners.any(|((owner, _), _)| {
+        let notes = world.facilities[*owner].notes();
+        notes.get(&note.id).is_some_and(|held| held.text.contains(&note_text(note.number)))
+    })
 }
 
 fn doubled(facility: &crate::world::Facility) -> Words {
