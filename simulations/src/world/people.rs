@@ -494,6 +494,10 @@ impl World {
                 let chart = self.truth.chart(place, &local);
                 (chart.patient, chart.linked_at) = (patient, Some(now));
                 chart.linked_from = linked_from;
+                // Confirmed again, because the first answer was lost, after the link had been taken back: it holds.
+                if chart.parted.take().is_some() {
+                    chart.parting = false;
+                }
             }
             (Job::Part { local, .. }, Outcome::Unlinked) => {
                 let chart = self.truth.chart(place, &local);
