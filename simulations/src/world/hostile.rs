@@ -48,7 +48,7 @@ impl Trick {
         Self::Smuggle,
     ];
 
-    /// Those that any relay can play by itself.
+    /// Those that any relay can play by itself; what it smuggles it must be given, and is drawn apart.
     pub const DRAWN: [Self; 8] = {
         let [withhold, replay, reorder, roll_back, fork, tamper, flood, stale_heads, _] = Self::ALL;
         [withhold, replay, reorder, roll_back, fork, tamper, flood, stale_heads]

@@ -162,11 +162,16 @@ impl Options {
         let (skew_ms, drift_ppm) = (some(300_000) as i64, some(200) as i64);
         let (edits, tablets) = (2 + some(12) as u64, some(2));
         let openings = dice.fork("openings", 0).below(60);
+        // Rare by themselves, and from dice of their own: what else a seed draws does not hang on them.
+        let mut rare = dice.fork("rare", 0);
+        let late = if rare.below(8) == 0 { 1 + rare.below(2) as usize } else { 0 };
+        let smuggles = rare.below(16) == 0;
         let mut dice = dice.fork("region", 0);
-        let tricks = match dice.below(3) {
+        let mut tricks: Vec<Trick> = match dice.below(3) {
             0 => Trick::DRAWN.into_iter().filter(|_| dice.below(3) == 0).collect(),
             _ => Vec::new(),
         };
+        tricks.extend(smuggles.then_some(Trick::Smuggle));
         Self {
             seed,
             hospitals: 1 + dice.below(3) as usize,
@@ -180,6 +185,7 @@ impl Options {
             edits,
             openings,
             withdrawals,
+            late,
             links,
             revocations,
             seconds: 300 + dice.below(900),
@@ -188,7 +194,8 @@ impl Options {
             drift_ppm,
             faults,
             tricks,
-            hostile_member: dice.below(4) == 0,
+            // Who smuggles carries for somebody.
+            hostile_member: dice.below(4) == 0 || smuggles,
             left_out,
             ..Self::default()
         }
@@ -197,5 +204,19 @@ impl Options {
     /// One line with everything in it.
     pub fn line(&self) -> String {
         serde_json::to_string(self).expect("plain data")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_draw_the_smuggler_and_late_writers_rarely_but_really() {
+        let drawn: Vec<Options> = (1..1_001).map(Options::draw).collect();
+        let smuggles = drawn.iter().filter(|it| it.tricks.contains(&Trick::Smuggle));
+        assert!(smuggles.clone().all(|it| it.hostile_member), "who smuggles carries for somebody");
+        assert!((30..120).contains(&smuggles.count()));
+        assert!((60..250).contains(&drawn.iter().filter(|it| it.late > 0).count()));
     }
 }
