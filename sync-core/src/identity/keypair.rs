@@ -4,6 +4,10 @@
 //! certificate never passes as an envelope. Verification is the strict form of RFC 8032 (no cofactor, no
 //! small-order point) and refuses weak or oddly encoded keys: all replicas must agree on what is valid.
 
+mod verified;
+
+pub use verified::keep_verified;
+
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -104,10 +108,12 @@ impl PublicKey {
         message: &[u8],
         signature: &Signature,
     ) -> Result<(), SignatureError> {
-        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        self.strict()?
-            .verify_strict(&domain.labelled(message), &signature)
-            .map_err(|_| SignatureError::Mismatch)
+        let labelled = domain.labelled(message);
+        verified::once(&self.0, &labelled, &signature.0, || {
+            let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+            let verified = self.strict()?.verify_strict(&labelled, &signature);
+            verified.map_err(|_| SignatureError::Mismatch)
+        })
     }
 
     /// The id of the network whose root key this is.
