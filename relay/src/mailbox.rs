@@ -84,6 +84,9 @@ pub struct Mailbox {
     effects: VecDeque<Effect>,
     next_effect: u64,
     housekeeping_at: Timestamp,
+    /// Everybody who is subscribed was found in good order at the first moment and stays so until the second, unless the
+    /// registry changes or somebody subscribes.
+    in_order: Option<(Timestamp, Timestamp)>,
     retry_at: Option<Timestamp>,
     is_failing: bool,
     is_behind: bool,
@@ -151,6 +154,7 @@ impl Mailbox {
             effects: VecDeque::new(),
             next_effect: 0,
             housekeeping_at: now.plus_ms(HOUSEKEEPING_MS),
+            in_order: None,
             retry_at: None,
             is_failing: false,
             is_behind: false,

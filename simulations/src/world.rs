@@ -530,6 +530,9 @@ impl World {
             self.facilities[place].disconnected(now);
             self.drain_facility(place);
             let wait = RETRY_MS + self.dice.below(1_000);
+            // Whoever was put out for good tries less and less often.
+            let out = self.truth.revoked.get(&place).map_or(0, |at| now.since_ms(*at));
+            let wait = wait.max(out.saturating_sub(REVOKED_PATIENCE_MS) / 8);
             self.after(wait, Event::Reconnect { place });
         }
         if self.relay.has(session) {
@@ -650,6 +653,8 @@ const START_MS: u64 = 1_800_000_000_000;
 const IDLE_MS: u64 = 9_000;
 /// The pause before something is tried again.
 const RETRY_MS: u64 = 2_000;
+/// For how long a device that was revoked tries without a pause.
+const REVOKED_PATIENCE_MS: u64 = 3_600_000;
 /// When a process that died by itself is started again at the latest.
 const RESTART_MS: u64 = 600_000;
 /// How much longer a slow disk takes.

@@ -268,8 +268,9 @@ impl Group {
             state.roster = roster;
         }
         state.certificates.extend(self.certified.drain(..));
-        state.scope_ids.append(&mut self.new_scopes);
-        state.scopes.append(&mut self.scopes);
+        // One by one: to append a map is to build it anew, with all scopes of the region, for every commit.
+        state.scope_ids.extend(std::mem::take(&mut self.new_scopes));
+        state.scopes.extend(std::mem::take(&mut self.scopes));
         for (number, device) in std::mem::take(&mut self.devices) {
             state.numbers.insert(device.id, number);
             match state.devices.get_mut(number as usize) {

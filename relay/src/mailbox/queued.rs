@@ -155,12 +155,13 @@ impl Draft<'_> {
         let held = self.group.heads.get(&place).or_else(|| self.state.heads.get(&place));
         let is_newer = held.is_none_or(|held| held.at < statement.at);
         let is_own = self.device(device).is_some_and(|device| device.id == statement.publisher);
-        let standing = self.roster().standing(&statement.publisher, self.now);
-        let is_signed =
-            standing.is_ok_and(|standing| statement.verify(&standing.device.key).is_ok());
         let is_known = self.roster().facility(&statement.recipient).is_some();
         let is_here = statement.network == self.state.network;
-        if is_newer && is_own && is_signed && is_known && is_here {
+        let is_signed = || {
+            let standing = self.roster().standing(&statement.publisher, self.now);
+            standing.is_ok_and(|standing| statement.verify(&standing.device.key).is_ok())
+        };
+        if is_newer && is_own && is_known && is_here && is_signed() {
             let key = tables::head_key(&statement.recipient, &statement.publisher);
             self.group.batch.put(tables::HEAD, key, statement.to_bytes());
             self.group.heads.insert(place, statement);

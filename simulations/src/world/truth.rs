@@ -138,10 +138,17 @@ impl Truth {
         some.map(|place| &self.imports[*place])
     }
 
-    /// The charts of one hospital.
-    pub(super) fn charts_at(&self, place: usize) -> impl Iterator<Item = &Local> {
+    /// The charts of one hospital into which a facility may have been let, by a consent of its own or of the patient
+    /// it is linked to.
+    pub(super) fn charts_named(
+        &self,
+        place: usize,
+        reader: FacilityId,
+    ) -> impl Iterator<Item = &Local> {
         let (from, to) = ((place, String::new()), (place + 1, String::new()));
-        self.charts.range(from..to).map(|(local, _)| local)
+        let is_named =
+            move |chart: &Chart| chart.readers.contains_key(&reader) || chart.linked.is_some();
+        self.charts.range(from..to).filter(move |(_, chart)| is_named(chart)).map(|(at, _)| at)
     }
 
     /// Whoever may have been let into a chart, by its own consent or by that of the patient it is linked to.

@@ -1,5 +1,7 @@
 //! What the world measures on the way, for the report; nothing here decides anything.
 
+use std::collections::BTreeMap;
+
 use azalea_core::id::Timestamp;
 
 use super::hostile::Trick;
@@ -17,7 +19,7 @@ pub struct Watch {
     /// What the hostile relay tried: seconds since the beginning, what, and to whom.
     pub tries: Vec<(u64, Trick, usize)>,
     /// When a device first saw that something is wrong, in seconds since the beginning, by place.
-    pub noticed: std::collections::BTreeMap<usize, u64>,
+    pub noticed: BTreeMap<usize, u64>,
 }
 
 /// One device at one moment.
@@ -43,12 +45,12 @@ pub struct Sample {
 pub(super) fn probe(world: &mut World) {
     let (now, at) = (world.now, world.now.since_ms(Timestamp(START_MS)) / 1_000);
     let report = world.relay.report(now);
+    let devices = report.iter().flat_map(|it| &it.facilities).flat_map(|it| &it.devices);
+    let backlogs: BTreeMap<_, _> = devices.map(|device| (device.id, device.backlog)).collect();
     for facility in world.facilities.iter().filter(|facility| facility.joined) {
         let status = facility.status();
         let publishers = status.iter().flat_map(|status| &status.publishers);
         let oldest = publishers.filter_map(|publisher| publisher.complete).min();
-        let devices = report.iter().flat_map(|it| &it.facilities).flat_map(|it| &it.devices);
-        let device = devices.into_iter().find(|device| device.id == facility.device());
         let place = facility.place();
         world.watch.samples.push(Sample {
             at,
@@ -56,7 +58,7 @@ pub(super) fn probe(world: &mut World) {
             is_up: facility.is_up(),
             is_online: facility.link.is_open() && world.relay.is_up(),
             staleness: oldest.map(|it| now.since_ms(it) / 1_000),
-            backlog: device.map_or(0, |device| device.backlog),
+            backlog: backlogs.get(&facility.device()).copied().unwrap_or(0),
             bytes: facility.link.bytes,
         });
         let missing = status.iter().flat_map(|it| &it.publishers).any(|it| it.missing > 0);

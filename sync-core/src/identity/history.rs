@@ -54,6 +54,14 @@ impl<T: Renewable> History<T> {
         begun.next().or_else(oldest).expect("a history starts with one certificate")
     }
 
+    /// The first moment after `at` at which another certificate may govern, or this one may begin or end.
+    pub(super) fn same_until(&self, at: Timestamp) -> Timestamp {
+        let validity = self.at(at).validity();
+        let begins = self.by_start.keys().map(|(not_before, ..)| *not_before);
+        let ends = [validity.not_after.plus_ms(1)];
+        begins.chain(ends).filter(|moment| *moment > at).min().unwrap_or(Timestamp(u64::MAX))
+    }
+
     /// All, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Signed<T>> {
         self.by_start.values()

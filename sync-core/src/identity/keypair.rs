@@ -76,7 +76,10 @@ impl SigningKeypair {
 
     /// Signs `message` for one purpose.
     pub fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
-        Signature(self.0.sign(&domain.labelled(message)).to_bytes())
+        let labelled = domain.labelled(message);
+        let signature = self.0.sign(&labelled).to_bytes();
+        verified::made(&self.public().0, &labelled, &signature);
+        Signature(signature)
     }
 }
 

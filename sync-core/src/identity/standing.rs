@@ -41,10 +41,25 @@ impl Roster {
     /// Whether a device stood in good order at `at`: validity and revocation of the whole chain.
     pub fn standing(&self, id: &DeviceId, at: Timestamp) -> Result<Standing<'_>, StandingError> {
         let standing = self.chain(id, at)?;
-        match self.revocations_of(id, standing.facility).map(|revocation| revocation.at).min() {
+        let facility = (&standing.device.facility, standing.facility);
+        match self.revocations_of(id, facility).map(|revocation| revocation.at).min() {
             Some(revoked) if revoked <= at => Err(StandingError::Revoked { at: revoked }),
             _ => Ok(standing),
         }
+    }
+
+    /// The moment from which a device that stands in good order at `at` may no longer do so. From `at` until then the
+    /// answer is the same, as long as nothing is admitted; `at` itself where it does not stand in good order.
+    pub fn stands_until(&self, id: &DeviceId, at: Timestamp) -> Timestamp {
+        let Ok(standing) = self.standing(id, at) else { return at };
+        let (device, facility) = (standing.device, standing.facility);
+        let revoked = self.revocations_of(id, (&device.facility, facility)).map(|it| it.at);
+        let links = [
+            self.devices.get(id).map(|history| history.same_until(at)),
+            self.facilities.get(&device.facility).map(|history| history.same_until(at)),
+            self.registrars.get(&facility.registrar).map(|history| history.same_until(at)),
+        ];
+        revoked.chain(links.into_iter().flatten()).min().unwrap_or(at)
     }
 
     /// Like `standing`, but leaves revocations aside: what a revoked author wrote is judged by its cutoffs, since the
@@ -83,8 +98,11 @@ impl Roster {
     /// is not revoked.
     pub fn cutoff(&self, author: &DeviceId, scope: &ScopeId) -> Option<u64> {
         let accepted = |revocation: &Revocation| revocation.accepted(author, scope);
-        match self.device(author).and_then(|device| self.facility(&device.facility)) {
-            Some(facility) => self.revocations_of(author, facility).map(accepted).min(),
+        let of = |device: &Device| Some((device.facility, self.facility(&device.facility)?));
+        match self.device(author).and_then(of) {
+            Some((id, facility)) => {
+                self.revocations_of(author, (&id, facility)).map(accepted).min()
+            }
             None => self.revocation(Subject::Device(*author)).map(accepted),
         }
     }
@@ -104,15 +122,16 @@ impl Roster {
         Ok(facility)
     }
 
-    /// The revocations that end the trust in a device: its own, its facility's, its registrar's.
+    /// The revocations that end the trust in a device: its own, its facility's, its registrar's. The facility comes
+    /// with its id, which its certificate would have to digest.
     fn revocations_of(
         &self,
         device: &DeviceId,
-        facility: &Facility,
+        (id, facility): (&FacilityId, &Facility),
     ) -> impl Iterator<Item = &Revocation> {
         [
             self.revocation(Subject::Device(*device)),
-            self.revocation(Subject::Facility(facility.id())),
+            self.revocation(Subject::Facility(*id)),
             self.revocation(Subject::Registrar(facility.registrar)),
         ]
         .into_iter()

@@ -62,9 +62,11 @@ pub(super) fn readers<'a>(
     local: &'a str,
 ) -> impl Iterator<Item = &'a Facility> {
     let me = world.facilities[owner].id();
-    world
-        .core()
-        .filter(move |reader| reader.id() != me && world.stands(owner, local, reader).is_some())
+    let named = world.truth.readers_of(&(owner, local.to_owned()));
+    world.core().filter(move |reader| {
+        let is_named = reader.id() != me && named.contains(&reader.id());
+        is_named && world.stands(owner, local, reader).is_some()
+    })
 }
 
 fn of_patient(

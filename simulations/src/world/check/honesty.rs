@@ -20,7 +20,8 @@ pub(super) fn check(world: &World) -> Words {
                 continue;
             };
             let author = world.facilities.iter().position(|each| each.device() == device);
-            for chart in author.into_iter().flat_map(|author| world.truth.charts_at(author)) {
+            for chart in author.into_iter().flat_map(|author| world.truth.charts_named(author, me))
+            {
                 let stands = world.stands(chart.0, &chart.1, facility);
                 // The publisher counts by its own clock, and so does its word: a consent that was recorded with a clock
                 // that ran ahead, set right since, has not begun at the time that the screen names.

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use azalea_core::access::ScopeKind;
+use azalea_core::access::{ScopeKind, Statement};
 use azalea_core::document::{Author, CareNote, Contribution, Heads};
-use azalea_core::envelope::SignedEnvelope;
+use azalea_core::envelope::{Body, SignedEnvelope};
 use azalea_core::id::{
     ConsentId, DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp,
 };
@@ -182,12 +182,17 @@ impl Facility {
         }
     }
 
-    /// When a consent that was recorded here begins, by the clock that stood in its grants.
+    /// When a consent that was recorded here begins, by the clock that stood in its grants. Asked just after it was
+    /// recorded, so that its grants are among the last rows of the log.
     pub(in crate::world) fn begins(&self, consent: &ConsentId) -> Option<Timestamp> {
-        let scopes = self.scopes();
-        let accesses = scopes.iter().filter_map(|scope| scope.access.as_ref());
-        let mut grants = accesses.flat_map(|access| access.grants_from(Timestamp(0)));
-        grants.find(|grant| grant.consent.as_ref() == Some(consent)).map(|grant| grant.from)
+        let mut begins = None;
+        let rows = &self.disk.rows;
+        rows.scan(table::LOG, &Range::all(), Order::Descending, &mut |_, value| {
+            begins = granted(value).filter(|(on, _)| on == consent).map(|(_, from)| from);
+            begins.is_none()
+        })
+        .expect("memory");
+        begins
     }
 
     /// What is held back here.
@@ -227,6 +232,18 @@ impl Facility {
         let descriptors = scopes.iter().filter_map(|scope| scope.descriptor.as_ref());
         let care = descriptors.filter(|it| it.kind == ScopeKind::Care);
         care.filter_map(|descriptor| descriptor.patient).collect()
+    }
+}
+
+/// The consent on which a grant rests, and when it begins; `None` where an envelope is no such grant.
+fn granted(envelope: &[u8]) -> Option<(ConsentId, Timestamp)> {
+    let signed = SignedEnvelope::from_bytes(envelope).ok()?;
+    if !signed.claimed_header().is_clear() {
+        return None;
+    }
+    match Body::from_bytes(&envelope[SignedEnvelope::OVERHEAD..]).ok()? {
+        Body::Statement(Statement::Grant { from, consent, .. }) => Some((consent?, from)),
+        _ => None,
     }
 }
 

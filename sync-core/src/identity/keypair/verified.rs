@@ -1,4 +1,4 @@
-//! Signatures that this thread has verified, for whoever runs many replicas on one thread and asks to keep them.
+//! Signatures that this thread has verified or made, for whoever runs many replicas on one thread and asks to keep them.
 //!
 //! Whether a signature holds hangs on the key, the labelled message and the signature alone: the same three give the
 //! same answer for ever. What is kept is therefore the same answer, only sooner. Kept is a digest over all three, and
@@ -15,7 +15,7 @@ thread_local! {
     static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
 }
 
-/// Keeps, on this thread and from now on, which signatures were verified: at least the last `capacity` of them and at
+/// Keeps, on this thread and from now on, which signatures were verified or made: at least the last `capacity` of them and at
 /// most twice as many, 32 bytes and a little each. 0 forgets them all and keeps no more.
 pub fn keep_verified(capacity: usize) {
     let kept = Kept { capacity, young: HashSet::new(), old: HashSet::new() };
@@ -29,23 +29,42 @@ pub(super) fn once(
     signature: &[u8; 64],
     verify: impl FnOnce() -> Result<(), SignatureError>,
 ) -> Result<(), SignatureError> {
-    if !KEPT.with_borrow(Option::is_some) {
+    if !is_on() {
         return verify();
     }
-    // Key and signature have fixed lengths, so no two triples run together into the same bytes.
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(key).update(signature).update(labelled);
-    let digest = *hasher.finalize().as_bytes();
+    let digest = digest(key, labelled, signature);
     if KEPT.with_borrow(|kept| kept.as_ref().is_some_and(|kept| kept.has(&digest))) {
         return Ok(());
     }
     verify()?;
+    keep(digest);
+    Ok(())
+}
+
+/// Takes note of a signature that was made here, by the key that goes with `key`: it holds.
+pub(super) fn made(key: &[u8; 32], labelled: &[u8], signature: &[u8; 64]) {
+    if is_on() {
+        keep(digest(key, labelled, signature));
+    }
+}
+
+fn is_on() -> bool {
+    KEPT.with_borrow(Option::is_some)
+}
+
+fn digest(key: &[u8; 32], labelled: &[u8], signature: &[u8; 64]) -> [u8; 32] {
+    // Key and signature have fixed lengths, so no two triples run together into the same bytes.
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(key).update(signature).update(labelled);
+    *hasher.finalize().as_bytes()
+}
+
+fn keep(digest: [u8; 32]) {
     KEPT.with_borrow_mut(|kept| {
         if let Some(kept) = kept {
             kept.keep(digest);
         }
     });
-    Ok(())
 }
 
 /// Two generations: when the young one is full it becomes the old one, and what was the old one is forgotten.
@@ -88,9 +107,9 @@ mod tests {
 
     #[test]
     fn what_differs_in_one_byte_is_refused_beside_what_was_verified() {
-        keep_verified(8);
         let (key, other) = (keypair(1), keypair(2));
         let signature = key.sign(Domain::Envelope, b"header");
+        keep_verified(8);
         let verify = || key.public().verify(Domain::Envelope, b"header", &signature);
         assert_eq!(verify(), Ok(()));
         assert_eq!(verify(), Ok(()));
@@ -115,6 +134,22 @@ mod tests {
         assert_eq!(verify(), Ok(()));
         keep_verified(0);
         assert_eq!((kept(), verify()), (0, Ok(())));
+    }
+
+    #[test]
+    fn what_was_made_here_holds_and_lends_nothing_to_its_like() {
+        let (key, other) = (keypair(1), keypair(2));
+        keep_verified(8);
+        let signature = key.sign(Domain::Envelope, b"header");
+        assert_eq!(kept(), 1);
+        assert_eq!(key.public().verify(Domain::Envelope, b"header", &signature), Ok(()));
+        let mismatch = Err(SignatureError::Mismatch);
+        assert_eq!(key.public().verify(Domain::Envelope, b"headed", &signature), mismatch);
+        assert_eq!(key.public().verify(Domain::Ledger, b"header", &signature), mismatch);
+        assert_eq!(other.public().verify(Domain::Envelope, b"header", &signature), mismatch);
+        // What the key itself says, asked of Ed25519.
+        keep_verified(0);
+        assert_eq!(key.public().verify(Domain::Envelope, b"header", &signature), Ok(()));
     }
 
     #[test]

@@ -313,6 +313,23 @@ proptest! {
         prop_assert_eq!(roster.pending(), 0);
         prop_assert_eq!(answers(&roster), expected);
     }
+
+    /// Who holds on to an answer until then misses no end, no renewal and no revocation that is dated ahead.
+    #[test]
+    fn nothing_changes_before_the_moment_that_is_named(
+        some in proptest::sample::subsequence(soup(), 0..soup().len()),
+        from in 0_u64..1_000,
+    ) {
+        let roster = admit_all(some);
+        for device in [10, 20].map(|seed| member(seed).id()) {
+            let held = roster.standing(&device, Timestamp(from));
+            let until = roster.stands_until(&device, Timestamp(from)).0;
+            prop_assert_eq!(held.is_ok(), until > from);
+            for at in from..until.min(2_500) {
+                prop_assert_eq!(roster.standing(&device, Timestamp(at)), held, "from {} at {}", from, at);
+            }
+        }
+    }
 }
 
 #[test]
