@@ -132,10 +132,12 @@ fn whoever_is_not_admitted_is_told_why() {
     check(&mut world, &mut clinic, NotAdmitted::Revoked);
 }
 
-/// Also whoever is connected when its certificate ends.
+/// Also whoever is connected when its certificate ends, and was found in good order just before.
 #[test]
 fn a_session_ends_with_the_certificate_and_says_so() {
     let (mut world, hospital, _, _) = hospital_and_clinic();
+    world.wait(10_000);
+    assert_eq!(world.closed.get(&hospital.session), None);
     world.wait(YEAR_MS + 1);
     assert_eq!(world.closed[&hospital.session], Goodbye::NotAdmitted(NotAdmitted::Expired));
 }
