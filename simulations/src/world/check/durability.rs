@@ -54,14 +54,17 @@ pub(super) fn check(world: &World) -> Words {
 }
 
 /// A facility that was put out of a patient's care and then lost its disk gets nothing of that care back, its own notes
-/// included: they are kept by the hospital whose patient it is.
+/// included; nor does a device that lost its disk and was then reported lost itself. The hospital whose patient it is
+/// keeps them.
 fn is_kept_for(world: &World, note: &Note) -> bool {
     let lost = world.truth.lost.get(&note.place);
+    let is_revoked = world.truth.revoked.contains_key(&note.place);
     let author = world.facilities[note.place].id();
     let charts = world.truth.charts.iter().filter(|(_, it)| it.patient == Some(note.patient));
     let mut owners = charts.filter(|((owner, local), _)| {
         let out = world.truth.is_out(*owner, local, &author);
-        out.zip(lost).is_some_and(|(out, lost)| note.asked < out && out < *lost)
+        let is_out = out.zip(lost).is_some_and(|(out, lost)| note.asked < out && out < *lost);
+        is_out || is_revoked && lost.is_some_and(|lost| note.asked < *lost)
     });
     owners.any(|((owner, _), _)| {
         let notes = world.facilities[*owner].notes();
