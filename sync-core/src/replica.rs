@@ -164,12 +164,13 @@ impl Replica {
     fn received(&mut self, now: Timestamp, message: Message) {
         match (message, self.session.phase) {
             (Message::Welcome(welcome), Phase::Greeting) => {
-                if self.state.is_relay_behind(&welcome) {
+                let is_behind = self.state.is_relay_behind(&welcome);
+                let cursor = self.state.welcome(&mut self.session, &welcome, now);
+                if is_behind {
                     let holding = self.state.held_for_relay();
+                    self.session.asked = holding.len();
                     self.effects.extend(holding.into_iter().map(Effect::Send));
-                }
-                if let Some(cursor) = self.state.welcome(&mut self.session, &welcome, now) {
-                    self.queue.push_back(Work::Epoch(cursor));
+                    self.queue.push_back(Work::Behind(cursor));
                 }
                 self.note_caught_up(now);
                 self.changed();
@@ -191,10 +192,14 @@ impl Replica {
                 self.queue.push_back(Work::Taken { stored, refused });
             }
             (Message::Lacking { chains, certificates }, Phase::Open { .. }) => {
+                let is_whole = self.session.answered(certificates.is_empty());
                 let messages = self.state.certificates_for_relay(&certificates);
                 self.effects.extend(messages.into_iter().map(Effect::Send));
                 if !chains.is_empty() {
                     self.queue.push_back(Work::OfferAgain { lacking: chains });
+                }
+                if is_whole {
+                    self.queue.push_back(Work::Offered);
                 }
             }
             (Message::Head(statement), Phase::Open { .. }) => {

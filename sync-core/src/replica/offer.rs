@@ -23,7 +23,7 @@ impl State {
     /// Whether the relay has to be asked what it lacks.
     pub(super) fn is_relay_behind(&self, welcome: &Welcome) -> bool {
         let other = self.cursor.is_some_and(|cursor| cursor.epoch != welcome.epoch);
-        other || welcome.yours < self.acknowledged()
+        self.offering || other || welcome.yours < self.acknowledged()
     }
 
     /// Envelopes of ours that the relay has acknowledged.
@@ -98,9 +98,20 @@ impl State {
         Query::Scan { table: table::CHAIN, range: Range { from, ..chain }, order, limit }
     }
 
-    /// Begins the feed of a store that is not the one we knew.
-    pub(super) fn follow_epoch(&mut self, tx: &mut Tx<'_>, cursor: Cursor) {
-        self.cursor = Some(cursor);
-        tx.batch.put(table::META, meta::CURSOR, cursor.to_bytes());
+    /// Notes that the relay has gone back, and begins the feed of a store that is not the one we knew. A line that is cut
+    /// before the relay has what it lacks must not end the offer: nothing else would show it the next time.
+    pub(super) fn is_behind(&mut self, tx: &mut Tx<'_>, cursor: Option<Cursor>) {
+        self.offering = true;
+        tx.batch.put(table::META, meta::OFFERING, [1]);
+        if let Some(cursor) = cursor {
+            self.cursor = Some(cursor);
+            tx.batch.put(table::META, meta::CURSOR, cursor.to_bytes());
+        }
+    }
+
+    /// The relay has said that it lacks nothing.
+    pub(super) fn offered(&mut self, tx: &mut Tx<'_>) {
+        self.offering = false;
+        tx.batch.remove(table::META, meta::OFFERING);
     }
 }

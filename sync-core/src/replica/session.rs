@@ -72,6 +72,10 @@ pub(super) struct Session {
     pub(super) loading: bool,
     /// Until when the relay asked to be left alone.
     pub(super) paused: Option<Timestamp>,
+    /// Words on what we hold that the relay has not answered.
+    pub(super) asked: usize,
+    /// It lacks certificates that we hold.
+    lacks: bool,
     /// The relay takes nothing of ours until its operator has decided; kept over reconnects, until it takes something.
     pub(super) suspended: bool,
 }
@@ -90,6 +94,8 @@ impl Session {
             fresh_bytes: 0,
             loading: false,
             paused: None,
+            asked: 0,
+            lacks: false,
             suspended: false,
         }
     }
@@ -101,6 +107,14 @@ impl Session {
         self.on_its_way.clear();
         self.in_flight_bytes = 0;
         self.paused = None;
+        (self.asked, self.lacks) = (0, false);
+    }
+
+    /// Notes the relay's answer to a word on what we hold. True with the last one, if it lacks no certificate.
+    pub(super) fn answered(&mut self, lacks_none: bool) -> bool {
+        self.lacks |= !lacks_none;
+        self.asked = self.asked.saturating_sub(1);
+        self.asked == 0 && !self.lacks
     }
 
     pub(super) fn is_open(&self) -> bool {

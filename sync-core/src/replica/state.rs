@@ -148,6 +148,8 @@ pub(super) struct State {
     /// The relay holds other envelopes under numbers of ours.
     pub(super) contradicted: bool,
     pub(super) cursor: Option<Cursor>,
+    /// The relay has gone back in time, and has not said yet that it lacks nothing of what we hold.
+    pub(super) offering: bool,
     pub(super) rebuilding: bool,
     pub(super) next_position: u64,
     pub(super) next_waiting: u64,
@@ -228,6 +230,7 @@ impl State {
             suspensions: Suspensions::default(),
             contradicted: false,
             cursor: None,
+            offering: false,
             rebuilding: false,
             next_position: 1,
             next_waiting: 1,
@@ -313,6 +316,7 @@ impl State {
         match key {
             meta::CURSOR => self.cursor = Some(Cursor::from_bytes(value)?),
             meta::POSITION => self.next_position = Reader::new(value).u64("position")?,
+            meta::OFFERING => self.offering = value == [1],
             meta::REBUILDING => self.rebuilding = value == [1],
             // Written by a newer program; left as it is.
             _ => {}
@@ -395,6 +399,7 @@ impl State {
 pub(super) mod meta {
     pub(in crate::replica) const CURSOR: &[u8] = b"cursor";
     pub(in crate::replica) const POSITION: &[u8] = b"position";
+    pub(in crate::replica) const OFFERING: &[u8] = b"offering";
     pub(in crate::replica) const REBUILDING: &[u8] = b"rebuilding";
 }
 

@@ -51,8 +51,10 @@ pub(super) enum Work {
     Registry,
     /// Grants of these scopes have begun or ended by themselves.
     Time(BTreeSet<ScopeNumber>),
-    /// The relay's store is not the one we knew: this is our place in its feed.
-    Epoch(Cursor),
+    /// The relay has gone back in time; where its store is not the one we knew, this is our place in its feed.
+    Behind(Option<Cursor>),
+    /// The relay lacks nothing that we hold.
+    Offered,
     /// The relay lacks something of ours that it had once: it is offered again.
     OfferAgain {
         lacking: Vec<ChainEnd>,
@@ -103,7 +105,7 @@ const FEED_BYTES_PER_STEP: usize = 4 << 20;
 impl Work {
     /// Work that makes no sense once the connection is gone: the relay will say it again.
     pub(super) fn is_of_session(&self) -> bool {
-        matches!(self, Self::Feed { .. } | Self::Epoch(_))
+        matches!(self, Self::Feed { .. } | Self::Behind(_) | Self::Offered)
     }
 
     pub(super) fn into_command(self) -> Option<CommandId> {
@@ -161,9 +163,12 @@ impl Work {
             Self::Rejudge(rejudge) => rejudge.queries(),
             Self::OfferAgain { lacking } => state.offer_queries(lacking),
             Self::Rebuilt => state.rebuilt_queries(),
-            Self::Epoch(_) | Self::Head(_) | Self::Registry | Self::Renew | Self::Time(_) => {
-                Vec::new()
-            }
+            Self::Behind(_)
+            | Self::Offered
+            | Self::Head(_)
+            | Self::Registry
+            | Self::Renew
+            | Self::Time(_) => Vec::new(),
         };
         (queries, self)
     }
@@ -223,8 +228,12 @@ impl Work {
                 state.follow_time(tx, scopes);
                 Vec::new()
             }
-            Self::Epoch(cursor) => {
-                state.follow_epoch(tx, cursor);
+            Self::Behind(cursor) => {
+                state.is_behind(tx, cursor);
+                Vec::new()
+            }
+            Self::Offered => {
+                state.offered(tx);
                 Vec::new()
             }
             Self::OfferAgain { .. } => {

@@ -71,3 +71,39 @@ fn the_feed_of_another_store_begins_at_the_beginning() {
     node.restart();
     assert_eq!(node.replica.state.cursor, cursor, "durable");
 }
+
+/// The line was cut after the welcome of a relay that was set up from a backup: what its registry lacks shows nowhere
+/// else, so it is asked about until it lacks nothing.
+#[test]
+fn an_offer_that_was_cut_short_is_made_again() {
+    let mut region = disclosed(74);
+    region.cut("clinic");
+    let now = region.now;
+    let epoch = RelayEpoch([2; 16]);
+    let offers = |node: &mut Node, lacking: Option<Vec<[u8; 32]>>| {
+        node.trace.clear();
+        node.handle(now, Input::Connected);
+        let welcome = Welcome { epoch, position: 0, end: 0, at: now, yours: 1_000 };
+        node.handle(now, Input::Received(Message::Welcome(welcome)));
+        let holding = node.trace.iter().filter(|it| it.starts_with("Send(Holding")).count();
+        if let Some(certificates) = lacking {
+            for _ in 0..holding {
+                let certificates = certificates.clone();
+                let lacking = Message::Lacking { chains: Vec::new(), certificates };
+                node.handle(now, Input::Received(lacking));
+            }
+        }
+        node.handle(now, Input::Disconnected);
+        holding > 0
+    };
+    let node = region.node("clinic");
+    assert!(offers(node, None), "another epoch");
+    node.restart();
+    assert!(offers(node, None), "nobody answered");
+    let first = node.replica.state.roster.certificates().next().expect("a root").digest();
+    assert!(offers(node, Some(vec![first])), "nobody answered");
+    assert!(offers(node, Some(Vec::new())), "the last time it lacked something");
+    assert!(!offers(node, Some(Vec::new())), "it lacks nothing");
+    node.restart();
+    assert!(!offers(node, None), "durable");
+}
