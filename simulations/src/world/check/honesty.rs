@@ -28,6 +28,14 @@ pub(super) fn check(world: &World) -> Words {
                 if stands.is_none_or(|it| it.since > stated.at || it.begins > complete) {
                     continue;
                 }
+                // A chart of another hospital follows the link and the consent in steps of their own: until its hospital has
+                // let the reader in, it owes nothing, and its word says so. That it does so in the end others look after.
+                let hospital = &world.facilities[chart.0];
+                let is_linked = world.truth.charts[chart].linked.is_some();
+                let lets_in = || hospital.lets_in(&chart.1, &me).is_some_and(|at| at <= complete);
+                if is_linked && !lets_in() {
+                    continue;
+                }
                 for import in world.truth.imports_of(chart, stated.imports) {
                     let record = (publisher.facility, key(&import.local, import.number));
                     let bytes = content(&import.local, import.number, import.version);

@@ -195,6 +195,20 @@ impl Facility {
         begins
     }
 
+    /// When the first grant that stands on a chart of this hospital lets a reader in, by the clock that stood in it.
+    pub(in crate::world) fn lets_in(&self, local: &str, reader: &FacilityId) -> Option<Timestamp> {
+        let scopes = self.scopes();
+        let is_chart = |scope: &&ScopeEntry| {
+            let descriptor = scope.descriptor.as_ref();
+            descriptor
+                .is_some_and(|it| it.kind == ScopeKind::Chart && it.local.as_deref() == Some(local))
+        };
+        let accesses = scopes.iter().filter(is_chart).filter_map(|scope| scope.access.as_ref());
+        let own = accesses.filter(|access| access.owner() == self.id());
+        let grants = own.flat_map(|access| access.grants_from(Timestamp(0)));
+        grants.filter(|grant| grant.facility == *reader).map(|grant| grant.from).min()
+    }
+
     /// What is held back here.
     pub(in crate::world) fn waiting(&self) -> Vec<HeldBack> {
         let mut found = Vec::new();
