@@ -64,7 +64,9 @@ pub(super) fn check(world: &World) -> Words {
             let heard = status.publishers.iter().find(|it| it.device == Some(author.device()));
             let stated = heard.and_then(|it| it.stated);
             let complete = heard.and_then(|it| it.complete);
-            let fresh = complete.is_some() && complete == stated && complete >= Some(settled);
+            // Both by the hospital's clock: its word must speak of the chart that begins last.
+            let since = settled.max(*begins);
+            let fresh = complete.is_some() && complete == stated && complete >= Some(since);
             if !fresh {
                 let from = author.place();
                 let before = |at: Option<Timestamp>| {
