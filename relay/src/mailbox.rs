@@ -31,7 +31,7 @@ pub mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use azalea_core::id::{FacilityId, Timestamp};
+use azalea_core::id::{DeviceId, FacilityId, ScopeId, Timestamp};
 use azalea_core::identity::{PublicKey, SigningKeypair};
 use azalea_core::storage::{Read, StorageError};
 use azalea_core::sync::message::Message;
@@ -81,6 +81,8 @@ pub struct Mailbox {
     /// What devices hold and when they were here, newer than on disk.
     noted: BTreeMap<DeviceNumber, (u64, Timestamp)>,
     flush: bool,
+    /// Which session was asked for which chain that this store lacks.
+    asked: BTreeMap<(ScopeId, DeviceId), holding::Asked>,
     effects: VecDeque<Effect>,
     next_effect: u64,
     housekeeping_at: Timestamp,
@@ -151,6 +153,7 @@ impl Mailbox {
             owns: BTreeMap::new(),
             noted: BTreeMap::new(),
             flush: false,
+            asked: BTreeMap::new(),
             effects: VecDeque::new(),
             next_effect: 0,
             housekeeping_at: now.plus_ms(HOUSEKEEPING_MS),
@@ -253,7 +256,7 @@ impl Mailbox {
     }
 
     /// Scopes whose next grant has begun by now.
-    fn take_due(&mut self, now: Timestamp) -> BTreeSet<azalea_core::id::ScopeId> {
+    fn take_due(&mut self, now: Timestamp) -> BTreeSet<ScopeId> {
         let mut due = BTreeSet::new();
         while let Some((at, scope)) = self.state.due.first().copied() {
             if at > now {

@@ -15,6 +15,7 @@ pub mod effect;
 pub mod input;
 
 mod author;
+mod bring_back;
 mod consent;
 mod freshness;
 mod hold;
@@ -57,10 +58,10 @@ use state::State;
 use step::{After, Step, Work};
 use tx::Tx;
 
-use crate::id::Timestamp;
+use crate::id::{EnvelopeId, Timestamp};
 use crate::identity::Identity;
 use crate::storage::StorageError;
-use crate::sync::message::{Goodbye, Message};
+use crate::sync::message::{Goodbye, Message, Refusal};
 
 /// One device's replica: every record that it may see, and its part in the network.
 pub struct Replica {
@@ -133,6 +134,9 @@ impl Replica {
             self.queue.push_back(Work::Renew);
         }
         self.follow_time(now);
+        if self.session.is_open() && self.session.bring_back.again().is_some_and(|at| at <= now) {
+            self.ask_what_it_lacks();
+        }
         self.advance(now, rng);
         self.push_outbox(now);
         self.tell_heads(now);
@@ -150,7 +154,8 @@ impl Replica {
         let paused = self.session.paused.filter(|_| self.session.is_open());
         let store = self.store_pause.filter(|_| self.step.is_none());
         let due = self.state.freshness.due();
-        [store, paused, statements, due].into_iter().flatten().min()
+        let again = self.session.bring_back.again().filter(|_| self.session.is_open());
+        [store, paused, statements, due, again].into_iter().flatten().min()
     }
 
     /// Has what follows from grants that begin or end at a time done when that comes.
@@ -167,9 +172,7 @@ impl Replica {
                 let is_behind = self.state.is_relay_behind(&welcome);
                 let cursor = self.state.welcome(&mut self.session, &welcome, now);
                 if is_behind {
-                    let holding = self.state.held_for_relay();
-                    self.session.asked = holding.len();
-                    self.effects.extend(holding.into_iter().map(Effect::Send));
+                    self.ask_what_it_lacks();
                     self.queue.push_back(Work::Behind(cursor));
                 }
                 self.note_caught_up(now);
@@ -180,6 +183,7 @@ impl Replica {
                 self.queue.push_back(Work::Feed { epoch, items, claims: Vec::new() });
             }
             (Message::Taken { stored, refused }, Phase::Open { .. }) => {
+                let (stored, refused) = self.brought_back(now, stored, refused);
                 let session = &self.session;
                 let stored =
                     stored.into_iter().filter_map(|id| Some((id, session.flight(&id)?))).collect();
@@ -191,12 +195,21 @@ impl Replica {
                     .collect();
                 self.queue.push_back(Work::Taken { stored, refused });
             }
-            (Message::Lacking { chains, certificates }, Phase::Open { .. }) => {
-                let is_whole = self.session.answered(certificates.is_empty());
+            (Message::Lacking { chains, certificates, others }, Phase::Open { .. })
+                if self.session.bring_back.is_asked() =>
+            {
                 let messages = self.state.certificates_for_relay(&certificates);
                 self.effects.extend(messages.into_iter().map(Effect::Send));
-                if !chains.is_empty() {
-                    self.queue.push_back(Work::OfferAgain { lacking: chains });
+                let (ours, theirs): (Vec<_>, Vec<_>) =
+                    chains.into_iter().partition(|end| end.author == self.state.me);
+                // What we wrote waits in the outbox until it is taken; of the rest nothing here would remember it.
+                let lacks = others || !certificates.is_empty() || !theirs.is_empty();
+                let is_whole = self.session.bring_back.answered(now, lacks);
+                if !ours.is_empty() {
+                    self.queue.push_back(Work::OfferAgain { lacking: ours });
+                }
+                if !theirs.is_empty() {
+                    self.queue.push_back(Work::BringBack { lacking: theirs });
                 }
                 if is_whole {
                     self.queue.push_back(Work::Offered);
@@ -211,6 +224,37 @@ impl Replica {
                 self.effects.push_back(Effect::Hangup);
             }
         }
+    }
+
+    fn ask_what_it_lacks(&mut self) {
+        let holding = self.state.held_for_relay(&self.session.bring_back);
+        self.session.bring_back.ask(holding.len());
+        self.effects.extend(holding.into_iter().map(Effect::Send));
+    }
+
+    /// Takes out of the relay's answer what it says of envelopes that others wrote.
+    fn brought_back(
+        &mut self,
+        now: Timestamp,
+        stored: Vec<EnvelopeId>,
+        refused: Vec<Refusal>,
+    ) -> (Vec<EnvelopeId>, Vec<Refusal>) {
+        let session = &mut self.session;
+        let mut is_theirs = |id: &EnvelopeId, cause| {
+            let Some(flight) = session.flight(id) else { return false };
+            if !session.bring_back.contains(flight.position) {
+                return false;
+            }
+            session.land(id);
+            let chain = (flight.scope, flight.author);
+            if session.bring_back.taken(flight.position, chain, cause) {
+                session.paused = Some(session::busy_until(now));
+            }
+            true
+        };
+        let stored = stored.into_iter().filter(|id| !is_theirs(id, None)).collect();
+        let refused = refused.into_iter().filter(|it| !is_theirs(&it.id, Some(it.cause))).collect();
+        (stored, refused)
     }
 
     fn goodbye(&mut self, now: Timestamp, goodbye: Goodbye) {
@@ -350,6 +394,7 @@ impl Replica {
                 After::Dropped(ids) | After::Again(ids) => {
                     ids.iter().for_each(|id| self.session.land(id));
                 }
+                After::BringBack(positions) => self.session.bring_back.queue(positions),
                 After::Rebuild => self.queue.push_back(Work::Rebuilt),
                 After::Pause => self.session.paused = Some(session::busy_until(now)),
                 After::Suspended => {
@@ -426,7 +471,7 @@ impl Replica {
         if !self.session.is_open() {
             return;
         }
-        let envelopes = self.state.loaded(positions, answers);
+        let envelopes = self.state.loaded(&mut self.session, positions, answers);
         if !envelopes.is_empty() {
             let message = self.state.push(&mut self.session, envelopes);
             self.effects.push_back(Effect::Send(message));

@@ -1,6 +1,8 @@
 //! What a node holds and this store lacks, after it has gone back in time: told to the node, and taken from it.
 
-use azalea_core::id::{EnvelopeId, Timestamp};
+use std::collections::BTreeMap;
+
+use azalea_core::id::{DeviceId, EnvelopeId, Timestamp};
 use azalea_core::identity::{Certificate, SigningKeypair};
 use azalea_core::sync::message::{ChainEnd, Goodbye, Message};
 use azalea_core::wire::Wire;
@@ -8,6 +10,17 @@ use azalea_core::wire::Wire;
 use super::group::Draft;
 use super::queued::Queued;
 use super::{Mailbox, SessionId};
+
+/// How long a member has for bringing back what it was asked for before another one is asked too.
+const ASKED_MS: u64 = 60_000;
+/// Chains that are asked for at once.
+const ASKED_MAX: usize = 262_144;
+
+/// Who was asked for a chain, and when.
+pub(crate) struct Asked {
+    session: SessionId,
+    at: Timestamp,
+}
 
 impl Mailbox {
     /// Answers a node that says what it holds.
@@ -24,17 +37,18 @@ impl Mailbox {
             return self.close(now, session, Goodbye::Protocol);
         };
         member.holdings_left = left;
-        let device = member.device;
-        let held = |end: &ChainEnd| {
-            let scope = self.state.scopes.get(&end.scope);
-            let tip = scope.and_then(|scope| scope.chains.get(&device)).and_then(|it| it.tip());
-            tip.map_or((0, EnvelopeId::ZERO), |tip| (tip.seq, tip.id))
-        };
-        let behind = |end: &ChainEnd| {
-            let (seq, id) = held(end);
-            (seq < end.seq).then_some(ChainEnd { scope: end.scope, seq, id })
-        };
-        let chains: Vec<ChainEnd> = chains.iter().filter_map(behind).collect();
+        let device = member.id;
+        let (mut lacking_chains, mut others) = (Vec::new(), false);
+        for end in chains {
+            let Some(held) = self.lacks(now, &device, end) else { continue };
+            // Of somebody who is suspended nothing is taken until the operator decides.
+            let is_open = || !self.state.forks.is_open(&end.author);
+            if end.author == device || is_open() && self.ask(now, session, end) {
+                lacking_chains.push(held);
+            } else {
+                others = true;
+            }
+        }
         let known = &self.state.certificates;
         let lacking: Vec<[u8; 32]> =
             certificates.into_iter().filter(|digest| !known.contains(digest)).collect();
@@ -42,7 +56,49 @@ impl Mailbox {
         if let Some(member) = self.sessions.get_mut(&session).and_then(|it| it.subscribed_mut()) {
             member.wanted.extend(wanted);
         }
-        self.send(session, Message::Lacking { chains, certificates: lacking });
+        let (chains, certificates) = (lacking_chains, lacking);
+        self.send(session, Message::Lacking { chains, certificates, others });
+    }
+
+    /// Where a chain ends here, if it ends before what a member says to hold of it, and more of it would be taken.
+    fn lacks(&self, now: Timestamp, member: &DeviceId, end: &ChainEnd) -> Option<ChainEnd> {
+        let ChainEnd { scope, author, .. } = *end;
+        if scope == self.state.registry() {
+            return None;
+        }
+        let known = self.state.scopes.get(&scope);
+        let number = self.state.numbers.get(&author);
+        let chain = known.zip(number).and_then(|(known, number)| known.chains.get(number));
+        let tip = chain.and_then(|chain| chain.tip());
+        let (seq, id) = tip.map_or((0, EnvelopeId::ZERO), |tip| (tip.seq, tip.id));
+        let is_shut = || self.state.roster.cutoff(&author, &scope).is_some_and(|last| last <= seq);
+        // Whoever may not read there learns nothing of how far it goes.
+        let may_know =
+            || author == *member || known.is_none() || self.may_read(now, member, &scope);
+        (seq < end.seq && may_know() && !is_shut()).then_some(ChainEnd { scope, author, seq, id })
+    }
+
+    /// Whether this session is to be asked for another's chain: one is at a time, and the next where it does not bring it.
+    fn ask(&mut self, now: Timestamp, session: SessionId, end: &ChainEnd) -> bool {
+        let is_open = |asked: &Asked, sessions: &BTreeMap<_, _>| {
+            now.since_ms(asked.at) < ASKED_MS && sessions.contains_key(&asked.session)
+        };
+        let chain = (end.scope, end.author);
+        if let Some(asked) = self.asked.get(&chain)
+            && asked.session != session
+            && is_open(asked, &self.sessions)
+        {
+            return false;
+        }
+        if self.asked.len() >= ASKED_MAX {
+            let sessions = &self.sessions;
+            self.asked.retain(|_, asked| is_open(asked, sessions));
+            if self.asked.len() >= ASKED_MAX {
+                return false;
+            }
+        }
+        self.asked.insert(chain, Asked { session, at: now });
+        true
     }
 
     /// Queues certificates that this session was asked for, as far as its facility's share goes; with any other it could have us

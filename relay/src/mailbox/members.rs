@@ -30,18 +30,17 @@ pub(crate) struct Filled {
 }
 
 impl Draft<'_> {
-    /// Brings a scope's members up to date with who may read it now. Returns those who could and no longer can.
+    /// Brings a scope's members up to date with who may read it now. Returns those who could and no longer can: each is
+    /// told, also one whose feed lacks what came before, since it may hold that from a relay that this one was set up after.
     pub(crate) fn settle_members(&mut self, id: &ScopeId) -> BTreeSet<DeviceNumber> {
         let Some(scope) = self.scope(id) else { return BTreeSet::new() };
         let wanted = self.readers(id, scope);
         let held: BTreeSet<DeviceNumber> = scope.members.keys().copied().collect();
         let has_earlier = scope.last > 0;
         let on_disk = self.state.scopes.get(id).is_some_and(|scope| scope.last > 0);
-        let whole = |member: &DeviceNumber| scope.members[member] == Member::Whole;
         let parted: BTreeSet<_> = held.difference(&wanted).copied().collect();
-        let informed = parted.iter().copied().filter(whole).collect();
-        for recipient in parted {
-            self.set_member(id, recipient, None);
+        for recipient in &parted {
+            self.set_member(id, *recipient, None);
         }
         for recipient in wanted.difference(&held) {
             match (has_earlier, on_disk) {
@@ -58,7 +57,7 @@ impl Draft<'_> {
                 (false, _) => self.set_member(id, *recipient, Some(Member::Whole)),
             }
         }
-        informed
+        parted
     }
 
     /// The devices that may read a scope now. A pair's sender is none of them: all in it is its own.

@@ -17,8 +17,8 @@ use super::{Effect, Mailbox, Notice, Own, SessionId};
 const OPENING_MS_MAX: u64 = 15_000;
 /// A reader that has not confirmed anything for this long, with items under way, is ended: it may connect again.
 const STALLED_MS_MAX: u64 = 180_000;
-/// Messages in which a node may say what it holds, in one session: more than the largest hospital has to say.
-const HOLDINGS_MAX: u8 = 64;
+/// Messages in which a node may say what it holds, in one session: more than the largest hospital has to say, several times.
+const HOLDINGS_MAX: u8 = 255;
 /// Clocks that differ by more than this are noted.
 const CLOCK_OFF_MS: u64 = 60_000;
 

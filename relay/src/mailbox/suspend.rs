@@ -40,6 +40,11 @@ pub struct Contradiction {
 }
 
 impl Forks {
+    /// Whether something stands against a device on which nobody has decided.
+    pub(crate) fn is_open(&self, author: &DeviceId) -> bool {
+        self.open.contains_key(author)
+    }
+
     pub(crate) fn load(store: &dyn Read) -> Result<Self, OpenError> {
         let mut forks = Self::default();
         store.scan(tables::JUDGED, &Range::all(), Order::Ascending, &mut |key, _| {
@@ -97,7 +102,7 @@ impl Draft<'_> {
 
     /// Whether nothing of this author is taken in this scope until the operator decides.
     pub(crate) fn is_suspended(&self, author: &DeviceId, scope: &ScopeId) -> bool {
-        *scope != self.state.registry() && self.forks().open.contains_key(author)
+        *scope != self.state.registry() && self.forks().is_open(author)
     }
 
     /// Keeps an envelope that contradicts one in the log: evidence for people to look at.

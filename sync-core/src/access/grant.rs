@@ -211,6 +211,26 @@ impl ScopeAccess {
         self.counted.epoch
     }
 
+    /// How far the owner accepted the chains of authors whom it put out and who were not let in again by `at`.
+    pub(crate) fn accepted_of_put_out(
+        &self,
+        at: Timestamp,
+    ) -> impl Iterator<Item = (DeviceId, u64)> {
+        let out = self.counted.rulings.iter().filter_map(move |(facility, rulings)| {
+            let owners = |ruling: &&Ruling| {
+                matches!(ruling, Ruling::Revoke { by, .. } if *by == self.owner())
+            };
+            let last = rulings.iter().rfind(owners)?;
+            self.access_of(facility, at).is_none().then_some(last)
+        });
+        out.flat_map(|ruling| match ruling {
+            Ruling::Revoke { accepted, .. } => accepted.as_slice(),
+            Ruling::Grant(_) => &[],
+        })
+        .filter(|cutoff| cutoff.scope == self.scope)
+        .map(|cutoff| (cutoff.author, cutoff.seq))
+    }
+
     /// What one facility's rulings say about an envelope that it wrote as number `seq` at `at`.
     pub(super) fn grant_for_write(
         &self,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::ScopeKind;
 use crate::id::{DeviceId, EnvelopeId, FacilityId, Timestamp};
-use crate::storage::row::{ScopeNumber, VectorRow};
+use crate::storage::row::ScopeNumber;
 use crate::storage::table;
 use crate::sync::heads::{HeadStatement, Tally};
 use crate::wire::{Reader, Wire, WireError, Writer};
@@ -57,6 +57,8 @@ pub(super) struct Freshness {
     /// When a grant of a scope begins or ends next: what it counts for changes then, though nothing arrives.
     due: BTreeSet<(Timestamp, ScopeNumber)>,
     due_of: BTreeMap<ScopeNumber, Timestamp>,
+    /// Scopes that lack something which their owner accepted of an author whom it put out since, and how much.
+    short: BTreeMap<ScopeNumber, (FacilityId, u64)>,
 }
 
 impl Freshness {
@@ -163,6 +165,7 @@ impl State {
         if scope.kind().is_some_and(counts) {
             self.tally_held(&mut freshness, scope, now);
             self.tally_owed(&mut freshness, scope, now);
+            self.tally_accepted(&mut freshness, scope, now);
             let access = scope.access.as_ref();
             freshness.wait_for(number, access.and_then(|access| access.next_change(now)));
         }
@@ -181,26 +184,48 @@ impl State {
         }
     }
 
+    /// Counts what is held of each author who reads the scope itself. Whoever was put out hears no longer whom the others let
+    /// in or put out, so that its word and our count could never agree again; of it the owner says what was accepted.
     fn tally_held(&self, freshness: &mut Freshness, scope: &Scope, now: Timestamp) {
         let readable = scope.is_reader(&self.home, now);
-        let end =
-            |vector: &VectorRow| (readable && vector.seq > 0).then_some((vector.seq, vector.id));
-        for (author, vector) in &scope.vectors {
-            if *author != self.me {
-                freshness.held.set(*author, scope, author, end(vector));
-            }
+        let reads = |author: &DeviceId| {
+            let device = self.roster.device(author);
+            device.is_some_and(|device| scope.is_reader(&device.facility, now))
+        };
+        for (author, vector) in scope.vectors.iter().filter(|(author, _)| **author != self.me) {
+            let counts = readable && vector.seq > 0 && reads(author);
+            let end = counts.then_some((vector.seq, vector.id));
+            freshness.held.set(*author, scope, author, end);
+        }
+    }
+
+    /// Notes what is missing here of authors whom the scope's owner put out, by its word on what it accepted.
+    fn tally_accepted(&self, freshness: &mut Freshness, scope: &Scope, now: Timestamp) {
+        freshness.short.remove(&scope.number);
+        let Some(access) = scope.access.as_ref() else { return };
+        if !scope.is_reader(&self.home, now) {
+            return;
+        }
+        let held = |author: &DeviceId| scope.vectors.get(author).map_or(0, |vector| vector.seq);
+        let accepted = access.accepted_of_put_out(now);
+        let missing = accepted.map(|(author, seq)| seq.saturating_sub(held(&author))).sum();
+        if missing > 0 {
+            freshness.short.insert(scope.number, (access.owner(), missing));
         }
     }
 
     fn tally_owed(&self, freshness: &mut Freshness, scope: &Scope, now: Timestamp) {
         let (seq, id) = self.vector(scope.number, &self.me);
+        // Once put out, we no longer hear who reads there.
+        let is_reader = scope.is_reader(&self.home, now);
         let mut parties = freshness.owed.parties(scope.number);
         parties.extend(scope.access.iter().flat_map(|a| a.members(now).map(|(member, _)| member)));
         for facility in parties {
             if facility == self.home {
                 continue;
             }
-            let end = (seq > 0 && scope.is_reader(&facility, now)).then_some((seq, id));
+            let counts = seq > 0 && is_reader && scope.is_reader(&facility, now);
+            let end = counts.then_some((seq, id));
             if freshness.owed.set(facility, scope, &self.me, end) {
                 freshness.untold.insert(facility);
             }
@@ -210,6 +235,19 @@ impl State {
     /// What we hold of a publisher, to hold against its statement.
     pub(super) fn held_of(&self, publisher: &DeviceId) -> Tally {
         self.freshness.held.tallies.get(publisher).copied().unwrap_or_default()
+    }
+
+    /// What of a publisher is missing here, by its newest word and by what it accepted of others.
+    pub(super) fn missing_of(&self, publisher: &DeviceId, facility: &FacilityId) -> u64 {
+        let stated =
+            self.freshness.publishers.get(publisher).map_or(0, |it| it.statement.tally.count);
+        stated.saturating_sub(self.held_of(publisher).count) + self.short_of(facility)
+    }
+
+    /// What is missing in a facility's scopes of what it accepted of authors whom it put out.
+    fn short_of(&self, owner: &FacilityId) -> u64 {
+        let short = self.freshness.short.values();
+        short.filter(|(facility, _)| facility == owner).map(|(_, missing)| missing).sum()
     }
 
     /// Takes a statement that arrived, if it is for us, newer and well signed. Says why not.
@@ -248,8 +286,9 @@ impl State {
         tx.batch.put(table::STATEMENT, publisher.as_bytes(), row.to_bytes());
     }
 
-    /// Whether something of a publisher's facility that is for us has its place here and is not opened: it lacks a key
-    /// that the facility owes us, or waits for a person's decision on its author.
+    /// Whether something of a publisher's facility that is for us has its place here and is not opened (it lacks a key
+    /// that the facility owes us, or waits for a person's decision on its author), or something that it accepted of others is
+    /// not here.
     ///
     /// What waits for an author or for a grant has no place in a chain yet. Whether it is missing, the publisher's own
     /// count says; that it waits says nothing, since a relay can send what somebody wrote who never had a right.
@@ -258,7 +297,8 @@ impl State {
         let is_theirs = |author: &DeviceId| {
             self.roster.device(author).is_some_and(|author| author.facility == device.facility)
         };
-        self.suspensions.set_aside.keys().any(is_theirs)
+        self.short_of(&device.facility) > 0
+            || self.suspensions.set_aside.keys().any(is_theirs)
             || self.waiting_for_key.keys().any(|number| {
                 let Some(id) = self.numbers.get(number) else { return false };
                 let scope = &self.scopes[id];

@@ -1,19 +1,23 @@
 //! What a relay lacks that has gone back in time: set up from a backup, or rolled back without a word.
 //!
-//! It shows in the welcome: another epoch, or fewer envelopes of ours than the relay has acknowledged. Then we say how far
-//! our chains go and which certificates we hold, the relay answers with what it lacks of that, and only this goes out
-//! again. Certificates prove themselves, so any member can bring back a revocation, or a facility that was admitted after
-//! the backup, whoever had signed it.
+//! It shows in the welcome: another epoch, fewer envelopes of ours than the relay has acknowledged, or a feed that ends before
+//! the place up to which we hold it. Then we say how far the chains go that we hold and which certificates, the relay answers
+//! with what it lacks of that, and only this goes out again. Envelopes and certificates prove themselves, so any member can
+//! bring back what another wrote: a note of a device that is lost, a revocation, a facility that was admitted after the backup.
 
+use crate::access::registry_scope;
+use crate::id::DeviceId;
 use crate::identity::Certificate;
-use crate::storage::row::{ScopeNumber, chain_key, key};
+use crate::storage::row::{ChainRow, ScopeNumber, chain_key};
 use crate::storage::{Order, Range, table};
 use crate::sync::message::{ChainEnd, Cursor, Message, Welcome, message_limits};
 use crate::wire::Wire;
 
 use super::Tx;
+use super::bring_back::BringBack;
 use super::effect::Query;
 use super::hold::Cause;
+use super::input::Answer;
 use super::state::{State, meta};
 
 /// Bytes of certificates in one message, about.
@@ -22,8 +26,9 @@ const CERTIFICATES_BYTES: usize = 1 << 20;
 impl State {
     /// Whether the relay has to be asked what it lacks.
     pub(super) fn is_relay_behind(&self, welcome: &Welcome) -> bool {
-        let other = self.cursor.is_some_and(|cursor| cursor.epoch != welcome.epoch);
-        self.offering || other || welcome.yours < self.acknowledged()
+        let is_other =
+            |cursor: Cursor| cursor.epoch != welcome.epoch || cursor.position > welcome.end;
+        self.offering || self.cursor.is_some_and(is_other) || welcome.yours < self.acknowledged()
     }
 
     /// Envelopes of ours that the relay has acknowledged.
@@ -41,11 +46,20 @@ impl State {
         written.saturating_sub(owed as u64)
     }
 
-    /// How far our chains go and which certificates are held here.
-    pub(super) fn held_for_relay(&self) -> Vec<Message> {
-        let ends = self.scopes.values().filter_map(|scope| {
-            let vector = scope.vectors.get(&self.me).filter(|vector| vector.seq > 0)?;
-            Some(ChainEnd { scope: scope.id, seq: vector.seq, id: vector.id })
+    /// How far chains go that are held here, and which certificates are. The registry is the relay's own chain; of it the
+    /// certificates count.
+    pub(super) fn held_for_relay(&self, bring_back: &BringBack) -> Vec<Message> {
+        let registry = registry_scope(&self.identity.network);
+        let scopes = self.scopes.values().filter(|scope| scope.id != registry);
+        let ends = scopes.flat_map(|scope| {
+            let chains = scope.vectors.iter().filter(|(_, vector)| vector.seq > 0);
+            let wanted = chains.filter(|(author, _)| bring_back.is_wanted(&scope.id, author));
+            wanted.map(|(author, vector)| ChainEnd {
+                scope: scope.id,
+                author: *author,
+                seq: vector.seq,
+                id: vector.id,
+            })
         });
         let ends: Vec<ChainEnd> = ends.collect();
         let digests: Vec<[u8; 32]> = self.roster.certificates().map(|it| it.digest()).collect();
@@ -81,21 +95,14 @@ impl State {
         messages
     }
 
-    /// Of our own chains the parts behind the ends that the relay names.
+    /// Of the chains that the relay names, the parts behind its ends.
     pub(super) fn offer_queries(&self, lacking: &[ChainEnd]) -> Vec<Query> {
         let parts = lacking.iter().filter_map(|end| {
             let scope = self.scopes.get(&end.scope)?;
-            let held = scope.vectors.get(&self.me)?.seq;
-            (end.seq < held).then(|| self.chain_after(scope.number, end.seq))
+            let held = scope.vectors.get(&end.author)?.seq;
+            (end.seq < held).then(|| chain_between(scope.number, &end.author, end.seq, held))
         });
         parts.collect()
-    }
-
-    fn chain_after(&self, number: ScopeNumber, seq: u64) -> Query {
-        let chain = Range::prefix(&key(&[&number.to_be_bytes(), self.me.as_bytes()]));
-        let from = chain_key(number, &self.me, seq + 1);
-        let (order, limit) = (Order::Ascending, usize::MAX);
-        Query::Scan { table: table::CHAIN, range: Range { from, ..chain }, order, limit }
     }
 
     /// Notes that the relay has gone back, and begins the feed of a store that is not the one we knew. A line that is cut
@@ -114,4 +121,20 @@ impl State {
         self.offering = false;
         tx.batch.remove(table::META, meta::OFFERING);
     }
+}
+
+/// The part of a chain after `seq` that has no gap.
+fn chain_between(number: ScopeNumber, author: &DeviceId, seq: u64, held: u64) -> Query {
+    let from = chain_key(number, author, seq + 1);
+    let range = Range { from, to: Some(chain_key(number, author, held + 1)) };
+    Query::Scan { table: table::CHAIN, range, order: Order::Ascending, limit: usize::MAX }
+}
+
+/// Where the envelopes of such parts stand in our log.
+pub(super) fn positions(answers: Vec<Answer>) -> Vec<u64> {
+    let rows = answers.into_iter().flat_map(|answer| match answer {
+        Answer::Rows(rows) => rows,
+        _ => Vec::new(),
+    });
+    rows.filter_map(|(_, row)| Some(ChainRow::from_bytes(&row).ok()?.position)).collect()
 }

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{EnvelopeId, RelayEpoch, ScopeId, Timestamp};
+use crate::id::{DeviceId, EnvelopeId, RelayEpoch, ScopeId, Timestamp};
 use crate::storage::table;
 use crate::sync::message::{Bytes, Cursor, FeedItem, Goodbye, Hello, Message, Welcome};
 use crate::wire::{Wire, limits};
 
 use super::Tx;
+use super::bring_back::BringBack;
 use super::effect::Query;
 use super::input::Answer;
 use super::state::{State, meta};
@@ -42,12 +43,13 @@ pub(super) enum Phase {
     },
 }
 
-/// An envelope of ours on its way to the relay.
+/// An envelope on its way to the relay.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flight {
     pub(super) position: u64,
     pub(super) size: usize,
     pub(super) scope: ScopeId,
+    pub(super) author: DeviceId,
     pub(super) seq: u64,
 }
 
@@ -72,10 +74,8 @@ pub(super) struct Session {
     pub(super) loading: bool,
     /// Until when the relay asked to be left alone.
     pub(super) paused: Option<Timestamp>,
-    /// Words on what we hold that the relay has not answered.
-    pub(super) asked: usize,
-    /// It lacks certificates that we hold.
-    lacks: bool,
+    /// What the relay lacks that we bring back.
+    pub(super) bring_back: BringBack,
     /// The relay takes nothing of ours until its operator has decided; kept over reconnects, until it takes something.
     pub(super) suspended: bool,
 }
@@ -94,8 +94,7 @@ impl Session {
             fresh_bytes: 0,
             loading: false,
             paused: None,
-            asked: 0,
-            lacks: false,
+            bring_back: BringBack::default(),
             suspended: false,
         }
     }
@@ -107,14 +106,7 @@ impl Session {
         self.on_its_way.clear();
         self.in_flight_bytes = 0;
         self.paused = None;
-        (self.asked, self.lacks) = (0, false);
-    }
-
-    /// Notes the relay's answer to a word on what we hold. True with the last one, if it lacks no certificate.
-    pub(super) fn answered(&mut self, lacks_none: bool) -> bool {
-        self.lacks |= !lacks_none;
-        self.asked = self.asked.saturating_sub(1);
-        self.asked == 0 && !self.lacks
+        self.bring_back = BringBack::default();
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -193,7 +185,7 @@ impl State {
         other.then_some(Cursor { epoch, position: held })
     }
 
-    /// The next envelopes of the outbox that the disk has, as far as the window has room.
+    /// The next envelopes of the outbox that the disk has, then what is brought back, as far as the window has room.
     pub(super) fn next_push(&self, session: &mut Session, now: Timestamp) -> Next {
         let paused = session.paused.is_some_and(|until| now < until);
         let full = session.in_flight_bytes >= WINDOW_BYTES;
@@ -229,6 +221,16 @@ impl State {
                 }
             }
         }
+        while push.is_empty()
+            && session.in_flight_bytes + bytes < WINDOW_BYTES
+            && bytes < PUSH_BYTES
+            && load.len() < limits::ENVELOPES.max / 4
+            && let Some(position) = session.bring_back.next()
+        {
+            session.bring_back.take();
+            load.push(position);
+            bytes += TYPICAL_BYTES;
+        }
         match (push.is_empty(), load.is_empty()) {
             (false, _) => Next::Push(self.push(session, push)),
             (true, false) => Next::Load(load),
@@ -245,7 +247,8 @@ impl State {
             };
             let header = envelope.claimed_header();
             let size = bytes.len();
-            let flight = Flight { position, size, scope: header.scope, seq: header.seq };
+            let (scope, author, seq) = (header.scope, header.author, header.seq);
+            let flight = Flight { position, size, scope, author, seq };
             session.in_flight.insert(header.id(), flight);
             session.on_its_way.insert(position);
             session.in_flight_bytes += size;
@@ -261,17 +264,22 @@ impl State {
         positions.iter().map(get).collect()
     }
 
-    /// The envelopes that were read; those that are gone from the outbox meanwhile are left out.
-    pub(super) fn loaded(&self, positions: Vec<u64>, answers: Vec<Answer>) -> Vec<(u64, Vec<u8>)> {
-        positions
-            .into_iter()
-            .zip(answers)
-            .filter(|(position, _)| self.outbox.contains(*position))
-            .filter_map(|(position, answer)| match answer {
-                Answer::Value(Some(bytes)) => Some((position, bytes)),
-                _ => None,
-            })
-            .collect()
+    /// The envelopes that were read; those that nobody wants any more meanwhile are left out.
+    pub(super) fn loaded(
+        &self,
+        session: &mut Session,
+        positions: Vec<u64>,
+        answers: Vec<Answer>,
+    ) -> Vec<(u64, Vec<u8>)> {
+        let mut envelopes = Vec::new();
+        for (position, answer) in positions.into_iter().zip(answers) {
+            let is_wanted = self.outbox.contains(position) || session.bring_back.contains(position);
+            match answer {
+                Answer::Value(Some(bytes)) if is_wanted => envelopes.push((position, bytes)),
+                _ => session.bring_back.leave_out(position),
+            }
+        }
+        envelopes
     }
 
     /// Moves the cursor with the batch that holds what lies before it.

@@ -76,7 +76,8 @@ pub struct PublisherStatus {
     pub stated: Option<Timestamp>,
     /// Everything that the publisher had for us at this time is held and opened.
     pub complete: Option<Timestamp>,
-    /// Envelopes that the newest statement counts and we do not hold.
+    /// Envelopes that the newest statement counts, or that the facility accepted of authors whom it put out since, and that
+    /// we do not hold.
     pub missing: u64,
 }
 
@@ -134,7 +135,7 @@ impl Replica {
                 heard: Some(row.heard),
                 stated: Some(row.statement.at),
                 complete: row.complete,
-                missing: row.statement.tally.count.saturating_sub(state.held_of(device).count),
+                missing: state.missing_of(device, &certificate.facility),
             });
         }
         publishers.extend(silent.into_iter().map(|facility| PublisherStatus {

@@ -16,6 +16,7 @@ use super::effect::{EffectId, Query};
 use super::hold::{Cause, QuarantineRow};
 use super::input::{Answer, CommandId};
 use super::link;
+use super::offer;
 use super::outbox::OutboxRow;
 use super::receive::{self, Place};
 use super::rejudge::Rejudge;
@@ -59,6 +60,10 @@ pub(super) enum Work {
     OfferAgain {
         lacking: Vec<ChainEnd>,
     },
+    /// The relay lacks something that others wrote.
+    BringBack {
+        lacking: Vec<ChainEnd>,
+    },
     /// A store that was rebuilt has learnt what this device wrote before.
     Rebuilt,
 }
@@ -86,6 +91,8 @@ pub(super) enum After {
     Pause,
     /// The relay takes nothing of ours until its operator has decided.
     Suspended,
+    /// The relay asked for these envelopes of others.
+    BringBack(Vec<u64>),
     /// More was salvaged from the lost store than one step puts back.
     Rebuild,
 }
@@ -105,7 +112,7 @@ const FEED_BYTES_PER_STEP: usize = 4 << 20;
 impl Work {
     /// Work that makes no sense once the connection is gone: the relay will say it again.
     pub(super) fn is_of_session(&self) -> bool {
-        matches!(self, Self::Feed { .. } | Self::Behind(_) | Self::Offered)
+        matches!(self, Self::Feed { .. } | Self::Behind(_) | Self::Offered | Self::BringBack { .. })
     }
 
     pub(super) fn into_command(self) -> Option<CommandId> {
@@ -161,7 +168,9 @@ impl Work {
                 .collect(),
             Self::Retry { scope, after } => State::retry_queries(*scope, after),
             Self::Rejudge(rejudge) => rejudge.queries(),
-            Self::OfferAgain { lacking } => state.offer_queries(lacking),
+            Self::OfferAgain { lacking } | Self::BringBack { lacking } => {
+                state.offer_queries(lacking)
+            }
             Self::Rebuilt => state.rebuilt_queries(),
             Self::Behind(_)
             | Self::Offered
@@ -240,6 +249,7 @@ impl Work {
                 state.queue_again(tx, answers.into_iter());
                 Vec::new()
             }
+            Self::BringBack { .. } => vec![After::BringBack(offer::positions(answers))],
             Self::Rebuilt => state.rebuilt(tx, answers),
         }
     }

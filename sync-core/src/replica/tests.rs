@@ -246,7 +246,7 @@ struct Region {
     now: Timestamp,
     nodes: BTreeMap<&'static str, Node>,
     epoch: RelayEpoch,
-    /// Everything that was pushed, in order, with who pushed it.
+    /// Everything that was pushed, in order, with who wrote it.
     post: Vec<(DeviceId, Bytes)>,
     heads: Vec<HeadStatement>,
     /// How far each node has been sent the post; absent while its line is cut.
@@ -358,7 +358,7 @@ impl Region {
         });
         let last = own.filter(|header| header.scope == scope).max_by_key(|header| header.seq);
         let (seq, id) = last.map_or((0, EnvelopeId::ZERO), |header| (header.seq, header.id()));
-        ChainEnd { scope, seq, id }
+        ChainEnd { scope, author: *author, seq, id }
     }
 
     fn take(&mut self, name: &'static str, message: Message) {
@@ -382,15 +382,19 @@ impl Region {
                         .expect("nodes push envelopes");
                     stored.push(signed.claimed_id());
                     if !self.post.iter().any(|(_, known)| *known == envelope) {
-                        self.post.push((me, envelope));
+                        self.post.push((signed.claimed_header().author, envelope));
                     }
                 }
                 let taken = Message::Taken { stored, refused: Vec::new() };
                 self.node(name).handle(now, Input::Received(taken));
             }
             Message::Holding { chains, .. } => {
-                let chains = chains.into_iter().map(|end| self.end_of(&me, end.scope)).collect();
-                let lacking = Message::Lacking { chains, certificates: Vec::new() };
+                let ends: Vec<ChainEnd> =
+                    chains.iter().map(|end| self.end_of(&end.author, end.scope)).collect();
+                let behind = |(end, held): &(ChainEnd, &ChainEnd)| end.seq < held.seq;
+                let chains = ends.into_iter().zip(&chains).filter(behind);
+                let chains = chains.map(|(end, _)| end).collect();
+                let lacking = Message::Lacking { chains, certificates: Vec::new(), others: false };
                 self.node(name).handle(now, Input::Received(lacking));
             }
             Message::Head(statement) => {

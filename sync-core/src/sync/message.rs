@@ -81,10 +81,10 @@ pub enum Message {
     },
     /// Either way, last: why the session ends.
     Goodbye(Goodbye),
-    /// Node → relay, after a welcome that shows a relay that has gone back in time: how far the node's own chains go, and
-    /// the digests of the certificates that it holds.
+    /// Node → relay, after a welcome that shows a relay that has gone back in time: how far chains go that the node holds,
+    /// and the digests of the certificates that it holds.
     Holding {
-        /// Ends of the node's own chains.
+        /// Ends of chains, its own and others'.
         chains: Vec<ChainEnd>,
         /// Digests of certificates, as [`Certificate::digest`] gives them.
         certificates: Vec<[u8; 32]>,
@@ -95,6 +95,8 @@ pub enum Message {
         chains: Vec<ChainEnd>,
         /// Certificates that it does not hold.
         certificates: Vec<[u8; 32]>,
+        /// Whether it holds less of other chains too, for which it has asked somebody else.
+        others: bool,
     },
     /// Node → relay: certificates that the relay named in `Lacking`.
     Certificates(Vec<Certificate>),
@@ -105,6 +107,8 @@ pub enum Message {
 pub struct ChainEnd {
     /// The scope.
     pub scope: ScopeId,
+    /// Whose chain.
+    pub author: DeviceId,
     /// The last number; 0 for none.
     pub seq: u64,
     /// The envelope there; zero for none.
@@ -114,6 +118,7 @@ pub struct ChainEnd {
 impl Wire for ChainEnd {
     fn write(&self, writer: &mut Writer) {
         self.scope.write(writer);
+        self.author.write(writer);
         writer.u64(self.seq);
         self.id.write(writer);
     }
@@ -121,6 +126,7 @@ impl Wire for ChainEnd {
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         Ok(Self {
             scope: ScopeId::read(reader)?,
+            author: DeviceId::read(reader)?,
             seq: reader.u64("seq")?,
             id: EnvelopeId::read(reader)?,
         })
@@ -361,10 +367,11 @@ impl Wire for Message {
                 writer.list(chains);
                 write_digests(writer, certificates);
             }
-            Self::Lacking { chains, certificates } => {
+            Self::Lacking { chains, certificates, others } => {
                 writer.u8(13);
                 writer.list(chains);
                 write_digests(writer, certificates);
+                writer.bool(*others);
             }
             Self::Certificates(certificates) => {
                 writer.u8(14);
@@ -420,6 +427,7 @@ impl Wire for Message {
             13 => Self::Lacking {
                 chains: reader.list(message_limits::CHAINS)?,
                 certificates: read_digests(reader)?,
+                others: reader.bool("others")?,
             },
             14 => Self::Certificates(reader.list(message_limits::CERTIFICATES)?),
             _ => return Err(WireError::Invalid { field: "message kind" }),

@@ -2,6 +2,7 @@
 
 use super::stories::disclosed;
 use super::*;
+use crate::sync::message::{Refusal, RefusalCause};
 
 /// How many envelopes a node pushes until all is at rest.
 fn pushed(region: &mut Region, name: &'static str) -> usize {
@@ -89,7 +90,8 @@ fn an_offer_that_was_cut_short_is_made_again() {
         if let Some(certificates) = lacking {
             for _ in 0..holding {
                 let certificates = certificates.clone();
-                let lacking = Message::Lacking { chains: Vec::new(), certificates };
+                let (chains, others) = (Vec::new(), false);
+                let lacking = Message::Lacking { chains, certificates, others };
                 node.handle(now, Input::Received(lacking));
             }
         }
@@ -106,4 +108,103 @@ fn an_offer_that_was_cut_short_is_made_again() {
     assert!(!offers(node, Some(Vec::new())), "it lacks nothing");
     node.restart();
     assert!(!offers(node, None), "durable");
+}
+
+/// The hospital burnt down with the relay; the clinic holds what both have lost.
+#[test]
+fn what_an_author_wrote_who_never_comes_back_is_brought_back_by_a_reader() {
+    let mut region = disclosed(75);
+    let night = region.post.clone();
+    for at in 3..9 {
+        let day = record("p1", &format!("o{at}"), "{}");
+        region.command("hospital", import(vec![day])).expect("an import");
+    }
+    region.run();
+    let whole = region.post.clone();
+    region.cut("hospital");
+    region.cut("clinic");
+    region.post = night;
+    region.epoch = RelayEpoch([2; 16]);
+
+    assert_eq!(pushed(&mut region, "clinic"), 6);
+    assert_eq!(region.post, whole);
+    assert!(
+        region.nodes["clinic"].replica.state.offering,
+        "until the relay has said that it lacks nothing"
+    );
+    // It asks again, and once it hears that nothing is lacking, no more.
+    let due = region.nodes["clinic"].replica.wake_at().expect("to ask again");
+    region.now = due;
+    region.node("clinic").handle(due, Input::Tick);
+    region.run();
+    assert!(!region.nodes["clinic"].replica.state.offering);
+    assert_eq!(region.nodes["clinic"].status().unsent, 0, "none of it is its own");
+    region.cut("clinic");
+    assert_eq!(pushed(&mut region, "clinic"), 0);
+}
+
+/// What each answer of the relay to something that is brought back leads to.
+#[test]
+fn what_the_relay_never_takes_is_not_offered_for_ever_and_what_it_cannot_take_now_is() {
+    let causes = [
+        (RefusalCause::Late, false),
+        (RefusalCause::Fork, false),
+        (RefusalCause::Invalid, false),
+        (RefusalCause::Right, true),
+        (RefusalCause::Gap { expected: 1 }, true),
+        (RefusalCause::Suspended, true),
+    ];
+    for (seed, (cause, again)) in (76..).zip(causes) {
+        let mut region = disclosed(seed);
+        region.cut("clinic");
+        let mut now = region.now;
+        let hospital = region.nodes["hospital"].identity.device_id();
+        let epoch = RelayEpoch([2; 16]);
+        let node = region.node("clinic");
+        node.handle(now, Input::Connected);
+        let welcome = Welcome { epoch, position: 0, end: 0, at: now, yours: 1_000 };
+        node.handle(now, Input::Received(Message::Welcome(welcome)));
+        let held = |node: &mut Node| -> Vec<Vec<ChainEnd>> {
+            let sent = std::mem::take(&mut node.sent);
+            let holding = sent.into_iter().filter_map(|message| match message {
+                Message::Holding { chains, .. } => Some(chains),
+                _ => None,
+            });
+            holding.collect()
+        };
+        let said = held(node);
+        let theirs: Vec<ChainEnd> =
+            said.iter().flatten().filter(|end| end.author == hospital).copied().collect();
+        for (at, _) in said.iter().enumerate() {
+            let chains = if at == 0 { theirs.clone() } else { Vec::new() };
+            let chains = chains.into_iter().map(|end| ChainEnd { seq: 0, ..end }).collect();
+            let lacking = Message::Lacking { chains, certificates: Vec::new(), others: false };
+            node.handle(now, Input::Received(lacking));
+        }
+        let pushed: Vec<EnvelopeId> = std::mem::take(&mut node.sent)
+            .into_iter()
+            .filter_map(|message| match message {
+                Message::Push(envelopes) => Some(envelopes),
+                _ => None,
+            })
+            .flatten()
+            .map(|Bytes(bytes)| SignedEnvelope::from_bytes(bytes).expect("ours").claimed_id())
+            .collect();
+        assert!(!pushed.is_empty());
+        let refused = pushed.into_iter().map(|id| Refusal { id, cause }).collect();
+        node.handle(now, Input::Received(Message::Taken { stored: Vec::new(), refused }));
+        assert_eq!(node.status().quarantined, 0, "nothing of ours was refused");
+        now = node.replica.wake_at().expect("to ask again").max(now);
+        while held(node).is_empty() {
+            node.handle(now, Input::Tick);
+            let said = held(node);
+            if said.is_empty() {
+                now = node.replica.wake_at().expect("to ask again");
+                continue;
+            }
+            let names = said.iter().flatten().any(|end| end.author == hospital);
+            assert_eq!(names, again, "{cause:?}");
+            break;
+        }
+    }
 }

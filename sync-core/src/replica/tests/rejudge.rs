@@ -246,3 +246,74 @@ fn records_of_a_revoked_device_are_taken_back() {
     let first = in_order(64, "clinic", first, false);
     assert_eq!(first.nodes["clinic"].visible(), before.visible);
 }
+
+/// A hospital was put out of a team, and then a clinic: the hospital was not told of the clinic, counted it in for ever,
+/// and nobody became complete from that hospital again.
+#[test]
+fn whoever_was_put_out_counts_nothing_there_and_nobody_counts_it() {
+    let mut region = team(63);
+    region.connect("hospital");
+    // A patient of the second hospital's own, so that its word concerns the clinic at all.
+    region.command("second", import(vec![record("q1", "o9", "{}")])).expect("an import");
+    let facilities = vec![region.facility("clinic")];
+    let give =
+        Command::GiveConsent { patient: local("q1"), facilities, until: None, by: staff("s2") };
+    region.command("second", give).expect("a consent");
+    write(&mut region, "second", "転院前の記録");
+    region.run();
+    let complete = |region: &Region, name: &str| {
+        let second = region.nodes["second"].identity.device_id();
+        let status = region.nodes[name].status();
+        let row = status.publishers.into_iter().find(|it| it.device == Some(second));
+        row.is_some_and(|row| {
+            row.complete.is_some() && row.complete == row.stated && row.missing == 0
+        })
+    };
+    assert!(complete(&region, "clinic"));
+    withdraw(&mut region, "second");
+    region.run();
+    region.command("second", import(vec![record("q1", "o10", "{}")])).expect("an import");
+    region.run();
+    assert!(complete(&region, "clinic"), "which reads the note still");
+    region.cut("second");
+    withdraw(&mut region, "clinic");
+    region.run();
+    region.connect("second");
+    region.command("second", import(vec![record("q1", "o11", "{}")])).expect("an import");
+    region.run();
+    assert!(complete(&region, "clinic"));
+}
+
+/// Nobody but the owner vouches for what a member wrote whom it put out: what it accepted and is not here is missing.
+#[test]
+fn what_the_owner_accepted_of_whom_it_put_out_is_missed() {
+    let mut region = team(64);
+    region.cut("pharmacy");
+    write(&mut region, "clinic", "退出前の記録");
+    region.connect("hospital");
+    region.run();
+    let clinic = region.nodes["clinic"].identity.device_id();
+    withdraw(&mut region, "clinic");
+    region.run();
+    region.cut("clinic");
+    let note = region.post.iter().rposition(|(author, _)| *author == clinic).expect("a note");
+    let lost = region.post.remove(note);
+    region.connect("pharmacy");
+    region.command("hospital", import(vec![record("p1", "o3", "{}")])).expect("an import");
+    region.run();
+    let hospital = region.nodes["hospital"].identity.device_id();
+    let row = |region: &Region| {
+        let status = region.nodes["pharmacy"].status();
+        status.publishers.into_iter().find(|it| it.device == Some(hospital)).expect("its word")
+    };
+    assert_eq!(row(&region).missing, 1);
+    assert_ne!(row(&region).complete, row(&region).stated, "never more than is known");
+    region.cut("pharmacy");
+    region.post.push(lost);
+    region.connect("pharmacy");
+    region.run();
+    region.command("hospital", import(vec![record("p1", "o4", "{}")])).expect("an import");
+    region.run();
+    assert_eq!(row(&region).missing, 0);
+    assert_eq!(row(&region).complete, row(&region).stated);
+}

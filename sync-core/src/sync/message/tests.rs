@@ -28,8 +28,9 @@ fn samples() -> Vec<(Message, String)> {
     let refused = refusals.iter().map(|(cause, _)| Refusal { id, cause: *cause }).collect();
     let refused_hex: String =
         refusals.iter().map(|(_, hex)| format!("{}{hex}", "55".repeat(32))).collect();
-    let end = ChainEnd { scope: ScopeId([0x77; 16]), seq: 8, id };
-    let end_hex = format!("{}0000000000000008{}", "77".repeat(16), "55".repeat(32));
+    let end = ChainEnd { scope: ScopeId([0x77; 16]), author: DeviceId([0x78; 16]), seq: 8, id };
+    let end_hex =
+        format!("{}{}0000000000000008{}", "77".repeat(16), "78".repeat(16), "55".repeat(32));
     let item = FeedItem { position: 1, envelope: Bytes(vec![0xaa, 0xbb]) };
     vec![
         (
@@ -88,8 +89,8 @@ fn samples() -> Vec<(Message, String)> {
             format!("010c00000001{end_hex}00000001{}", "66".repeat(32)),
         ),
         (
-            Message::Lacking { chains: vec![end], certificates: Vec::new() },
-            format!("010d00000001{end_hex}00000000"),
+            Message::Lacking { chains: vec![end], certificates: Vec::new(), others: true },
+            format!("010d00000001{end_hex}0000000001"),
         ),
         (Message::Certificates(Vec::new()), "010e00000000".into()),
     ]
