@@ -87,6 +87,9 @@ pub struct Config {
     /// Where the screens listen, unless `run --web` says otherwise.
     #[serde(default = "default_web")]
     pub web: String,
+    /// The format in which this node writes, where others of the network do not read the newest yet (docs/OPERATIONS.md).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_format: Option<u8>,
     /// What a newer version wrote and this one does not know; kept.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -114,6 +117,7 @@ impl Default for Config {
             certificates: String::new(),
             begun: false,
             web: default_web(),
+            write_format: None,
             other: serde_json::Map::new(),
         }
     }

@@ -15,6 +15,7 @@ use crate::store::derive::{Derived, derive};
 use crate::store::directory::Directory;
 use crate::store::overlay::{Overlay, Pending};
 use crate::store::{RedbStore, Snapshot};
+use azalea_core::envelope::Formats;
 use azalea_core::identity::Identity;
 use azalea_core::replica::command::{CommandError, Outcome};
 use azalea_core::replica::effect::{Applied, Effect, EffectId, Query};
@@ -71,16 +72,32 @@ pub enum StartError {
     /// The store cannot be read.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A newer program has written it in a form of its own.
+    #[error(
+        "this program is older than the store: {0}. Nothing was changed: start the newer program again. If there is no way back \
+         to it, `azalea repair` keeps this store aside, starts a new one and fetches again what the relay has"
+    )]
+    Newer(OpenError),
     /// Its rows are no replica.
     #[error(
         "the store's contents cannot be used: {0}; `azalea repair` starts a new store and fetches again what the relay has"
     )]
-    Open(#[from] OpenError),
+    Open(OpenError),
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Newer { .. } => Self::Newer(error),
+            error => Self::Open(error),
+        }
+    }
 }
 
 /// Starts the driver of the replica that `store` holds.
 pub fn start(
     identity: Identity,
+    formats: Formats,
     store: RedbStore,
     clock: Clock,
     rng: StdRng,
@@ -89,7 +106,7 @@ pub fn start(
     let directory = RwLock::new(Directory::load(&snapshot)?);
     let queries = Replica::queries();
     let answers = queries.iter().map(|query| answer(&snapshot, query)).collect::<Result<_, _>>()?;
-    let replica = Replica::open(identity, answers, clock.now())?;
+    let replica = Replica::open(identity, formats, answers, clock.now())?;
     drop(snapshot);
     let (asks, asked) = mpsc::channel(ASKS_MAX);
     let (link_events, events) = mpsc::channel(LINK_EVENTS_MAX);

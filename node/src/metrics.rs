@@ -56,6 +56,7 @@ pub fn render(node: &Node) -> Result<String, Error> {
     let now = node.handle().clock().now();
     let connected = matches!(state.link, Link::Connected { .. });
     let waiting_for_key: usize = status.waiting_for_key.values().sum();
+    let newer = status.newer.values().sum::<usize>() + status.newer_unplaced;
     let missing: u64 = status.publishers.iter().map(|publisher| publisher.missing).sum();
     let store = std::fs::metadata(node.dir.store()).map_or(0, |file| file.len());
     for (name, help, value) in [
@@ -64,6 +65,7 @@ pub fn render(node: &Node) -> Result<String, Error> {
         ("missing", "Envelopes that publishers have announced and that are not here", missing),
         ("waiting", "Envelopes that wait for a key or a statement", status.waiting as u64),
         ("waiting_for_key", "Those of them that only lack a key", waiting_for_key as u64),
+        ("newer", "Envelopes that a newer program wrote than this one", newer as u64),
         ("quarantined", "Things that are set apart for a person", state.quarantined),
         ("needs_review", "Records whose current versions disagree", state.needs_review),
         ("rebuilding", "1 while the store is rebuilt from the relay", u64::from(status.rebuilding)),

@@ -117,6 +117,7 @@ fn disk(error: StorageError) -> ClinicError {
 fn view_error(error: ViewError) -> ClinicError {
     match error {
         ViewError::Storage(error) => disk(error),
+        error if error.is_newer() => ClinicError::Newer,
         error => {
             tracing::error!(%error, "the store's contents cannot be read");
             ClinicError::Disk

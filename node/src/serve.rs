@@ -6,6 +6,7 @@
 
 pub(crate) mod inbox;
 
+use azalea_core::envelope::Formats;
 use azalea_core::id::DeviceId;
 use azalea_core::identity::{Certificate, Identity, PublicKey};
 use azalea_core::replica::command::Command;
@@ -66,6 +67,11 @@ pub enum ServeError {
     /// The settings or keys are not what this program wrote.
     #[error("{what} cannot be read: {cause}")]
     Form { what: &'static str, cause: WireError },
+    /// The settings ask for a format that this program does not know.
+    #[error(
+        "write_format in node.json is {wanted}, and this program writes up to {known}: correct it, or update this program"
+    )]
+    WriteFormat { wanted: u8, known: u8 },
     /// The device has keys but no network.
     #[error(
         "this node has not joined a network yet: ask the network's office for a code and run `azalea join CODE`"
@@ -147,7 +153,8 @@ pub async fn open(
         RedbStore::create(&dir.store(), &secrets.store_key)?;
     }
     let store = RedbStore::open(&dir.store(), &secrets.store_key)?;
-    let running = driver::start(identity.clone(), store, clock, entropy::rng()?)?;
+    let formats = formats(config.write_format)?;
+    let running = driver::start(identity.clone(), formats, store, clock, entropy::rng()?)?;
     let mut opened = Opened {
         node: Arc::new(Node::new(
             running.handle.clone(),
@@ -167,6 +174,13 @@ pub async fn open(
         tracing::warn!(%error, "the staff accounts could not be compared with their copy");
     }
     Ok(opened)
+}
+
+/// What this program reads, and writes by the settings.
+fn formats(write: Option<u8>) -> Result<Formats, ServeError> {
+    let all = Formats::default();
+    let Some(wanted) = write else { return Ok(all) };
+    all.writing(wanted).ok_or(ServeError::WriteFormat { wanted, known: Formats::NEWEST })
 }
 
 /// The keys in a secrets file.

@@ -32,6 +32,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 
+use azalea_core::envelope::Formats;
 use azalea_core::id::Timestamp;
 use azalea_core::identity::{FacilityKind, keep_verified};
 use azalea_core::sync::message::Message;
@@ -284,7 +285,10 @@ impl World {
             };
             let (identity, seed) = (member.identity.clone(), options.seed);
             let line = (line, now);
-            let facility = Facility::new(place, identity, seed, clock, line, self.mutation);
+            let mut facility = Facility::new(place, identity, seed, clock, line, self.mutation);
+            if options.faults.upgrades > 0 {
+                facility.install(fault::old_program());
+            }
             self.places.entry(facility.id()).or_insert(place);
             self.facilities.push(facility);
         }
@@ -345,6 +349,9 @@ impl World {
             self.facilities[place].dies_in = None;
             self.facilities[place].clock.correct();
             self.facilities[place].forget_wake();
+            if self.facilities[place].formats() != Formats::default() {
+                self.fault(Fault::Install { place, newest: true });
+            }
             if !self.is_left_out(place) {
                 self.fault(Fault::Restore { place });
             }

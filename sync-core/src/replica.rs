@@ -25,6 +25,7 @@ mod note;
 mod offer;
 mod outbox;
 mod peer;
+mod program;
 mod receive;
 mod registry;
 mod rejudge;
@@ -58,6 +59,7 @@ use state::State;
 use step::{After, Step, Work};
 use tx::Tx;
 
+use crate::envelope::Formats;
 use crate::id::{EnvelopeId, Timestamp};
 use crate::identity::Identity;
 use crate::storage::StorageError;
@@ -89,12 +91,16 @@ impl Replica {
     }
 
     /// Opens a replica on the answers to [`Replica::queries`]; an empty store gives a new device's replica.
+    ///
+    /// `formats` is what this program reads and writes. Where the store was worked on by one that reads others, what
+    /// that changes is found out first.
     pub fn open(
         identity: Identity,
+        formats: Formats,
         answers: Vec<Answer>,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
-        let state = State::load(identity, answers, now)?;
+        let state = State::load(identity, formats, answers, now)?;
         Ok(Self {
             queue: state.left_undone().into(),
             state,
@@ -342,7 +348,7 @@ impl Replica {
                 self.store_failed(now, error);
             }
             (Some(Step::Reloading { id: awaited }), Ok(answers)) if awaited == id => {
-                match State::load(self.state.identity.clone(), answers, now) {
+                match State::load(self.state.identity.clone(), self.state.formats, answers, now) {
                     Ok(state) => {
                         self.state = state;
                         self.queue.extend(self.state.left_undone());

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::ScopeAccess;
 use crate::document::{Contribution, DocumentId, RecordKey, RecordVersion, heads};
-use crate::envelope::{AdmittedEnvelope, Body, OpenError};
+use crate::envelope::{AdmittedEnvelope, Body, Formats, OpenError};
 use crate::id::{DeviceId, EnvelopeId, NoteId, ScopeId, VersionId};
 use crate::keys::{Descriptor, ScopeKey};
 use crate::replica::{Cause, QuarantineRow, set_aside_id};
@@ -68,16 +68,33 @@ pub enum ViewError {
     },
 }
 
+impl ViewError {
+    /// Whether nothing is wrong but that a newer program wrote it: update this one.
+    pub fn is_newer(&self) -> bool {
+        match self {
+            Self::Open { cause, .. } => cause.is_newer(),
+            Self::Row { cause, .. } => cause.is_newer(),
+            Self::Storage(_) | Self::Missing { .. } => false,
+        }
+    }
+}
+
 /// A store being read. Keeps the envelope that was opened last: neighbours in a chart share it.
 pub struct View<'a, R: Read + ?Sized> {
     store: &'a R,
+    formats: Formats,
     opened: Option<(u64, Vec<RecordVersion>)>,
 }
 
 impl<'a, R: Read + ?Sized> View<'a, R> {
     /// Reads `store`.
     pub fn new(store: &'a R) -> Self {
-        Self { store, opened: None }
+        Self { store, formats: Formats::default(), opened: None }
+    }
+
+    /// Reads it as a program does that knows these formats.
+    pub fn knowing(self, formats: Formats) -> Self {
+        Self { formats, ..self }
     }
 
     /// Visits every scope's row, ascending by id.
@@ -147,8 +164,8 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
         let number = self.scope(&header.scope)?.ok_or(missing)?.number;
         let missing = ViewError::Missing { table: table::KEY.name() };
         let scope_key = self.scope_key(number, header.epoch)?.ok_or(missing)?;
-        let opened =
-            envelope.open(&scope_key).map_err(|cause| ViewError::Open { position, cause })?;
+        let opened = envelope.open(&scope_key, self.formats);
+        let opened = opened.map_err(|cause| ViewError::Open { position, cause })?;
         Ok(opened.into_inner())
     }
 
@@ -213,7 +230,8 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
             let epoch = envelope.header().epoch;
             let Some(key) = self.scope_key(scope, epoch)? else { continue };
             // What does not open says nothing, and stays where it is.
-            if let Ok(Body::Note { note, changes }) = envelope.open(&key).map(|it| it.into_inner())
+            if let Ok(Body::Note { note, changes }) =
+                envelope.open(&key, self.formats).map(|it| it.into_inner())
             {
                 notes.push((row.author, note, changes));
             }

@@ -2,7 +2,7 @@
 //! or forge is refused and counted, and nobody's view changes by it.
 
 use azalea_core::access::Statement;
-use azalea_core::envelope::{Body, Draft, SignedEnvelope, seal};
+use azalea_core::envelope::{Body, Draft, Formats, SignedEnvelope, seal};
 use azalea_core::id::EnvelopeId;
 use azalea_core::identity::SigningKeypair;
 use azalea_core::sync::message::{Bytes, FeedItem, Message, RefusalCause, Welcome};
@@ -60,8 +60,15 @@ fn statement(
     signer: &SigningKeypair,
 ) -> Vec<u8> {
     let header = like.claimed_header();
-    let draft =
-        Draft { network: header.network, scope: header.scope, seq, previous, epoch: 0, at: now() };
+    let draft = Draft {
+        network: header.network,
+        scope: header.scope,
+        seq,
+        previous,
+        epoch: 0,
+        at: now(),
+        formats: Formats::default(),
+    };
     let body = Body::Statement(Statement::Rotate { epoch: 99 });
     seal(draft, &body, None, signer).expect("a small statement").into_bytes()
 }

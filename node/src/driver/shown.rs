@@ -47,6 +47,12 @@ impl Shown {
         scopes.filter_map(|scope| waiting.get(&scope.number)).map(|count| *count as u64).sum()
     }
 
+    /// Envelopes in these scopes that a newer program wrote than this one.
+    pub fn newer<'a>(&self, scopes: impl Iterator<Item = &'a ScopeView>) -> u64 {
+        let newer = &self.status.newer;
+        scopes.filter_map(|scope| newer.get(&scope.number)).map(|count| *count as u64).sum()
+    }
+
     /// How fresh a facility's part is, over all of its devices: never more than each of them proves.
     pub fn freshness(&self, id: &FacilityId, now: Timestamp) -> Freshness {
         if *id == self.status.facility {

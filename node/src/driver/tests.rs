@@ -2,6 +2,7 @@
 
 use super::*;
 use azalea_core::document::{RecordHeader, RecordKey, content_digest};
+use azalea_core::envelope::Formats;
 use azalea_core::identity::{Certificate, FacilityKind};
 use azalea_core::replica::command::Command;
 use azalea_core::replica::command::{ImportRecord, Subject, Taken};
@@ -15,7 +16,8 @@ fn begin(disk: &SimDisk) -> (Running, Vec<Certificate>) {
     let (identity, ours) = member(2, "筑後病院", FacilityKind::Hospital);
     let store = RedbStore::on(disk.clone(), StoreKey([4; 32])).expect("intact");
     let rng = StdRng::seed_from_u64(1);
-    let running = start(identity, store, Clock::default(), rng).expect("intact");
+    let running =
+        start(identity, Formats::default(), store, Clock::default(), rng).expect("intact");
     let certificates = [network()].into_iter().chain(ours).collect();
     (running, certificates)
 }

@@ -145,6 +145,7 @@ impl Node {
             facility: shown.facility(&owner),
             freshness: shown.freshness(&owner, now),
             waiting_for_key: shown.waiting_for_key(scopes.iter().filter(|it| it.owner == owner)),
+            newer: shown.newer(scopes.iter().filter(|it| it.owner == owner)),
         });
         Ok(Chart {
             patient: self.head(&snapshot, &shown, patient)?,

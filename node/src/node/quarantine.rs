@@ -3,12 +3,13 @@
 //! A held file is named by its digest, so that a screen that is out of date never acts on another file. Envelopes
 //! that are set apart are shown beside the files; they are evidence and have nothing to retry here.
 
-use azalea_core::id::Timestamp;
+use azalea_core::id::{DeviceId, Timestamp};
 use azalea_core::replica::Cause;
 use azalea_core::storage::{Batch, Order, Range, Read};
 use azalea_core::view::View;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Node, disk, view_error};
@@ -91,21 +92,36 @@ impl Node {
                 bytes: held.bytes,
             }));
         }
+        // After an update that was taken back there may be many of them: one line for each author.
+        let mut newer: BTreeMap<DeviceId, (Timestamp, u64)> = BTreeMap::new();
+        let named = |author: &DeviceId| {
+            let device = shown.roster.device(author);
+            device
+                .map_or_else(|| author.to_string(), |device| shown.facility(&device.facility).name)
+        };
         for row in View::new(&snapshot).quarantined().map_err(view_error)? {
+            if row.cause == Cause::Newer {
+                let (at, count) = newer.entry(row.author).or_default();
+                (*at, *count) = ((*at).max(row.at), *count + 1);
+                continue;
+            }
             let (kind, cause) = words(row.cause);
-            let device = shown.roster.device(&row.author);
             items.push(QuarantineItem {
                 key: None,
                 at: row.at,
                 kind,
-                source: device.map_or_else(
-                    || row.author.to_string(),
-                    |device| shown.facility(&device.facility).name,
-                ),
+                source: named(&row.author),
                 place: String::new(),
                 cause: cause.to_owned(),
                 bytes: row.envelope.len() as u64,
             });
+        }
+        items.extend(
+            newer.into_iter().map(|(author, (at, count))| too_new(named(&author), at, count)),
+        );
+        if shown.status.newer_unplaced > 0 {
+            let count = shown.status.newer_unplaced as u64;
+            items.push(too_new("不明 / unknown".to_owned(), shown.at, count));
         }
         items.sort_by_key(|item| std::cmp::Reverse(item.at));
         Ok(items)
@@ -228,6 +244,22 @@ fn find(
     Ok(candidates.filter(same_length).find(|path| import::has_digest(path, digest)))
 }
 
+/// Entries of one author that a newer program wrote.
+fn too_new(source: String, at: Timestamp, count: u64) -> QuarantineItem {
+    QuarantineItem {
+        key: None,
+        at,
+        kind: QuarantineKind::TooNew,
+        source,
+        place: String::new(),
+        cause: format!(
+            "新しいプログラムで書かれた記録が {count} 件あります。この端末のプログラムを更新すると自動で読み込みます / {count} entries of a newer \
+             program; they are read by themselves once this one is updated"
+        ),
+        bytes: 0,
+    }
+}
+
 fn words(cause: Cause) -> (QuarantineKind, &'static str) {
     match cause {
         Cause::Late => (
@@ -239,8 +271,12 @@ fn words(cause: Cause) -> (QuarantineKind, &'static str) {
             "同じ番号の記録が二つあります / one device gave two envelopes the same number",
         ),
         Cause::Body => {
-            (QuarantineKind::TooNew, "内容を読み取れません / the content does not open or read")
+            (QuarantineKind::Unreadable, "内容を読み取れません / the content does not open or read")
         }
+        Cause::Newer => (
+            QuarantineKind::TooNew,
+            "新しいプログラムで書かれています / written by a newer program",
+        ),
         Cause::Contradicted => (
             QuarantineKind::Fork,
             "中継サーバに同じ番号の別の記録があります / the relay holds another entry with this number",

@@ -34,7 +34,12 @@ impl Node {
             let envelope = view.envelope(entry.row.position).map_err(view_error)?;
             let mut cards = Vec::new();
             for entry in &versions {
-                let by = view.open(entry).map_err(view_error)?.header.by;
+                let by = match view.open(entry) {
+                    Ok(version) => version.header.by,
+                    // It stands in the list all the same: there is a version that this device cannot show.
+                    Err(error) if error.is_newer() => String::new(),
+                    Err(error) => return Err(view_error(error)),
+                };
                 cards.push(RecordVersionCard {
                     id: entry.id,
                     received: entry.row.received,

@@ -6,7 +6,7 @@ use azalea_core::envelope::Body;
 use azalea_core::id::{DeviceId, FacilityId, Timestamp};
 use azalea_core::identity::StandingError;
 use azalea_core::replica::RelayStatus;
-use azalea_core::storage::row::VectorRow;
+use azalea_core::storage::row::{ScopeNumber, VectorRow};
 use azalea_core::storage::{Order, Range, Read, StorageError, table};
 use azalea_core::sync::message::{Goodbye, NotAdmitted};
 use azalea_core::view::View;
@@ -73,10 +73,12 @@ impl Node {
                 NotAdmitted::Unknown | NotAdmitted::Registrar => Trouble::Unknown,
             }),
             (Err(StandingError::Expired), _) => Some(Trouble::Expired),
+            (_, Some(Goodbye::Version { .. })) => Some(Trouble::RelayVersion),
             _ if shown.status.contradicted => Some(Trouble::Contradicted),
             _ if shown.status.suspended_by_relay => Some(Trouble::Suspended),
             // A relay that came back from a backup is its operator's business: nothing waits here.
             _ if shown.status.suspended.iter().any(|it| !it.is_relay) => Some(Trouble::Distrusted),
+            _ if is_outdated(shown) => Some(Trouble::Outdated),
             _ if shown.status.clock_skew_ms.unsigned_abs() > CLOCK_SKEW_MS_MAX => {
                 Some(Trouble::ClockWrong)
             }
@@ -117,12 +119,8 @@ impl Node {
                 charts.entry(scope.owner).or_default().extend(scope.patient);
             }
         }
-        let mut waiting: BTreeMap<FacilityId, u64> = BTreeMap::new();
-        for (number, count) in &shown.status.waiting_for_key {
-            if let Some(scope) = self.handle.directory().scope(*number) {
-                *waiting.entry(scope.owner).or_default() += *count as u64;
-            }
-        }
+        let waiting = self.by_owner(&shown.status.waiting_for_key);
+        let newer = self.by_owner(&shown.status.newer);
         let held = held(snapshot, shown)?;
         let now = self.handle.clock().now();
         let publishers = &shown.status.publishers;
@@ -137,10 +135,22 @@ impl Node {
                 held: held.get(&facility).copied().unwrap_or(0),
                 missing: devices().map(|it| it.missing).sum(),
                 waiting_for_key: waiting.get(&facility).copied().unwrap_or(0),
+                newer: newer.get(&facility).copied().unwrap_or(0),
                 last_heard: devices().filter_map(|it| it.heard).max(),
             }
         };
         Ok(facilities.into_iter().map(status).collect())
+    }
+
+    /// Counts of scopes, by the facilities that own them.
+    fn by_owner(&self, counts: &BTreeMap<ScopeNumber, usize>) -> BTreeMap<FacilityId, u64> {
+        let mut owners: BTreeMap<FacilityId, u64> = BTreeMap::new();
+        for (number, count) in counts {
+            if let Some(scope) = self.handle.directory().scope(*number) {
+                *owners.entry(scope.owner).or_default() += *count as u64;
+            }
+        }
+        owners
     }
 
     /// What the relay has not acknowledged, the newest first.
@@ -171,6 +181,11 @@ impl Node {
     pub fn certified_until(&self) -> Option<(Timestamp, Timestamp)> {
         certified_until(&self.handle.shown())
     }
+}
+
+/// Whether a newer program wrote what this one cannot read.
+fn is_outdated(shown: &Shown) -> bool {
+    !shown.status.newer.is_empty() || shown.status.newer_unplaced > 0
 }
 
 /// Whether a certificate that lets us take part ends before long.

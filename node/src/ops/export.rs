@@ -28,10 +28,16 @@ pub(super) fn write(
             "{{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"timestamp\":\"{at}\",\"entry\":["
         ))?;
     }
-    let mut count: u64 = 0;
+    let (mut count, mut newer): (u64, u64) = (0, 0);
     for scope in scopes {
         for entry in chosen(view.records(scope.number)?, export.versions) {
-            let version = view.open(&entry)?;
+            let version = match view.open(&entry) {
+                Err(error) if error.is_newer() => {
+                    newer += 1;
+                    continue;
+                }
+                version => version?,
+            };
             let Some(resource) = text(&version)? else { continue };
             match export.ndjson {
                 true => {
@@ -56,7 +62,16 @@ pub(super) fn write(
         pieces.put("]}\n")?;
     }
     pieces.flush()?;
-    Ok(Answer::new(json!({ "resources": count }), format!("{count} resources")))
+    let mut answer = Answer::new(json!({ "resources": count }), format!("{count} resources"));
+    if newer > 0 {
+        // Whoever takes this for the whole chart must be told otherwise.
+        answer.json["newer"] = newer.into();
+        answer.text.push_str(&format!(
+            "; {newer} more were written by a newer program and are not in it: update this one"
+        ));
+        answer.success = false;
+    }
+    Ok(answer)
 }
 
 /// The versions that are written out, in the order in which they lie in the log: each envelope is opened once,

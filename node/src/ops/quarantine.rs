@@ -85,7 +85,8 @@ fn kind(item: &QuarantineItem) -> &'static str {
         QuarantineKind::Import => "import",
         QuarantineKind::LateWrite => "late-write",
         QuarantineKind::Fork => "fork",
-        QuarantineKind::TooNew => "unreadable",
+        QuarantineKind::TooNew => "newer",
+        QuarantineKind::Unreadable => "unreadable",
         QuarantineKind::Refused => "refused",
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
             json["patients"] = it.patients.into();
             json["held"] = it.held.into();
             json["missing"] = it.missing.into();
+            json["newer"] = it.newer.into();
             json["last_heard"] = it.last_heard.map(moment).into();
             json
         })
@@ -59,6 +60,7 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
     let bytes = std::fs::metadata(node.dir.store())?.len();
     let refused: serde_json::Map<String, Value> =
         sync.refusals.iter().map(|it| (it.cause.clone(), it.count.into())).collect();
+    let newer = status.newer.values().sum::<usize>() + status.newer_unplaced;
     let json = json!({
         "facility": { "id": card.facility.id.to_string(), "name": card.facility.name },
         "device": card.device.to_string(),
@@ -73,6 +75,7 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
         "unsent": state.unsent,
         "waiting": status.waiting,
         "quarantined": state.quarantined,
+        "newer": newer,
         "needs_review": state.needs_review,
         "suspended": suspended,
         "suspended_by_relay": status.suspended_by_relay,
@@ -98,6 +101,11 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
             state.unsent, status.waiting, state.quarantined, state.needs_review
         ),
     ];
+    if newer > 0 {
+        lines.push(format!(
+            "newer than this program: {newer} entries; they are kept, and read by themselves once it is updated"
+        ));
+    }
     lines.extend(certified.map(|(facility, device)| {
         format!("certified until: {} (device: {})", moment_text(facility), moment_text(device))
     }));
@@ -164,5 +172,7 @@ fn trouble(trouble: Trouble) -> &'static str {
         Trouble::Contradicted => "store-from-backup",
         Trouble::Suspended => "suspended-by-relay",
         Trouble::Distrusted => "device-suspended",
+        Trouble::RelayVersion => "relay-version",
+        Trouble::Outdated => "program-outdated",
     }
 }

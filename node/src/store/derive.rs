@@ -113,10 +113,13 @@ impl<R: Read> Deriving<'_, R> {
         self.review(scope, record, conflict)?;
         for Held { id, row } in held.iter().filter(|held| current.contains(&held.id)) {
             let entry = VersionEntry { key: record.clone(), id: *id, row: row.clone() };
-            let version = View::new(self.read).open(&entry).map_err(|error| match error {
-                ViewError::Storage(error) => error,
-                _ => not_ours(table::LOG),
-            })?;
+            let version = match View::new(self.read).open(&entry) {
+                Ok(version) => version,
+                // Its lines, if it has any, are from the program that read it; this one reads it after an update.
+                Err(error) if error.is_newer() => continue,
+                Err(ViewError::Storage(error)) => return Err(error),
+                Err(_) => return Err(not_ours(table::LOG)),
+            };
             self.take_out(scope, id)?;
             if let Some(raw) = version.raw() {
                 let kind = &record.kind;

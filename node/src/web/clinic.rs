@@ -32,6 +32,9 @@ pub enum ClinicError {
     /// The disk did not take the write: full or faulty. Nothing was saved.
     #[error("the disk did not take the write")]
     Disk,
+    /// A newer program than this one wrote it. Usual cause: this device has not been updated yet, or was put back.
+    #[error("a newer program wrote it")]
+    Newer,
     /// The node is stopping or its driver is gone.
     #[error("the node is not available")]
     Unavailable,

@@ -49,7 +49,9 @@ impl Failure {
             Self::Clinic(ClinicError::SamePerson | ClinicError::Changed) => StatusCode::CONFLICT,
             Self::Clinic(ClinicError::Invalid) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Clinic(ClinicError::Disk) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Clinic(ClinicError::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Clinic(ClinicError::Unavailable | ClinicError::Newer) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 }
@@ -63,6 +65,7 @@ pub(super) fn clinic_word(error: ClinicError) -> Word {
         ClinicError::Changed => Word::ErrChanged,
         ClinicError::Invalid => Word::ErrInvalid,
         ClinicError::Disk => Word::ErrDisk,
+        ClinicError::Newer => Word::ErrNewer,
         ClinicError::Unavailable => Word::ErrUnavailable,
     }
 }

@@ -138,6 +138,8 @@ words! {
     TroubleOtherNetwork: "中継サーバが別の連携ネットワークのものです。接続先の設定を確認してください。", "The relay is of another network. Please check its address in the settings.";
     TroubleContradicted: "この端末のデータは古い控えから戻されたか、複製されています。このあとの入力は送られません。azalea repair を行い、事務局に連絡してください。", "This device's data came from a backup or was copied: what is entered now is not sent. Run azalea repair, then call the secretariat.";
     TroubleSuspended: "中継サーバがこの端末からの受け取りを止めています。入力は保存され、再開後に送られます。事務局に連絡してください。", "The relay has suspended this device. Entries are saved and will be sent later. Please call the secretariat.";
+    TroubleOutdated: "新しいプログラムで書かれた記録が届いており、この端末では読めません。記録は保管されています。プログラムを更新してください。", "Entries of a newer program have arrived, which this device cannot read. They are kept. Please update this program.";
+    TroubleRelayVersion: "中継サーバとプログラムの版が合わず、送受信できません。閲覧と入力はできます。事務局に連絡してください。", "This program and the relay's are of versions that do not fit: nothing is exchanged. You can read and write. Please call the secretariat.";
     TroubleDistrusted: "矛盾した記録を出した端末があり、その後の記録を保留しています。azalea status で確かめ、azalea device trust で判断してください。", "A device contradicted itself; what it wrote since is set aside. See azalea status and decide with azalea device trust.";
 
     // Freshness
@@ -147,6 +149,7 @@ words! {
     FreshNotHeard: "{}から受信なし", "not heard since {}";
     FreshNever: "まだ受信なし", "nothing received yet";
     FreshWaitingKey: "鍵待ち {} 件", "{} waiting for a key";
+    FreshNewer: "更新が必要 {} 件", "{} need an update";
     Freshness: "鮮度", "Freshness";
     HospitalCount: "{} 施設", "{} facilities";
 
@@ -378,6 +381,7 @@ words! {
     Held: "受信済", "Held";
     Missing: "不足", "Missing";
     WaitingForKey: "鍵待ち", "Waiting for key";
+    NeedsUpdate: "更新が必要", "Need an update";
     LastHeard: "最後の受信", "Last heard";
     Queued: "送信待ち", "Queued";
     NothingOutgoing: "送信待ちはありません。", "Nothing is queued.";
@@ -396,6 +400,7 @@ words! {
     QuarantineLateWrite: "失効後の書込み", "Written after access had ended";
     QuarantineFork: "番号の重複", "Two with one number";
     QuarantineTooNew: "新しい形式", "Newer format";
+    QuarantineUnreadable: "読取不能", "Unreadable";
     PlaceInFile: "ファイル内の位置", "Place in the file";
     RetryImport: "もう一度取り込む", "Try again";
     RetryTaken: "すべて取り込みました。", "All of it was taken.";
@@ -474,6 +479,7 @@ words! {
     ErrChanged: "ほかの人が先に変更しました。開き直してご確認ください。", "Someone else changed it first. Please open it again.";
     ErrInvalid: "入力に誤りがあります。", "The input is not valid.";
     ErrDisk: "保存できませんでした。ディスクの空きを確認してください。入力は保存されていません。", "It could not be saved. Please check the disk. Nothing was stored.";
+    ErrNewer: "この記録は新しいプログラムで書かれており、この端末ではまだ表示できません。記録は保管されています。プログラムを更新すると表示されます。", "A newer program wrote this record, and this device cannot show it yet. It is kept, and shown once the program is updated.";
     ErrUnavailable: "プログラムが停止中です。しばらくしてから開き直してください。", "The program is stopping. Please try again shortly.";
     ErrForm: "この画面は古くなっています。開き直してから、もう一度お試しください。", "This page is out of date. Please open it again and retry.";
 }

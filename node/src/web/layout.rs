@@ -166,6 +166,8 @@ pub(crate) fn trouble_word(trouble: Trouble) -> Word {
         Trouble::Contradicted => Word::TroubleContradicted,
         Trouble::Suspended => Word::TroubleSuspended,
         Trouble::Distrusted => Word::TroubleDistrusted,
+        Trouble::RelayVersion => Word::TroubleRelayVersion,
+        Trouble::Outdated => Word::TroubleOutdated,
     }
 }
 

@@ -10,7 +10,7 @@ use azalea_core::envelope::{Link, SignedEnvelope, VerifiedEnvelope, VerifyError}
 use azalea_core::id::{DeviceId, EnvelopeId, ScopeId};
 use azalea_core::identity::{Admission, Certificate, RosterError, StandingError, Subject};
 use azalea_core::sync::message::{Refusal, RefusalCause};
-use azalea_core::wire::Wire;
+use azalea_core::wire::{Wire, WireError};
 
 use super::group::Draft;
 use super::state::Party;
@@ -38,8 +38,9 @@ impl Draft<'_> {
     /// Judges one envelope and takes it into the group if it is good.
     pub(crate) fn accept(&mut self, bytes: Arc<[u8]>) -> Accepted {
         let refuse = |id, cause| Accepted::Refused(Refusal { id, cause });
-        let Ok(signed) = SignedEnvelope::from_bytes(bytes) else {
-            return refuse(EnvelopeId::ZERO, RefusalCause::Invalid);
+        let signed = match SignedEnvelope::from_bytes(bytes) {
+            Ok(signed) => signed,
+            Err(error) => return refuse(EnvelopeId::ZERO, unread(&error)),
         };
         let id = signed.claimed_id();
         let header = signed.claimed_header().clone();
@@ -121,7 +122,7 @@ impl Draft<'_> {
     ) -> Result<(), RefusalCause> {
         let scope = verified.header().scope;
         let bytes: Arc<[u8]> = Arc::from(verified.as_bytes());
-        let statement = verified.statement().map_err(|_| RefusalCause::Invalid)?;
+        let statement = verified.statement().map_err(|error| unread(&error))?;
         // Readers are settled before the envelope is logged: who is new gets what came before it first.
         let parted = match statement {
             None => BTreeSet::new(),
@@ -216,6 +217,11 @@ impl Draft<'_> {
         }
         Ok(parties)
     }
+}
+
+/// Why an envelope is refused that does not read.
+fn unread(error: &WireError) -> RefusalCause {
+    if error.is_newer() { RefusalCause::Newer } else { RefusalCause::Invalid }
 }
 
 fn access_cause(error: AccessError) -> RefusalCause {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use azalea_core::access::Statement;
-use azalea_core::envelope::{Body, Draft as EnvelopeDraft, SealError, seal};
+use azalea_core::envelope::{Body, Draft as EnvelopeDraft, Formats, SealError, seal};
 use azalea_core::id::{DeviceId, FacilityId};
 use azalea_core::identity::{
     Certificate, Cutoff, Facility, PublicKey, Revocation, Signed, SigningKeypair, Subject, Validity,
@@ -96,7 +96,15 @@ impl Draft<'_> {
         let chain = self.scope(&scope).and_then(|scope| scope.chains.get(&author));
         let (seq, previous) = chain.copied().unwrap_or_default().next();
         let network = self.state.network;
-        let place = EnvelopeDraft { network, scope, seq, previous, epoch: 0, at: self.now };
+        let place = EnvelopeDraft {
+            network,
+            scope,
+            seq,
+            previous,
+            epoch: 0,
+            at: self.now,
+            formats: Formats::default(),
+        };
         let body = Body::Statement(Statement::Certificate(certificate));
         let sealed = seal(place, &body, None, own)?;
         match self.accept(Arc::from(sealed.as_bytes())) {

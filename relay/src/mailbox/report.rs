@@ -56,8 +56,8 @@ impl Counters {
 }
 
 /// Every cause for which an envelope is refused, as metrics name it.
-pub const CAUSES: [&str; 8] =
-    ["invalid", "author", "right", "late", "gap", "fork", "busy", "suspended"];
+pub const CAUSES: [&str; 9] =
+    ["invalid", "author", "right", "late", "gap", "fork", "busy", "suspended", "newer"];
 
 fn cause_name(cause: RefusalCause) -> &'static str {
     match cause {
@@ -69,6 +69,7 @@ fn cause_name(cause: RefusalCause) -> &'static str {
         RefusalCause::Fork => "fork",
         RefusalCause::Busy => "busy",
         RefusalCause::Suspended => "suspended",
+        RefusalCause::Newer => "newer",
     }
 }
 

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use azalea_core::access::{Access, ScopeKind, Statement, created_scope};
 use azalea_core::document::DocumentId;
-use azalea_core::envelope::{Body, Chain, Draft as EnvelopeDraft, SignedEnvelope, seal};
+use azalea_core::envelope::{Body, Chain, Draft as EnvelopeDraft, Formats, SignedEnvelope, seal};
 use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, GrantId, RelayEpoch, ScopeId, Timestamp};
 use azalea_core::identity::{
     AgreementKeypair, Certificate, Cutoff, Device, Facility, FacilityKind, Identity, Rights,
@@ -333,8 +333,15 @@ impl Member {
         let chain = self.chains.entry(scope).or_default();
         let (seq, previous) = chain.next();
         let epoch = u32::from(!matches!(body, Body::Statement(_)));
-        let draft =
-            EnvelopeDraft { network: world.network(), scope, seq, previous, epoch, at: world.now };
+        let draft = EnvelopeDraft {
+            network: world.network(),
+            scope,
+            seq,
+            previous,
+            epoch,
+            at: world.now,
+            formats: Formats::default(),
+        };
         let key = ScopeKey::from([7; 32]);
         let sealed = seal(draft, body, (epoch > 0).then_some(&key), &self.device).unwrap();
         chain.follow(sealed.claimed_header());

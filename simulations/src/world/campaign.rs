@@ -180,7 +180,7 @@ fn smaller(options: &Options) -> Vec<Options> {
 /// A count in the options.
 type Count = fn(&mut Options) -> &mut usize;
 
-const FAULTS: [Count; 18] = [
+const FAULTS: [Count; 19] = [
     |it| &mut it.faults.cuts,
     |it| &mut it.faults.half_cuts,
     |it| &mut it.faults.kills,
@@ -194,6 +194,7 @@ const FAULTS: [Count; 18] = [
     |it| &mut it.faults.unreadable,
     |it| &mut it.faults.clock_jumps,
     |it| &mut it.faults.typhoons,
+    |it| &mut it.faults.upgrades,
     |it| &mut it.tablets,
     |it| &mut it.joining,
     |it| &mut it.links,

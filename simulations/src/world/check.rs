@@ -14,6 +14,7 @@ mod late;
 mod ledger;
 pub(super) mod liveness;
 mod rotation;
+mod too_new;
 mod unsent;
 
 pub(super) use disagreement::shown;
@@ -103,11 +104,13 @@ type Words = Vec<String>;
 pub(super) fn on_the_way(world: &mut World) {
     take(world, Checker::Honesty, honesty::check);
     take(world, Checker::Honesty, unsent::check);
+    take(world, Checker::Honesty, too_new::check);
     take(world, Checker::Confidentiality, confidentiality::check);
 }
 
 pub(super) fn at_the_end(world: &mut World) {
     take(world, Checker::Liveness, liveness::check);
+    take(world, Checker::Durability, too_new::read_again);
     on_the_way(world);
     take(world, Checker::Durability, durability::check);
     take(world, Checker::Convergence, convergence::check);

@@ -4,6 +4,7 @@ mod look;
 
 use std::collections::BTreeMap;
 
+use azalea_core::envelope::Formats;
 use azalea_core::id::{DeviceId, FacilityId, Timestamp};
 use azalea_core::identity::{Certificate, Identity, PublicKey};
 use azalea_core::ledger::Ledger;
@@ -21,14 +22,16 @@ use super::clock::Clock;
 use super::disk::{Disk, Work};
 use super::link::{Link, Quality};
 use super::mutation::Mutation;
-pub(super) use look::HeldBack;
 use look::Looked;
 pub use look::{Held, HeldNote};
+pub(super) use look::{HeldBack, TooNew};
 
 /// A device of the world, at its place.
 pub struct Facility {
     place: usize,
     pub(super) identity: Identity,
+    /// What its program reads and writes.
+    formats: Formats,
     replica: Option<Replica>,
     pub(super) disk: Disk<EffectId, Vec<Query>>,
     pub(super) clock: Clock,
@@ -81,6 +84,7 @@ impl Facility {
         Self {
             place,
             identity,
+            formats: Formats::default(),
             replica: None,
             disk: Disk::new(),
             clock,
@@ -188,9 +192,22 @@ impl Facility {
             return false;
         }
         let answers = answer(&self.disk.rows, &Replica::queries());
-        let opened = Replica::open(self.identity.clone(), answers, self.clock.shows(now));
+        let (identity, shows) = (self.identity.clone(), self.clock.shows(now));
+        let opened = Replica::open(identity, self.formats, answers, shows);
         self.replica = Some(opened.expect("the replica's own rows are sound"));
         true
+    }
+
+    /// Another program lies in the place of this one; it runs from the next start on.
+    pub(super) fn install(&mut self, formats: Formats) {
+        assert!(self.replica.is_none(), "a program is not replaced while it runs");
+        self.formats = formats;
+        self.looked = Looked::default();
+    }
+
+    /// What its program reads and writes.
+    pub fn formats(&self) -> Formats {
+        self.formats
     }
 
     /// Kills the process and says which connection died with it.

@@ -1,5 +1,7 @@
 //! What befalls the region, when, and for how long.
 
+use azalea_core::envelope::Formats;
+
 use super::link::Way;
 use super::{Event, World};
 
@@ -52,6 +54,11 @@ pub(super) enum Fault {
     RollBack,
     /// A hostile member has its say.
     Attack,
+    /// A device's program is replaced by the newest, or by the one before.
+    Install {
+        place: usize,
+        newest: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,11 +141,42 @@ impl World {
             self.after(at + span / 5, Event::Fault(Fault::RollBack));
             self.after(at + span / 5 + 3_000, Event::Fault(Fault::StartRelay));
         }
+        self.plan_upgrades(span);
         if self.options.hostile_member {
             for _ in 0..6 {
                 let at = span / 4 + self.dice.below(span * 2 / 3);
                 self.after(at, Event::Fault(Fault::Attack));
             }
+        }
+    }
+
+    /// Some devices are updated and write what the others cannot read; most of them are put back, one after the other,
+    /// and work on with what they cannot read any more; in the end everybody is updated.
+    fn plan_upgrades(&mut self, span: u64) {
+        let many = self.options.faults.upgrades.min(self.facilities.len());
+        if many == 0 {
+            return;
+        }
+        let mut dice = self.dice.fork("upgrades", 0);
+        // A hospital among them, or there is little to read that is newer.
+        let first = dice.below(self.options.hospitals as u64) as usize;
+        let mut others: Vec<usize> =
+            (0..self.facilities.len()).filter(|place| *place != first).collect();
+        let mut chosen = vec![first];
+        while chosen.len() < many {
+            chosen.push(others.remove(dice.below(others.len() as u64) as usize));
+        }
+        for place in chosen {
+            let at = span / 10 + dice.below(span / 5);
+            self.after(at, Event::Fault(Fault::Install { place, newest: true }));
+            if dice.below(4) > 0 {
+                let at = span * 2 / 5 + dice.below(span / 5);
+                self.after(at, Event::Fault(Fault::Install { place, newest: false }));
+            }
+        }
+        for place in 0..self.facilities.len() {
+            let at = span * 3 / 4 + dice.below(span / 5);
+            self.after(at, Event::Fault(Fault::Install { place, newest: true }));
         }
     }
 
@@ -214,6 +252,24 @@ impl World {
                 self.drain_facility(place);
             }
             Fault::Attack => self.attack(),
+            Fault::Install { place, newest } => {
+                let formats = if newest { Formats::default() } else { old_program() };
+                let was_up = self.facilities[place].is_up();
+                self.kill(place);
+                self.facilities[place].install(formats);
+                // Who is down for another reason is started by whoever mends that.
+                if was_up {
+                    self.after(INSTALLED_MS, Event::Fault(Fault::StartFacility { place }));
+                }
+            }
         }
     }
 }
+
+/// The program before the newest.
+pub(super) fn old_program() -> Formats {
+    Formats::up_to(Formats::NEWEST - 1).expect("older than the newest")
+}
+
+/// How long a program takes to be replaced.
+const INSTALLED_MS: u64 = 4_000;

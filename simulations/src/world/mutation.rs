@@ -4,7 +4,9 @@
 //! or its screens, where it does what a wrong engine would do there. A batch that lost a row on its way is to every
 //! observer the same as an engine that did not write it.
 
+use azalea_core::replica::{Cause, QuarantineRow};
 use azalea_core::storage::{Batch, Memory, Order, Range, Read, table};
+use azalea_core::wire::Wire;
 
 use super::check::Checker;
 
@@ -43,11 +45,13 @@ pub enum Mutation {
     NeverNotice,
     /// Every fourth page is shown without a line in the ledger.
     ShowUnlogged,
+    /// What a newer program wrote is dropped, but for its place in the log.
+    DropNewer,
 }
 
 impl Mutation {
     /// All of them, each with the checker that should catch it.
-    pub const ALL: [(Self, Checker); 16] = [
+    pub const ALL: [(Self, Checker); 17] = [
         (Self::AcknowledgeBeforeStoring, Checker::Durability),
         (Self::RelayTakesBeforeStoring, Checker::Convergence),
         (Self::ForgetWhatWaits, Checker::Convergence),
@@ -64,6 +68,7 @@ impl Mutation {
         (Self::NeverWake, Checker::Liveness),
         (Self::NeverNotice, Checker::Liveness),
         (Self::ShowUnlogged, Checker::Ledger),
+        (Self::DropNewer, Checker::Convergence),
     ];
 
     /// What of a node's batch reaches its disk, which holds `rows`.
@@ -75,6 +80,7 @@ impl Mutation {
                 Self::ForgetWhatWaits => at == table::WAITING && is_put,
                 Self::DropLateWrites => at == table::QUARANTINE && is_put,
                 Self::FirstWriterWins => at == table::DOCUMENT && is_begun(rows, &change.key),
+                Self::DropNewer => at == table::QUARANTINE && is_newer(change.value.as_deref()),
                 Self::ForgetOutbox => at == table::OUTBOX && is_put,
                 Self::SendForever => at == table::OUTBOX && !is_put,
                 Self::DropRecords => {
@@ -98,6 +104,12 @@ impl Mutation {
         }
         left
     }
+}
+
+/// Whether a row of the quarantine table is there for being newer.
+fn is_newer(row: Option<&[u8]>) -> bool {
+    row.and_then(|row| QuarantineRow::from_bytes(row).ok())
+        .is_some_and(|row| row.cause == Cause::Newer)
 }
 
 /// Whether a document has changes already; its key ends with the position of these.

@@ -96,6 +96,9 @@ pub struct Faults {
     pub clock_jumps: usize,
     /// A cut of every clinic's line at once, lasting a third of the time.
     pub typhoons: usize,
+    /// Devices that are updated before the others, and write what those cannot read; most of them are put back for a
+    /// while. With none, everybody has the newest program from the beginning.
+    pub upgrades: usize,
     /// The longest misfortune, as a share of the time in thousandths.
     pub lasting: u64,
 }
@@ -155,6 +158,7 @@ impl Options {
             unreadable: some(2),
             clock_jumps: some(4),
             typhoons: some(1),
+            upgrades: 0,
             lasting: 20 + some(200) as u64,
         };
         let people = (some(100) as u64, some(2), some(2), some(2), some(1));
@@ -166,6 +170,9 @@ impl Options {
         let mut rare = dice.fork("rare", 0);
         let late = if rare.below(8) == 0 { 1 + rare.below(2) as usize } else { 0 };
         let smuggles = rare.below(16) == 0;
+        let mut update = dice.fork("upgrades", 0);
+        let upgrades = if update.below(6) == 0 { 1 + update.below(4) as usize } else { 0 };
+        let faults = Faults { upgrades, ..faults };
         let mut dice = dice.fork("region", 0);
         let mut tricks: Vec<Trick> = match dice.below(3) {
             0 => Trick::DRAWN.into_iter().filter(|_| dice.below(3) == 0).collect(),
@@ -212,11 +219,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seeds_draw_the_smuggler_and_late_writers_rarely_but_really() {
+    fn seeds_draw_the_smuggler_late_writers_and_upgrades_rarely_but_really() {
         let drawn: Vec<Options> = (1..1_001).map(Options::draw).collect();
         let smuggles = drawn.iter().filter(|it| it.tricks.contains(&Trick::Smuggle));
         assert!(smuggles.clone().all(|it| it.hostile_member), "who smuggles carries for somebody");
         assert!((30..120).contains(&smuggles.count()));
         assert!((60..250).contains(&drawn.iter().filter(|it| it.late > 0).count()));
+        assert!((100..250).contains(&drawn.iter().filter(|it| it.faults.upgrades > 0).count()));
     }
 }

@@ -55,7 +55,8 @@ impl Wire for ScopeKind {
             5 => Self::Directory,
             6 => Self::Office,
             7 => Self::Letter,
-            _ => return Err(WireError::Invalid { field: "scope kind" }),
+            0 => return Err(WireError::Invalid { field: "scope kind" }),
+            found => return Err(WireError::Version { field: "scope kind", found, known: 7 }),
         })
     }
 }

@@ -145,7 +145,11 @@ impl Wire for Statement {
                 0 | 1 => return Err(WireError::Invalid { field: "epoch" }),
                 epoch => Self::Rotate { epoch },
             },
-            _ => return Err(WireError::Invalid { field: "statement kind" }),
+            0 => return Err(WireError::Invalid { field: "statement kind" }),
+            found => {
+                let field = "statement kind";
+                return Err(WireError::Version { field, found, known: 6 });
+            }
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::verified::statement;
-use super::{Body, Header, Plaintext, SignedEnvelope, VerifiedEnvelope, cipher};
+use super::{Body, Formats, Header, Plaintext, SignedEnvelope, VerifiedEnvelope, cipher};
 use crate::access::Statement;
 use crate::id::EnvelopeId;
 use crate::keys::ScopeKey;
@@ -52,14 +52,16 @@ impl AdmittedEnvelope {
     }
 
     /// Opens the body with the key of its scope and epoch, and checks that it stands under its own tag.
-    pub fn open(&self, key: &ScopeKey) -> Result<Plaintext<Body>, OpenError> {
+    ///
+    /// One in a newer format than `formats` reads is [`OpenError::is_newer`].
+    pub fn open(&self, key: &ScopeKey, formats: Formats) -> Result<Plaintext<Body>, OpenError> {
         let header = self.header();
         if header.is_clear() {
             return Err(OpenError::Clear);
         }
         let sealed = &self.as_bytes()[SignedEnvelope::OVERHEAD..];
         let frame = cipher::decrypt(header, sealed, key).ok_or(OpenError::Key)?;
-        let plain = cipher::unpack(&frame)?;
+        let plain = cipher::unpack(&frame, formats)?;
         let body = Body::from_bytes(&plain)?;
         match body.document() {
             Some(document) if document.tag(key) == header.tag => {
@@ -73,6 +75,13 @@ impl AdmittedEnvelope {
 impl std::fmt::Debug for AdmittedEnvelope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "AdmittedEnvelope({:?}, {} bytes)", self.id(), self.as_bytes().len())
+    }
+}
+
+impl OpenError {
+    /// Whether nothing is wrong with the body but that a newer program wrote it.
+    pub fn is_newer(&self) -> bool {
+        matches!(self, Self::Format(cause) if cause.is_newer())
     }
 }
 

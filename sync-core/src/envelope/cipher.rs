@@ -11,7 +11,7 @@ use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Nonce};
 use zeroize::Zeroizing;
 
 use super::padding::padded;
-use super::{Header, compression};
+use super::{Formats, Header, compression};
 use crate::keys::ScopeKey;
 use crate::wire::{Limit, Reader, WireError, Writer, limits};
 
@@ -20,9 +20,9 @@ const AUTHENTICATOR: usize = 16;
 const SALT_CONTEXT: &str = "azalea envelope salt v1";
 const KEY_CONTEXT: &str = "azalea envelope key v1";
 
-/// Compresses and pads: `dictionary u8 │ length u32 │ zstd │ zeros`.
-pub(super) fn pack(plain: &[u8]) -> Vec<u8> {
-    let (dictionary, compressed) = compression::compress(plain);
+/// Compresses in a format and pads: `dictionary u8 │ length u32 │ zstd │ zeros`.
+pub(super) fn pack(plain: &[u8], format: u8) -> Vec<u8> {
+    let (dictionary, compressed) = compression::compress(plain, format);
     let mut writer = Writer::new();
     writer.u8(dictionary);
     writer.bytes(&compressed);
@@ -32,12 +32,12 @@ pub(super) fn pack(plain: &[u8]) -> Vec<u8> {
 }
 
 /// Undoes [`pack`].
-pub(super) fn unpack(frame: &[u8]) -> Result<Vec<u8>, UnpackError> {
+pub(super) fn unpack(frame: &[u8], formats: Formats) -> Result<Vec<u8>, UnpackError> {
     let mut reader = Reader::new(frame);
     let dictionary = reader.u8("dictionary")?;
-    if !compression::knows(dictionary) {
+    let known = formats.reads();
+    if dictionary > known {
         let field = "compression dictionary";
-        let known = compression::NEWEST;
         return Err(WireError::Version { field, found: dictionary, known }.into());
     }
     let compressed = reader.bytes(Limit { name: "compressed_bytes_max", max: limits::BODY.max })?;
@@ -115,18 +115,29 @@ mod tests {
     #[test]
     fn a_frame_comes_back_and_a_changed_one_is_refused() {
         let plain = b"the same words, the same words, the same words".to_vec();
-        let frame = pack(&plain);
-        assert_eq!(unpack(&frame), Ok(plain));
+        let frame = pack(&plain, Formats::NEWEST);
+        assert_eq!(unpack(&frame, Formats::default()), Ok(plain));
         let mut dictionary = frame.clone();
         dictionary[0] = compression::NEWEST + 1;
-        let error = unpack(&dictionary).expect_err("that dictionary is not known");
+        let error =
+            unpack(&dictionary, Formats::default()).expect_err("that dictionary is not known");
         assert!(error.to_string().ends_with("update this program"), "{error}");
-        let mut padding = pack(&[7; 60]);
+        let mut padding = pack(&[7; 60], Formats::NEWEST);
         *padding.last_mut().expect("not empty") ^= 1;
-        assert!(unpack(&padding).is_err());
+        assert!(unpack(&padding, Formats::default()).is_err());
         let mut longer = frame;
         longer.push(0);
-        assert!(unpack(&longer).is_err(), "padding has one length");
+        assert!(unpack(&longer, Formats::default()).is_err(), "padding has one length");
+    }
+
+    #[test]
+    fn a_frame_in_a_newer_format_is_refused_by_name_and_an_older_one_is_read() {
+        let (old, new) = (Formats::up_to(0).expect("the first"), Formats::default());
+        let plain = b"the same words, the same words".to_vec();
+        assert_eq!(unpack(&pack(&plain, old.writes()), new).as_ref(), Ok(&plain));
+        let newer = unpack(&pack(&plain, new.writes()), old).expect_err("not known there");
+        let (field, found, known) = ("compression dictionary", 1, 0);
+        assert_eq!(newer, UnpackError::Wire(WireError::Version { field, found, known }));
     }
 
     fn header() -> Header {
@@ -151,7 +162,7 @@ mod tests {
     fn a_salt_that_was_not_made_from_the_plaintext_opens_nothing() {
         use crate::wire::Wire;
         let key = ScopeKey::from([6; 32]);
-        let frame = pack(b"some words");
+        let frame = pack(b"some words", Formats::NEWEST);
         let mut good = header();
         let body = encrypt(&mut good, frame.clone(), &key);
         assert_eq!(decrypt(&good, &body, &key).as_ref(), Some(&frame));
@@ -169,7 +180,7 @@ mod tests {
     fn every_field_before_the_salt_is_in_the_salt_and_in_the_key() {
         use crate::id::{DeviceId, DocumentTag, EnvelopeId, NetworkId, ScopeId, Timestamp};
         let key = ScopeKey::from([6; 32]);
-        let frame = pack(b"some words");
+        let frame = pack(b"some words", Formats::NEWEST);
         let mut good = header();
         let body = encrypt(&mut good, frame, &key);
         let changes: [fn(&mut Header); 8] = [
@@ -191,10 +202,10 @@ mod tests {
 
     #[test]
     fn fuzz_frame() {
-        let sample = pack(&b"the same words, the same words".repeat(9));
+        let sample = pack(&b"the same words, the same words".repeat(9), Formats::NEWEST);
         crate::corpus::hold("src/envelope", "frame", [("repeated", sample.clone())]);
         bolero::check!(name = "frame").with_iterations(5_000).for_each(|bytes: &[u8]| {
-            let _ = unpack(bytes);
+            let _ = unpack(bytes, Formats::default());
         });
         bolero::check!(name = "frame_damaged")
             .with_type::<Vec<(u16, u8)>>()
@@ -205,7 +216,7 @@ mod tests {
                     let at = usize::from(*at) % frame.len();
                     frame[at] = *byte;
                 }
-                let _ = unpack(&frame);
+                let _ = unpack(&frame, Formats::default());
             });
     }
 }

@@ -33,14 +33,9 @@ thread_local! {
         });
 }
 
-/// Whether a body that names this dictionary can be read.
-pub(super) fn knows(dictionary: u8) -> bool {
-    dictionary <= NEWEST
-}
-
-/// The dictionary's number and the compressed form.
-pub(super) fn compress(plain: &[u8]) -> (u8, Vec<u8>) {
-    let dictionary = if plain.len() <= DICTIONARY_PLAIN_MAX { NEWEST } else { NONE };
+/// The dictionary's number, of those that came with `format` or before, and the compressed form.
+pub(super) fn compress(plain: &[u8], format: u8) -> (u8, Vec<u8>) {
+    let dictionary = if plain.len() <= DICTIONARY_PLAIN_MAX { format.min(NEWEST) } else { NONE };
     let compressed = COMPRESSORS.with(|all| {
         let mut zstd = all[usize::from(dictionary)].borrow_mut();
         zstd.compress(plain).expect("the buffer has zstd's own bound for its output")
@@ -73,7 +68,7 @@ mod tests {
     fn what_is_compressed_comes_back() {
         for len in [0, 1, 1_000, DICTIONARY_PLAIN_MAX, DICTIONARY_PLAIN_MAX + 1] {
             let plain: Vec<u8> = RESULT.bytes().cycle().take(len).collect();
-            let (dictionary, compressed) = compress(&plain);
+            let (dictionary, compressed) = compress(&plain, NEWEST);
             assert!(decompress(dictionary, &compressed).as_ref() == Some(&plain), "{len} bytes");
         }
     }
@@ -81,9 +76,16 @@ mod tests {
     #[test]
     fn a_single_record_is_much_smaller_with_the_dictionary() {
         let plain = zstd::bulk::compress(RESULT.as_bytes(), LEVEL).expect("zstd");
-        let (dictionary, compressed) = compress(RESULT.as_bytes());
+        let (dictionary, compressed) = compress(RESULT.as_bytes(), NEWEST);
         assert_eq!(dictionary, NEWEST);
         assert!(compressed.len() * 2 < plain.len(), "{} of {}", compressed.len(), plain.len());
+    }
+
+    #[test]
+    fn an_older_format_is_written_for_those_who_read_no_newer_one() {
+        let (dictionary, compressed) = compress(RESULT.as_bytes(), NONE);
+        assert_eq!(dictionary, NONE);
+        assert_eq!(decompress(NONE, &compressed).as_deref(), Some(RESULT.as_bytes()));
     }
 
     #[test]
@@ -113,7 +115,7 @@ mod tests {
 
     #[test]
     fn another_dictionary_than_the_one_named_gives_nothing_or_an_error() {
-        let (_, compressed) = compress(RESULT.as_bytes());
+        let (_, compressed) = compress(RESULT.as_bytes(), NEWEST);
         assert_ne!(decompress(NONE, &compressed).as_deref(), Some(RESULT.as_bytes()));
         assert_eq!(decompress(NEWEST + 1, &compressed), None);
     }

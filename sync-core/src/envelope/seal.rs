@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cipher;
-use super::{Body, Header, SignedEnvelope};
+use super::{Body, Formats, Header, SignedEnvelope};
 use crate::id::{DocumentTag, EnvelopeId, NetworkId, ScopeId, Timestamp};
 use crate::identity::{Domain, SigningKeypair};
 use crate::keys::ScopeKey;
@@ -24,6 +24,8 @@ pub struct Draft {
     pub epoch: u32,
     /// Now, by the author's clock.
     pub at: Timestamp,
+    /// In what format a sealed body is written; in the clear there is but one.
+    pub formats: Formats,
 }
 
 /// Seals a body with a key, or writes a statement in the clear without one, and signs it.
@@ -57,7 +59,7 @@ pub fn seal(
     };
     let bytes = match sealing {
         Some(key) => {
-            let frame = cipher::pack(&plain);
+            let frame = cipher::pack(&plain, draft.formats.writes());
             within(cipher::sealed_len(frame.len()), limits::BODY)?;
             cipher::encrypt(&mut header, frame, key)
         }

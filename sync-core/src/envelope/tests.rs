@@ -81,7 +81,15 @@ fn world() -> World {
 impl World {
     fn draft(&self) -> Draft {
         let (seq, previous) = Chain::new().next();
-        Draft { network: self.network, scope: self.scope, seq, previous, epoch: 1, at: NOW }
+        Draft {
+            network: self.network,
+            scope: self.scope,
+            seq,
+            previous,
+            epoch: 1,
+            at: NOW,
+            formats: Formats::default(),
+        }
     }
 
     fn seal(&self, body: &Body) -> SignedEnvelope {
@@ -128,7 +136,7 @@ fn a_sealed_body_goes_the_whole_way_and_comes_back_as_it_was() {
     let world = world();
     let body = records(b"{ \"value\": 6.30 }\r\n");
     let envelope = world.admitted(&body);
-    let opened = envelope.open(&world.key).expect("sealed with this key");
+    let opened = envelope.open(&world.key, Formats::default()).expect("sealed with this key");
     assert_eq!(*opened, body);
     assert_eq!(format!("{opened:?}"), format!("Plaintext(Records, {} bytes)", opened.len()));
     let restored = AdmittedEnvelope::restore(envelope.as_bytes()).expect("our own bytes");
@@ -155,7 +163,10 @@ fn an_envelope_without_a_dictionary_opens() {
     let verified = world.verify(envelope).expect("signed");
     let admitted =
         verified.admit(&world.roster, world.access.as_ref()).expect("the owner may write");
-    assert_eq!(*admitted.open(&world.key).expect("sealed with this key"), note(b"0123456789"));
+    assert_eq!(
+        *admitted.open(&world.key, Formats::default()).expect("sealed with this key"),
+        note(b"0123456789")
+    );
 }
 
 #[test]
@@ -171,7 +182,7 @@ fn a_clear_statement_has_these_bytes_and_is_readable_without_a_key() {
     let verified = world.verify(envelope).expect("just sealed");
     assert_eq!(verified.statement(), Ok(Some(Statement::Rotate { epoch: 2 })));
     let admitted = verified.admit(&world.roster, world.access.as_ref()).expect("the owner governs");
-    assert_eq!(admitted.open(&world.key), Err(OpenError::Clear));
+    assert_eq!(admitted.open(&world.key, Formats::default()), Err(OpenError::Clear));
     assert_eq!(world.admitted(&note(b"x")).statement(), Ok(None));
 }
 
@@ -251,7 +262,7 @@ fn a_clinic_without_a_grant_is_not_admitted_and_with_one_it_is() {
 fn another_key_opens_nothing() {
     let world = world();
     let envelope = world.admitted(&note(b"x"));
-    assert_eq!(envelope.open(&ScopeKey::from([8; 32])), Err(OpenError::Key));
+    assert_eq!(envelope.open(&ScopeKey::from([8; 32]), Formats::default()), Err(OpenError::Key));
 }
 
 #[test]
@@ -260,12 +271,12 @@ fn content_under_another_documents_tag_is_refused() {
     let document = DocumentId::Volume { year: 1999 };
     let mut header = world.seal(&note(b"x")).claimed_header().clone();
     header.tag = document.tag(&world.key);
-    let frame = cipher::pack(&note(b"x").to_bytes());
+    let frame = cipher::pack(&note(b"x").to_bytes(), Formats::NEWEST);
     let body = cipher::encrypt(&mut header, frame, &world.key);
     let signature = world.hospital.sign(crate::identity::Domain::Envelope, &header.to_bytes());
     let bytes = [header.to_bytes(), signature.as_bytes().to_vec(), body].concat();
     let envelope = AdmittedEnvelope::restore(bytes).expect("well formed");
-    assert_eq!(envelope.open(&world.key), Err(OpenError::Misplaced));
+    assert_eq!(envelope.open(&world.key, Formats::default()), Err(OpenError::Misplaced));
 }
 
 #[test]
@@ -353,6 +364,6 @@ proptest! {
         prop_assert_eq!(&again, &envelope);
         let verified = world.verify(again).expect("untouched");
         let admitted = verified.admit(&world.roster, world.access.as_ref()).expect("the owner");
-        prop_assert_eq!(&*admitted.open(&key).expect("this key"), &body);
+        prop_assert_eq!(&*admitted.open(&key, Formats::default()).expect("this key"), &body);
     }
 }

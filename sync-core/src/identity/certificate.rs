@@ -53,7 +53,11 @@ impl Wire for Certificate {
             Device::KIND => Signed::read_rest(reader).map(Self::Device),
             Revocation::KIND => Signed::read_rest(reader).map(Self::Revocation),
             Policy::KIND => Signed::read_rest(reader).map(Self::Policy),
-            _ => Err(WireError::Invalid { field: "certificate kind" }),
+            0 => Err(WireError::Invalid { field: "certificate kind" }),
+            found => {
+                let field = "certificate kind";
+                Err(WireError::Version { field, found, known: Policy::KIND })
+            }
         }
     }
 }

@@ -128,6 +128,8 @@ mod tests {
             assert_eq!(Certificate::from_bytes(&bytes), Err(expected));
         };
         check(0, 2, WireError::Version { field: "certificate", found: 2, known: 1 });
-        check(1, 9, WireError::Invalid { field: "certificate kind" });
+        let field = "certificate kind";
+        check(1, 9, WireError::Version { field, found: 9, known: 6 });
+        check(1, 0, WireError::Invalid { field });
     }
 }

@@ -31,6 +31,7 @@ impl State {
             previous,
             epoch: key.map_or(0, |(epoch, _)| epoch),
             at: tx.now,
+            formats: self.formats,
         };
         let envelope = seal(draft, body, key.map(|(_, key)| key), &self.identity.device)
             .expect("bodies are cut to the limits before they come here");

@@ -287,8 +287,8 @@ impl State {
     }
 
     /// Whether something of a publisher's facility that is for us has its place here and is not opened (it lacks a key
-    /// that the facility owes us, or waits for a person's decision on its author), or something that it accepted of others is
-    /// not here.
+    /// that the facility owes us, waits for a person's decision on its author, or is newer than this program), or
+    /// something that it accepted of others is not here.
     ///
     /// What waits for an author or for a grant has no place in a chain yet. Whether it is missing, the publisher's own
     /// count says; that it waits says nothing, since a relay can send what somebody wrote who never had a right.
@@ -297,18 +297,21 @@ impl State {
         let is_theirs = |author: &DeviceId| {
             self.roster.device(author).is_some_and(|author| author.facility == device.facility)
         };
+        let is_ours = |number: &ScopeNumber| {
+            let scope = self.numbers.get(number).and_then(|id| self.scopes.get(id))?;
+            let access = scope.access.as_ref()?;
+            let is_ours = match access.parties() {
+                Some((_, to)) => to == self.me,
+                None => scope.is_let_in(&self.home, now),
+            };
+            is_ours.then(|| access.owner())
+        };
         self.short_of(&device.facility) > 0
             || self.suspensions.set_aside.keys().any(is_theirs)
-            || self.waiting_for_key.keys().any(|number| {
-                let Some(id) = self.numbers.get(number) else { return false };
-                let scope = &self.scopes[id];
-                let Some(access) = &scope.access else { return false };
-                let ours = match access.parties() {
-                    Some((_, to)) => to == self.me,
-                    None => scope.is_let_in(&self.home, now),
-                };
-                ours && access.owner() == device.facility
-            })
+            || self.has_other_program()
+            || self.reading_again.keys().any(is_theirs)
+            || self.newer.keys().any(|(at, author)| is_theirs(author) && is_ours(at).is_some())
+            || self.waiting_for_key.keys().any(|at| is_ours(at) == Some(device.facility))
     }
 
     /// The statements that are due: to those whose tally changed, or to all once per interval.

@@ -20,6 +20,8 @@ pub enum Wait {
     Key,
     /// A person's decision on its author, who contradicted itself. Proven and in the log as well.
     Decision,
+    /// A program that reads its header: this one is too old to tell who wrote it, and where.
+    Program,
 }
 
 impl Wire for Wait {
@@ -28,6 +30,7 @@ impl Wire for Wait {
             Self::Statement => 0,
             Self::Key => 1,
             Self::Decision => 2,
+            Self::Program => 3,
         });
     }
 
@@ -36,6 +39,7 @@ impl Wire for Wait {
             0 => Ok(Self::Statement),
             1 => Ok(Self::Key),
             2 => Ok(Self::Decision),
+            3 => Ok(Self::Program),
             _ => Err(WireError::Invalid { field: "wait" }),
         }
     }
@@ -79,8 +83,10 @@ pub(super) fn set_aside(row: &[u8]) -> Result<Option<DeviceId>, WireError> {
 /// The id of a waiting row's envelope, where it stands in the log and waits for a decision on its author.
 pub(crate) fn set_aside_id(row: &[u8]) -> Result<Option<EnvelopeId>, WireError> {
     let row = WaitingRow::from_bytes(row)?;
-    let header = Header::read(&mut Reader::new(&row.envelope))?;
-    Ok((row.wait == Wait::Decision).then(|| header.id()))
+    if row.wait != Wait::Decision {
+        return Ok(None);
+    }
+    Header::read(&mut Reader::new(&row.envelope)).map(|header| Some(header.id()))
 }
 
 /// The id of a waiting row's envelope.
@@ -102,6 +108,8 @@ pub enum Cause {
     Refused,
     /// The relay holds another envelope under this number of ours: this store came from a backup, or has a twin.
     Contradicted,
+    /// Written by a newer program than this one: nothing is wrong with it, and it is read once this program is updated.
+    Newer,
 }
 
 impl Cause {
@@ -115,6 +123,7 @@ impl Cause {
             Self::Contradicted => {
                 "the relay holds another envelope of this device with this number"
             }
+            Self::Newer => "written by a newer program: update this one",
         }
     }
 }
@@ -134,7 +143,7 @@ pub struct QuarantineRow {
     pub id: EnvelopeId,
     /// When it was set apart.
     pub at: Timestamp,
-    /// Its bytes.
+    /// Its bytes; none where the log has them too: of what is newer than this program, and of our own that was refused.
     pub envelope: Vec<u8>,
 }
 
@@ -146,6 +155,7 @@ impl Wire for QuarantineRow {
             Cause::Body => 2,
             Cause::Refused => 3,
             Cause::Contradicted => 4,
+            Cause::Newer => 5,
         });
         writer.u32(self.scope);
         self.author.write(writer);
@@ -163,6 +173,7 @@ impl Wire for QuarantineRow {
                 2 => Cause::Body,
                 3 => Cause::Refused,
                 4 => Cause::Contradicted,
+                5 => Cause::Newer,
                 _ => return Err(WireError::Invalid { field: "cause" }),
             },
             scope: reader.u32("scope number")?,
@@ -189,7 +200,8 @@ pub(super) const WAITING_MAX: usize = 100_000;
 impl State {
     /// Keeps an envelope until what it waits for has come. Says whether there was room.
     pub(super) fn hold(&mut self, tx: &mut Tx<'_>, scope: ScopeNumber, row: &WaitingRow) -> bool {
-        if row.wait == Wait::Statement && self.waiting.values().sum::<usize>() >= WAITING_MAX {
+        let is_proven = matches!(row.wait, Wait::Key | Wait::Decision);
+        if !is_proven && self.waiting.values().sum::<usize>() >= WAITING_MAX {
             return false;
         }
         let count = self.next_waiting;
@@ -208,6 +220,7 @@ impl State {
         if wait == Wait::Key {
             *self.waiting_for_key.entry(scope).or_default() += 1;
         }
+        self.waiting_for_program += usize::from(wait == Wait::Program);
     }
 
     /// Takes a row out that was held.
@@ -225,6 +238,7 @@ impl State {
         if row.wait == Wait::Key {
             one_less(&mut self.waiting_for_key, scope);
         }
+        self.waiting_for_program -= usize::from(row.wait == Wait::Program);
         tx.batch.remove(table::WAITING, key);
     }
 
@@ -243,13 +257,34 @@ impl State {
 
     /// Keeps in memory what a row of the quarantine table amounts to.
     pub(super) fn note_quarantined(&mut self, row: &QuarantineRow) {
-        if row.author == self.me {
+        // Nobody refused what a newer program of ours wrote.
+        if row.author == self.me && row.cause != Cause::Newer {
             self.refused.insert((row.scope, row.seq));
         }
         self.contradicted |= row.cause == Cause::Contradicted;
         self.suspensions.note(row);
         let apart = Apart { cause: row.cause, scope: row.scope, author: row.author };
-        self.quarantined.insert(row.id, apart);
+        if let Some(before) = self.quarantined.insert(row.id, apart) {
+            self.count_newer(before, false);
+        }
+        self.count_newer(apart, true);
+    }
+
+    /// Takes an envelope out of what is set apart.
+    pub(super) fn set_back(&mut self, tx: &mut Tx<'_>, id: &EnvelopeId) {
+        tx.batch.remove(table::QUARANTINE, id.as_bytes());
+        if let Some(apart) = self.quarantined.remove(id) {
+            self.count_newer(apart, false);
+        }
+    }
+
+    fn count_newer(&mut self, apart: Apart, is_set: bool) {
+        let at = (apart.scope, apart.author);
+        match (apart.cause, is_set) {
+            (Cause::Newer, true) => *self.newer.entry(at).or_default() += 1,
+            (Cause::Newer, false) => one_less(&mut self.newer, at),
+            _ => {}
+        }
     }
 
     /// Whether an envelope is set apart as written after its author's right had ended.
@@ -258,11 +293,12 @@ impl State {
     }
 }
 
-fn one_less(counts: &mut BTreeMap<ScopeNumber, usize>, scope: ScopeNumber) {
-    if let Some(count) = counts.get_mut(&scope) {
+/// Counts one down; nothing is left of a count of none.
+pub(super) fn one_less<K: Ord>(counts: &mut BTreeMap<K, usize>, of: K) {
+    if let Some(count) = counts.get_mut(&of) {
         *count -= 1;
         if *count == 0 {
-            counts.remove(&scope);
+            counts.remove(&of);
         }
     }
 }

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use crate::access::{Change, Denial, ScopeAccess, ScopeKind, Statement, registry_scope};
 use crate::document::{Author, Contribution, DocumentId};
 use crate::envelope::{
-    AdmittedEnvelope, Body, Header, SignedEnvelope, VerifiedEnvelope, VerifyError,
+    AdmittedEnvelope, Body, Header, OpenError, SignedEnvelope, VerifiedEnvelope, VerifyError,
 };
 use crate::id::{DeviceId, EnvelopeId, ScopeId};
 use crate::identity::{Admission, StandingError};
 use crate::keys::{KeyGrant, pair_accept, pair_info};
 use crate::storage::row::{AheadRow, ChainRow, LocalRow, ScopeNumber, VectorRow, chain_key, key};
 use crate::storage::{Order, Range, table};
-use crate::wire::{Reader, Wire, limits};
+use crate::wire::{Reader, Wire, WireError, limits};
 
 use super::Tx;
 use super::effect::{Applied, Query};
@@ -26,7 +26,7 @@ use super::state::{Given, State};
 
 /// Held envelopes that are tried again in one step.
 const RETRIES_PER_STEP: usize = 512;
-/// Where envelopes wait whose author is not known: no scope can be believed of them.
+/// Where envelopes wait whose author is not known, or whose header does not read: no scope can be believed of them.
 pub(super) const NOWHERE: ScopeNumber = ScopeNumber::MAX;
 
 /// The ids that are held at places in chains which arriving envelopes claim.
@@ -102,7 +102,9 @@ impl State {
                 if cause == Cause::Contradicted && self.refused.contains(&(scope, seq)) {
                     return;
                 }
-                let row = QuarantineRow { cause, scope, author, seq, id, at, envelope: bytes };
+                // A region that was upgraded may write much that is newer, and the log has it.
+                let envelope = if cause == Cause::Newer { Vec::new() } else { bytes };
+                let row = QuarantineRow { cause, scope, author, seq, id, at, envelope };
                 self.quarantine(tx, &row);
             }
         }
@@ -150,8 +152,11 @@ impl State {
     }
 
     pub(super) fn verify(&self, bytes: &[u8]) -> Result<VerifiedEnvelope, Stop> {
-        let signed = SignedEnvelope::from_bytes(bytes.to_vec())
-            .map_err(|_| Stop::Refuse("not an envelope"))?;
+        let signed =
+            SignedEnvelope::from_bytes(bytes.to_vec()).map_err(|cause| match cause.is_newer() {
+                true => Stop::Wait(NOWHERE, Wait::Program, 0),
+                false => Stop::Refuse("not an envelope"),
+            })?;
         signed.verify(&self.roster, &self.identity.network).map_err(|error| match error {
             VerifyError::UnknownAuthor(_) => Stop::Wait(NOWHERE, Wait::Statement, 0),
             _ => Stop::Refuse("envelope's signature, network or body hash"),
@@ -236,7 +241,8 @@ impl State {
             return Err(Stop::Wait(number, Wait::Decision, position));
         }
         let body = if header.is_clear() {
-            let statement = admitted.statement().ok().flatten();
+            let statement = admitted.statement();
+            let statement = statement.map_err(|cause| Stop::Apart(unread(&cause), number))?;
             Body::Statement(statement.ok_or(Stop::Apart(Cause::Body, number))?)
         } else {
             let scope = self.scope(number);
@@ -247,7 +253,10 @@ impl State {
                     _ => Err(Stop::Wait(number, Wait::Key, position)),
                 };
             };
-            let opened = admitted.open(key).map_err(|_| Stop::Apart(Cause::Body, number))?;
+            let opened = admitted.open(key, self.formats).map_err(|cause| match cause {
+                OpenError::Format(cause) => Stop::Apart(unread(&cause), number),
+                _ => Stop::Apart(Cause::Body, number),
+            })?;
             opened.into_inner()
         };
         match body {
@@ -508,6 +517,11 @@ impl State {
     fn still_suspended(&self, envelope: &[u8]) -> bool {
         Header::read(&mut Reader::new(envelope)).is_ok_and(|header| self.is_suspended(&header))
     }
+}
+
+/// Why a body is set apart that does not read.
+fn unread(cause: &WireError) -> Cause {
+    if cause.is_newer() { Cause::Newer } else { Cause::Body }
 }
 
 /// A place in a chain that an arriving envelope claims.

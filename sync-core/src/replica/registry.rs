@@ -63,9 +63,11 @@ impl State {
 
     /// The work that a crash, or a store that failed, may have left undone.
     pub(super) fn left_undone(&self) -> Vec<Work> {
+        let program = self.has_other_program().then_some(Work::Program);
         let held = self.waiting.keys();
         let retry = held.map(|scope| Work::Retry { scope: *scope, after: Vec::new() });
-        retry.chain(self.doubts.keys().map(|it| Work::Rejudge(Rejudge::begin(*it)))).collect()
+        let doubts = self.doubts.keys().map(|it| Work::Rejudge(Rejudge::begin(*it)));
+        program.into_iter().chain(retry).chain(doubts).collect()
     }
 
     /// Gives keys to devices that are new, and starts a new epoch wherever somebody who has the newest key
@@ -107,6 +109,7 @@ impl State {
 
     /// Takes certificates that enrolment gave us, before there is a feed.
     pub(super) fn begin(&mut self, tx: &mut Tx<'_>, certificates: Vec<Certificate>, rebuild: bool) {
+        self.name_program(tx);
         if rebuild {
             self.rebuilding = true;
             tx.batch.put(table::META, meta::REBUILDING, [1]);

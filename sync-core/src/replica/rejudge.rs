@@ -15,19 +15,41 @@ use crate::envelope::{AdmittedEnvelope, Body, Header};
 use crate::id::{DeviceId, EnvelopeId, FacilityId};
 use crate::storage::row::{ChainRow, ScopeNumber, chain_key, key, record_key};
 use crate::storage::{Order, Range, table};
-use crate::wire::{Reader, Wire, Writer};
+use crate::wire::{Reader, Wire, WireError, Writer};
 
 use super::Tx;
 use super::effect::{Applied, Query};
-use super::hold::{Cause, QuarantineRow};
+use super::hold::{Cause, QuarantineRow, Wait, one_less};
 use super::input::Answer;
 use super::outbox::OutboxRow;
-use super::receive::document_key;
+use super::receive::{Stop, document_key};
 use super::state::State;
 use super::step::Work;
 
 /// Envelopes that are judged in one step.
 const PER_STEP: usize = 32;
+
+/// What is doubted of an author's envelopes in a scope, besides its right to have written them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Doubt {
+    /// Its records are listed anew: a row that they shared with somebody else's is gone.
+    pub(super) anew: bool,
+    /// Whether this program reads them: it is another one than before.
+    pub(super) reads: bool,
+}
+
+impl Wire for Doubt {
+    fn write(&self, writer: &mut Writer) {
+        writer.u8(u8::from(self.anew) | u8::from(self.reads) << 1);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        match reader.u8("doubt")? {
+            bits @ 0..4 => Ok(Self { anew: bits & 1 != 0, reads: bits & 2 != 0 }),
+            _ => Err(WireError::Invalid { field: "doubt" }),
+        }
+    }
+}
 
 /// Part of an author's chain in a scope that is to be judged again.
 pub(super) struct Rejudge {
@@ -107,7 +129,7 @@ impl State {
         let facilities = access.map(|now| now.ruled_otherwise(before)).unwrap_or_default();
         let devices = facilities.iter().flat_map(|facility| self.roster.devices_of(facility));
         for author in devices.map(crate::identity::Device::id).collect::<Vec<_>>() {
-            self.doubt(tx, number, author, false);
+            self.doubt(tx, number, author, Doubt::default());
         }
     }
 
@@ -130,21 +152,34 @@ impl State {
         let late = self.quarantined.values().filter(|apart| apart.cause == Cause::Late);
         doubted.extend(late.map(|apart| (apart.scope, apart.author)));
         for (number, author) in doubted {
-            self.doubt(tx, number, author, false);
+            self.doubt(tx, number, author, Doubt::default());
         }
     }
 
-    fn doubt(&mut self, tx: &mut Tx<'_>, number: ScopeNumber, author: DeviceId, anew: bool) {
+    pub(super) fn doubt(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        author: DeviceId,
+        doubt: Doubt,
+    ) {
         if !self.scope(number).vectors.contains_key(&author) {
             return;
         }
-        let held = self.doubts.entry((number, author)).or_default();
-        *held |= anew;
-        let mut row = Writer::new();
-        row.bool(*held);
+        let held = self.doubts.get(&(number, author)).copied().unwrap_or_default();
+        let doubt = Doubt { anew: held.anew || doubt.anew, reads: held.reads || doubt.reads };
+        self.note_doubt((number, author), doubt);
         let at = key(&[&number.to_be_bytes(), author.as_bytes()]);
-        tx.batch.put(table::REJUDGE, at, row.into_bytes());
+        tx.batch.put(table::REJUDGE, at, doubt.to_bytes());
         tx.doubted.insert((number, author));
+    }
+
+    /// Keeps in memory what a row of the table amounts to.
+    pub(super) fn note_doubt(&mut self, at: (ScopeNumber, DeviceId), doubt: Doubt) {
+        let before = self.doubts.insert(at, doubt).unwrap_or_default();
+        if doubt.reads && !before.reads {
+            *self.reading_again.entry(at.1).or_default() += 1;
+        }
     }
 
     /// Judges part of a chain again; the rest is further work.
@@ -160,10 +195,10 @@ impl State {
                 return;
             }
             Part::At { places, then } => {
-                let anew = self.doubts.get(&(scope, author)).copied().unwrap_or(false);
+                let doubt = self.doubts.get(&(scope, author)).copied().unwrap_or_default();
                 for (place, answer) in places.into_iter().zip(answers) {
                     if let Answer::Value(Some(envelope)) = answer {
-                        self.judge_again(tx, scope, place, envelope, anew);
+                        self.judge_again(tx, (scope, author), place, envelope, doubt);
                     }
                 }
                 then
@@ -177,7 +212,12 @@ impl State {
             // A doubt that this very step cast begins at the front of the chain again.
             None if tx.doubted.contains(&(scope, author)) => {}
             None => {
-                self.doubts.remove(&(scope, author));
+                let doubt = self.doubts.remove(&(scope, author)).unwrap_or_default();
+                if doubt.reads {
+                    one_less(&mut self.reading_again, author);
+                    // What waited to be read again may have been all that was missing.
+                    tx.grown.insert(author);
+                }
                 let at = key(&[&scope.to_be_bytes(), author.as_bytes()]);
                 tx.batch.remove(table::REJUDGE, at);
             }
@@ -187,19 +227,81 @@ impl State {
     fn judge_again(
         &mut self,
         tx: &mut Tx<'_>,
-        number: ScopeNumber,
+        (number, author): (ScopeNumber, DeviceId),
         place: Place,
         envelope: Vec<u8>,
-        anew: bool,
+        doubt: Doubt,
     ) {
-        // In the log, so its signature held when it came; one that damage has changed since is `verify`'s to find.
-        let Ok(verified) = self.verify(&envelope) else { return };
-        match (self.admit(number, verified), self.is_late(&place.id)) {
-            (Ok(admitted), true) => self.merge_after_all(tx, number, place, admitted, envelope),
-            (Ok(admitted), false) if anew => self.list_anew(tx, number, place, &admitted),
-            (Ok(_), false) | (Err(_), true) => {}
-            (Err(_), false) => self.set_apart_after_all(tx, number, place, envelope),
+        let said = self.quarantined.get(&place.id).map(|apart| apart.cause);
+        let verified = match self.verify(&envelope) {
+            Ok(verified) => verified,
+            Err(Stop::Wait(_, Wait::Program, _)) if doubt.reads && said.is_none() => {
+                return self.set_apart_as_newer(tx, (number, author), place);
+            }
+            // In the log, so its signature held when it came; one that damage has changed since is `verify`'s to find.
+            Err(_) => return,
+        };
+        match (self.admit(number, verified), said) {
+            (Ok(admitted), Some(Cause::Late)) => {
+                self.merge_after_all(tx, number, place, admitted, envelope);
+            }
+            (Ok(admitted), Some(Cause::Newer)) => {
+                self.read_again(tx, number, place, admitted, envelope);
+            }
+            (Ok(admitted), Some(Cause::Body)) if doubt.reads => {
+                self.read_again(tx, number, place, admitted, envelope);
+            }
+            (Ok(admitted), None) if doubt.reads && self.is_newer(number, &admitted) => {
+                self.set_apart_as_newer(tx, (number, author), place);
+            }
+            (Ok(admitted), _) if doubt.anew => self.list_anew(tx, number, place, &admitted),
+            (Ok(_), _) | (Err(_), Some(Cause::Late)) => {}
+            (Err(_), _) => self.set_apart_after_all(tx, number, place, envelope),
         }
+    }
+
+    /// Applies what did not read, if it reads now.
+    fn read_again(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        place: Place,
+        admitted: AdmittedEnvelope,
+        envelope: Vec<u8>,
+    ) {
+        if self.is_newer(number, &admitted) {
+            return;
+        }
+        self.set_back(tx, &place.id);
+        let applied = self.apply(tx, number, place.position, admitted);
+        self.stop(tx, envelope, applied);
+    }
+
+    /// Whether an envelope says something in a format that this program does not know.
+    fn is_newer(&self, number: ScopeNumber, admitted: &AdmittedEnvelope) -> bool {
+        let header = admitted.header();
+        if header.is_clear() {
+            return admitted.statement().is_err_and(|cause| cause.is_newer());
+        }
+        let key = self.scope(number).keys.get(&header.epoch);
+        // Set aside for a person's decision already, and read after that.
+        !self.is_suspended(header)
+            && key.is_some_and(|key| {
+                admitted.open(key, self.formats).is_err_and(|cause| cause.is_newer())
+            })
+    }
+
+    /// A newer program merged this here, and this one does not read it. What it listed stays listed: that there is a
+    /// newer version of a record must not be forgotten, even where that cannot be shown.
+    fn set_apart_as_newer(
+        &mut self,
+        tx: &mut Tx<'_>,
+        (scope, author): (ScopeNumber, DeviceId),
+        place: Place,
+    ) {
+        let Place { seq, id, .. } = place;
+        let (cause, at, envelope) = (Cause::Newer, tx.now, Vec::new());
+        self.quarantine(tx, &QuarantineRow { cause, scope, author, seq, id, at, envelope });
     }
 
     /// Merges what was set apart as late, now that its author is known to have had the right.
@@ -211,8 +313,7 @@ impl State {
         admitted: AdmittedEnvelope,
         envelope: Vec<u8>,
     ) {
-        tx.batch.remove(table::QUARANTINE, place.id.as_bytes());
-        self.quarantined.remove(&place.id);
+        self.set_back(tx, &place.id);
         if admitted.header().author == self.me && self.refused.remove(&(number, place.seq)) {
             // The relay answers at once where it has it.
             self.queue(tx, place.position, OutboxRow { scope: number, urgent: false });
@@ -258,7 +359,7 @@ impl State {
             return admitted.statement().ok().flatten().map(Body::Statement);
         }
         let key = self.scope(number).keys.get(&admitted.header().epoch)?;
-        admitted.open(key).ok().map(|opened| opened.into_inner())
+        admitted.open(key, self.formats).ok().map(|opened| opened.into_inner())
     }
 
     /// Of statements only what the registry or the scope's owner ended is taken back: these ask nobody's leave, so no
@@ -301,7 +402,7 @@ impl State {
         }
         // Somebody else may have brought the same version, and there is one row for both.
         for author in self.scope(number).vectors.keys().copied().collect::<Vec<_>>() {
-            self.doubt(tx, number, author, true);
+            self.doubt(tx, number, author, Doubt { anew: true, ..Doubt::default() });
         }
     }
 
@@ -334,12 +435,4 @@ fn places(answers: Vec<Answer>) -> Vec<Place> {
         Some(Place { seq: u64::from_be_bytes(*seq), position, id })
     };
     rows.iter().filter_map(place).collect()
-}
-
-/// Reads a row of the table: whether the author's records are listed anew.
-pub(super) fn read_doubt(row: &[u8]) -> Result<bool, crate::wire::WireError> {
-    let mut row = Reader::new(row);
-    let anew = row.bool("anew")?;
-    row.finish()?;
-    Ok(anew)
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::{ScopeAccess, ScopeKind};
+use crate::envelope::Formats;
 use crate::id::{DeviceId, EnvelopeId, FacilityId, PatientId, ScopeId, Timestamp};
 use crate::identity::{Certificate, Identity, Roster};
 use crate::keys::{Descriptor, ScopeKey};
@@ -20,7 +21,8 @@ use super::freshness::{Freshness, PublisherRow};
 use super::hold::Apart;
 use super::input::Answer;
 use super::outbox::{Outbox, OutboxRow};
-use super::rejudge;
+use super::program::{self, Program};
+use super::rejudge::Doubt;
 use super::suspend::{self, Suspensions};
 
 /// A scope as this device knows it.
@@ -140,10 +142,20 @@ pub(super) struct State {
     pub(super) waiting: BTreeMap<ScopeNumber, usize>,
     /// Those of them that wait for nothing but a key.
     pub(super) waiting_for_key: BTreeMap<ScopeNumber, usize>,
+    /// Those of them whose header this program does not read.
+    pub(super) waiting_for_program: usize,
+    /// What this program reads and writes.
+    pub(super) formats: Formats,
+    /// The program that the store is of by its own word; `None` in an empty store.
+    pub(super) program: Option<Program>,
     /// What is set apart for a person, and why.
     pub(super) quarantined: BTreeMap<EnvelopeId, Apart>,
-    /// What is held of these authors is to be judged again; where set, their records are listed anew.
-    pub(super) doubts: BTreeMap<(ScopeNumber, DeviceId), bool>,
+    /// How much of that is newer than this program, by scope and author.
+    pub(super) newer: BTreeMap<(ScopeNumber, DeviceId), usize>,
+    /// What is held of these authors is to be judged again.
+    pub(super) doubts: BTreeMap<(ScopeNumber, DeviceId), Doubt>,
+    /// In how many scopes it is not known yet what of these authors this program reads.
+    pub(super) reading_again: BTreeMap<DeviceId, usize>,
     pub(super) suspensions: Suspensions,
     /// The relay holds other envelopes under numbers of ours.
     pub(super) contradicted: bool,
@@ -169,6 +181,16 @@ pub enum OpenError {
     /// The answers are not those to [`super::Replica::queries`].
     #[error("the store was not asked for the right tables")]
     Answers,
+    /// A newer program has written the store's own rows in another form. Usual cause: this program was put back in its place.
+    #[error(
+        "the store has format {found}, and this program reads up to {known}: a newer one wrote it"
+    )]
+    Newer {
+        /// The store's.
+        found: u32,
+        /// The newest that is known here.
+        known: u32,
+    },
 }
 
 /// What is read at start, each table whole.
@@ -205,6 +227,7 @@ impl State {
     /// A state from what the store holds; from nothing, the state of a new device.
     pub(super) fn load(
         identity: Identity,
+        formats: Formats,
         answers: Vec<Answer>,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
@@ -225,8 +248,13 @@ impl State {
             freshness: Freshness::default(),
             waiting: BTreeMap::new(),
             waiting_for_key: BTreeMap::new(),
+            waiting_for_program: 0,
+            formats,
+            program: None,
             quarantined: BTreeMap::new(),
+            newer: BTreeMap::new(),
             doubts: BTreeMap::new(),
+            reading_again: BTreeMap::new(),
             suspensions: Suspensions::default(),
             contradicted: false,
             cursor: None,
@@ -240,6 +268,11 @@ impl State {
         }
         for (table, answer) in TABLES.into_iter().zip(answers) {
             let Answer::Rows(rows) = answer else { return Err(OpenError::Answers) };
+            if table == table::META {
+                // Before any other row is read: they may have another form.
+                program::check_format(&rows)?;
+                state.program = (!rows.is_empty()).then(Program::unnamed);
+            }
             for (key, value) in rows {
                 state
                     .take_row(table, &key, &value)
@@ -247,6 +280,7 @@ impl State {
             }
         }
         state.undurable = state.next_position;
+        state.notice_program();
         let numbers: Vec<ScopeNumber> = state.numbers.keys().copied().collect();
         for number in numbers {
             state.index_patient(number, None);
@@ -262,8 +296,13 @@ impl State {
         if table == table::META {
             self.take_meta(key, value)?;
         } else if table == table::CERTIFICATE {
-            // Verified before it was stored; a roster that knows its issuer takes it again in any order.
-            let _ = self.roster.admit(Certificate::from_bytes(value)?);
+            match Certificate::from_bytes(value) {
+                // Verified before it was stored; a roster that knows its issuer takes it again in any order.
+                Ok(certificate) => drop(self.roster.admit(certificate)),
+                // A newer program took it. Its envelope is set apart as such; the row stays for that program.
+                Err(cause) if cause.is_newer() => {}
+                Err(cause) => return Err(cause),
+            }
         } else if table == table::SCOPE {
             let id = ScopeId::from_bytes(key)?;
             let mut row = Reader::new(value);
@@ -297,7 +336,7 @@ impl State {
             self.note_quarantined(&super::hold::QuarantineRow::from_bytes(value)?);
         } else if table == table::REJUDGE {
             let (number, author) = (at.u32("scope number")?, DeviceId::read(&mut at)?);
-            self.doubts.insert((number, author), rejudge::read_doubt(value)?);
+            self.note_doubt((number, author), Doubt::from_bytes(value)?);
         } else if table == table::WAITING {
             let (number, count) = (at.u32("scope number")?, at.u64("count")?);
             self.count_waiting(number, super::hold::Wait::read(&mut Reader::new(value))?);
@@ -318,6 +357,7 @@ impl State {
             meta::POSITION => self.next_position = Reader::new(value).u64("position")?,
             meta::OFFERING => self.offering = value == [1],
             meta::REBUILDING => self.rebuilding = value == [1],
+            meta::PROGRAM => self.program = Some(Program::from_bytes(value)?),
             // Written by a newer program; left as it is.
             _ => {}
         }
@@ -401,6 +441,8 @@ pub(super) mod meta {
     pub(in crate::replica) const POSITION: &[u8] = b"position";
     pub(in crate::replica) const OFFERING: &[u8] = b"offering";
     pub(in crate::replica) const REBUILDING: &[u8] = b"rebuilding";
+    pub(in crate::replica) const FORMAT: &[u8] = b"format";
+    pub(in crate::replica) const PROGRAM: &[u8] = b"program";
 }
 
 /// A scope's row in the scope table.

@@ -45,8 +45,14 @@ pub struct Status {
     pub waiting: usize,
     /// Those of them that only lack the key of their epoch, by their scope's number in this store.
     pub waiting_for_key: BTreeMap<ScopeNumber, usize>,
-    /// Envelopes that are set apart for a person.
+    /// Envelopes that are set apart, for a person or for a newer program.
     pub quarantined: usize,
+    /// Those of them that a newer program wrote than this one, by their scope's number in this store.
+    pub newer: BTreeMap<ScopeNumber, usize>,
+    /// Of the waiting ones, those whose very header this program is too old to read: nobody knows where they belong.
+    pub newer_unplaced: usize,
+    /// Whether it is still being found out what this program reads of what another one kept.
+    pub reading_again: bool,
     /// Devices that contradicted themselves and wait for a person's decision.
     pub suspended: Vec<Suspended>,
     /// Whether the relay takes nothing of ours until its operator has decided.
@@ -101,6 +107,12 @@ impl Replica {
             waiting: state.waiting.values().sum(),
             waiting_for_key: state.waiting_for_key.clone(),
             quarantined: state.quarantined.len(),
+            newer: state.newer.iter().fold(BTreeMap::new(), |mut scopes, ((scope, _), count)| {
+                *scopes.entry(*scope).or_default() += count;
+                scopes
+            }),
+            newer_unplaced: state.waiting_for_program,
+            reading_again: state.has_other_program() || !state.reading_again.is_empty(),
             suspended: state.suspended(),
             suspended_by_relay: self.session.suspended,
             contradicted: state.contradicted,

@@ -46,6 +46,8 @@ pub(super) enum Work {
     },
     /// What is held of an author is judged again.
     Rejudge(Rejudge),
+    /// Another program worked on this store before.
+    Program,
     /// Our own certificate ends before long.
     Renew,
     /// The registry changed: keys to new devices, new epochs where somebody left.
@@ -176,6 +178,7 @@ impl Work {
             | Self::Offered
             | Self::Head(_)
             | Self::Registry
+            | Self::Program
             | Self::Renew
             | Self::Time(_) => Vec::new(),
         };
@@ -227,6 +230,10 @@ impl Work {
             Self::Registry => {
                 state.doubt_by_registry(tx);
                 state.follow_registry(tx);
+                Vec::new()
+            }
+            Self::Program => {
+                state.follow_program(tx);
                 Vec::new()
             }
             Self::Renew => {
@@ -376,6 +383,11 @@ impl State {
                         self.queue_again(tx, rows.into_iter());
                         after.push(After::Again(vec![refusal.id]));
                     }
+                }
+                // Its relay is older than this program, and will be updated.
+                RefusalCause::Newer => {
+                    after.push(After::Again(vec![refusal.id]));
+                    after.push(After::Pause);
                 }
                 // A relay that came back from a backup may not have the word yet on which our right rests.
                 RefusalCause::Right if self.may_write(&flight, tx.now) => {

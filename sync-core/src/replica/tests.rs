@@ -3,6 +3,7 @@
 mod damaged;
 mod offer;
 mod peer;
+mod program;
 mod rebuild;
 mod rejudge;
 mod renew;
@@ -22,7 +23,7 @@ use super::input::{Answer, CommandId, Input};
 use super::{Replica, Status};
 use crate::access::ScopeKind;
 use crate::document::{CareNote, NoteEdit, RecordHeader, RecordKey, content_digest};
-use crate::envelope::SignedEnvelope;
+use crate::envelope::{Formats, SignedEnvelope};
 use crate::id::{DeviceId, EnvelopeId, FacilityId, PatientId, RelayEpoch, ScopeId, Timestamp};
 use crate::identity::{
     AgreementKeypair, Certificate, Device, Facility, FacilityKind, Identity, Possession, Rights,
@@ -95,6 +96,7 @@ impl Council {
 /// One device with its disk.
 struct Node {
     identity: Identity,
+    formats: Formats,
     replica: Replica,
     disk: Memory,
     rng: StdRng,
@@ -111,18 +113,37 @@ struct Node {
 impl Node {
     fn new(identity: Identity, seed: u64) -> Self {
         let disk = Memory::new();
-        let replica = open(&identity, &disk);
+        let formats = Formats::default();
+        let replica = open(&identity, formats, &disk);
         let rng = StdRng::seed_from_u64(seed);
         let (done, sent, trace) = (BTreeMap::new(), Vec::new(), Vec::new());
         let (full, commits_left, next_command) = (false, None, 1);
-        Self { identity, replica, disk, rng, full, commits_left, done, sent, trace, next_command }
+        Self {
+            identity,
+            formats,
+            replica,
+            disk,
+            rng,
+            full,
+            commits_left,
+            done,
+            sent,
+            trace,
+            next_command,
+        }
     }
 
     /// Forgets everything but the disk, as after a crash.
     fn restart(&mut self) {
         self.commits_left = None;
-        self.replica = open(&self.identity, &self.disk);
+        self.replica = open(&self.identity, self.formats, &self.disk);
         self.sent.clear();
+    }
+
+    /// Another program takes this one's place.
+    fn replace_program(&mut self, formats: Formats) {
+        self.formats = formats;
+        self.restart();
     }
 
     fn handle(&mut self, now: Timestamp, input: Input) {
@@ -172,7 +193,7 @@ impl Node {
 
     /// All that a page could show: every scope's current records with their bytes, in a comparable order.
     fn visible(&self) -> BTreeMap<(FacilityId, String, String), Vec<Vec<u8>>> {
-        let mut view = View::new(&self.disk);
+        let mut view = View::new(&self.disk).knowing(self.formats);
         let mut visible = BTreeMap::new();
         for scope in view.scopes().expect("a sound store") {
             let Some(access) = &scope.access else { continue };
@@ -180,10 +201,15 @@ impl Node {
                 let key = versions[0].key.clone();
                 let raws = current(&versions)
                     .into_iter()
-                    .map(|entry| view.open(entry).expect("a sound store"))
+                    .filter_map(|entry| match view.open(entry) {
+                        Err(error) if error.is_newer() => None,
+                        version => Some(version.expect("a sound store")),
+                    })
                     .map(|version| version.raw().unwrap_or_default().to_vec())
-                    .collect();
-                visible.insert((access.owner(), key.kind, key.id), raws);
+                    .collect::<Vec<_>>();
+                if !raws.is_empty() {
+                    visible.insert((access.owner(), key.kind, key.id), raws);
+                }
             }
         }
         visible
@@ -218,9 +244,9 @@ impl Node {
     }
 }
 
-fn open(identity: &Identity, disk: &Memory) -> Replica {
+fn open(identity: &Identity, formats: Formats, disk: &Memory) -> Replica {
     let answers = answer(disk, &Replica::queries());
-    Replica::open(identity.clone(), answers, Timestamp(0)).expect("a sound store")
+    Replica::open(identity.clone(), formats, answers, Timestamp(0)).expect("a sound store")
 }
 
 fn answer(disk: &Memory, queries: &[Query]) -> Vec<Answer> {

@@ -213,6 +213,8 @@ pub enum RefusalCause {
     Busy,
     /// The author contradicted itself: keep it until the relay's operator has decided.
     Suspended,
+    /// In a format that the relay does not know, being older than its author's program: keep it and try again later.
+    Newer,
 }
 
 /// What a joining device asks with.
@@ -489,6 +491,7 @@ impl Wire for Refusal {
             RefusalCause::Fork => (5, 0),
             RefusalCause::Busy => (6, 0),
             RefusalCause::Suspended => (7, 0),
+            RefusalCause::Newer => (8, 0),
         };
         writer.u8(code);
         writer.u64(detail);
@@ -507,6 +510,7 @@ impl Wire for Refusal {
             (5, 0) => RefusalCause::Fork,
             (6, 0) => RefusalCause::Busy,
             (7, 0) => RefusalCause::Suspended,
+            (8, 0) => RefusalCause::Newer,
             _ => return Err(WireError::Invalid { field: "refusal cause" }),
         };
         Ok(Self { id, cause })

@@ -52,6 +52,13 @@ pub enum WireError {
     },
 }
 
+impl WireError {
+    /// Whether a program that is newer than this one may read the input.
+    pub fn is_newer(&self) -> bool {
+        matches!(self, Self::Version { found, known, .. } if found > known)
+    }
+}
+
 impl<'a> Reader<'a> {
     /// Starts at the front of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {

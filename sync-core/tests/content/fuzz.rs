@@ -1,7 +1,7 @@
 //! Whatever comes from outside becomes a finished value with one binary form, or a refusal; never a panic.
 
 use azalea_core::document::{CareNote, Contribution, RecordVersion};
-use azalea_core::envelope::{AdmittedEnvelope, Body, Chain, Header, SignedEnvelope};
+use azalea_core::envelope::{AdmittedEnvelope, Body, Chain, Formats, Header, SignedEnvelope};
 use azalea_core::keys::KeyGrant;
 use azalea_core::wire::Wire;
 
@@ -97,7 +97,7 @@ fn fuzz_signed_envelope() {
         let Ok(admitted) = AdmittedEnvelope::restore(bytes) else { panic!("it has the shape") };
         let _ = admitted.statement();
         // The signature is not looked at here: the key alone must tell an altered header or body.
-        if admitted.open(&key).is_ok() {
+        if admitted.open(&key, Formats::default()).is_ok() {
             let sealed =
                 |bytes: &[u8]| [&bytes[..153], &bytes[SignedEnvelope::OVERHEAD..]].concat();
             let whole = whole.iter().map(|(_, sample)| sample.as_slice());

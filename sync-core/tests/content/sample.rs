@@ -6,7 +6,7 @@ use azalea_core::document::{
     RecordVersion, Vital,
 };
 use azalea_core::document::{Content, content_digest};
-use azalea_core::envelope::{Body, Chain, Draft, Header, SignedEnvelope, seal};
+use azalea_core::envelope::{Body, Chain, Draft, Formats, Header, SignedEnvelope, seal};
 use azalea_core::id::{
     DeviceId, EnvelopeId, FacilityId, NetworkId, NoteId, PatientId, ScopeId, Timestamp, VersionId,
 };
@@ -108,6 +108,7 @@ pub(crate) fn envelopes() -> Vec<(&'static str, SignedEnvelope)> {
                 previous,
                 epoch: u32::from(sealed.is_some()),
                 at: Timestamp(1_795_000_000_000),
+                formats: Formats::default(),
             };
             (name, seal(draft, &body, sealed.as_ref(), &signer).expect("a small body"))
         })

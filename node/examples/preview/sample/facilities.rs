@@ -54,6 +54,7 @@ pub(crate) fn statuses() -> Vec<PublisherStatus> {
             held,
             missing: if number == 2 { 3 } else { 0 },
             waiting_for_key: if number == 5 { 1 } else { 0 },
+            newer: if number == 3 { 2 } else { 0 },
             last_heard: match freshness(number) {
                 Freshness::NotHeardSince(at) => at,
                 _ => Some(ago(u64::from(number) * 9)),

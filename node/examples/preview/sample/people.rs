@@ -145,6 +145,7 @@ fn one(number: u8, (name, kana, birth, gender, local): (&str, &str, &str, &str, 
         facility: facility(*one),
         freshness: freshness(*one),
         waiting_for_key: u64::from(*one == 5),
+        newer: 2 * u64::from(*one == 3),
     });
     let mut local_ids = vec![LocalId { facility: facility(CLINIC), value: local.to_owned() }];
     if number == 1 || number.is_multiple_of(4) {

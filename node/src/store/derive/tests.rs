@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use azalea_core::document::{RecordHeader, content_digest};
+use azalea_core::envelope::Formats;
 use azalea_core::id::Timestamp;
 use azalea_core::identity::FacilityKind;
 use azalea_core::replica::command::{Command, ImportRecord, Subject};
@@ -62,7 +63,8 @@ async fn a_version_that_is_taken_back_leaves_the_rows_that_were_there_before_it(
     let (identity, ours) = member(2, "筑後病院", FacilityKind::Hospital);
     let store = RedbStore::on(SimDisk::default(), StoreKey([4; 32])).expect("intact");
     let rng = rand::rngs::StdRng::seed_from_u64(1);
-    let running = start(identity, store, Clock::default(), rng).expect("intact");
+    let running =
+        start(identity, Formats::default(), store, Clock::default(), rng).expect("intact");
     let certificates = [network()].into_iter().chain(ours).collect();
     let handle = running.handle.clone();
     handle.command(Command::Begin { certificates, rebuild: false }).await.expect("room");

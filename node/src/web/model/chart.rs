@@ -84,6 +84,8 @@ pub struct Publisher {
     pub freshness: Freshness,
     /// Envelopes whose key has not arrived.
     pub waiting_for_key: u64,
+    /// Envelopes that a newer program wrote than this one.
+    pub newer: u64,
 }
 
 /// One row of the chart with the record that it stands for.

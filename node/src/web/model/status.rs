@@ -101,6 +101,10 @@ pub enum Trouble {
     Suspended,
     /// Another device contradicted itself; its entries wait for a decision here.
     Distrusted,
+    /// The relay's program and this one speak no version in common.
+    RelayVersion,
+    /// A newer program wrote what this one cannot read.
+    Outdated,
 }
 
 /// The state in the bar of every page. Cheap to make: it is asked for every few seconds by every open page.
@@ -135,6 +139,8 @@ pub struct PublisherStatus {
     pub missing: u64,
     /// Envelopes stored whose key has not arrived.
     pub waiting_for_key: u64,
+    /// Envelopes stored that a newer program wrote than this one.
+    pub newer: u64,
     /// When anything last came from it.
     pub last_heard: Option<Timestamp>,
 }
@@ -187,8 +193,10 @@ pub enum QuarantineKind {
     LateWrite,
     /// Two envelopes with one number from one device.
     Fork,
-    /// Content of a newer version than this program knows.
+    /// Written by a newer program than this one; read by itself once this one is updated.
     TooNew,
+    /// Content that does not open or read.
+    Unreadable,
     /// Written here, and the relay does not take it.
     Refused,
 }

@@ -106,6 +106,11 @@ fn publishers(frame: &Frame, chart: &Chart) -> Markup {
                             (icon(Icon::Key)) (frame.lang.count(Word::FreshWaitingKey, publisher.waiting_for_key))
                         }
                     }
+                    @if publisher.newer > 0 {
+                        span.fresh.warn {
+                            (icon(Icon::Alert)) (frame.lang.count(Word::FreshNewer, publisher.newer))
+                        }
+                    }
                 }
             }
         }

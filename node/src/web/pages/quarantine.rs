@@ -181,6 +181,7 @@ fn kind_word(kind: QuarantineKind) -> Word {
         QuarantineKind::LateWrite => Word::QuarantineLateWrite,
         QuarantineKind::Fork => Word::QuarantineFork,
         QuarantineKind::TooNew => Word::QuarantineTooNew,
+        QuarantineKind::Unreadable => Word::QuarantineUnreadable,
         QuarantineKind::Refused => Word::RefusedByRelay,
     }
 }

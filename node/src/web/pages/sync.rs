@@ -106,6 +106,7 @@ fn publishers(frame: &Frame, publishers: &[PublisherStatus]) -> Markup {
                         th.number scope="col" { (t(Word::Held)) }
                         th.number scope="col" { (t(Word::Missing)) }
                         th.number scope="col" { (t(Word::WaitingForKey)) }
+                        th.number scope="col" { (t(Word::NeedsUpdate)) }
                     } }
                     tbody { @for one in publishers { (publisher(frame, one)) } }
                 }
@@ -127,6 +128,7 @@ fn publisher(frame: &Frame, one: &PublisherStatus) -> Markup {
             (number(one.held, false))
             (number(one.missing, true))
             (number(one.waiting_for_key, true))
+            (number(one.newer, true))
         }
     }
 }

@@ -12,7 +12,7 @@ use azalea_core::id::{
 };
 use azalea_core::replica::QuarantineRow;
 use azalea_core::storage::row::{ScopeNumber, VectorRow, key};
-use azalea_core::storage::{Order, Range, Read, table};
+use azalea_core::storage::{Memory, Order, Range, Read, table};
 use azalea_core::view::{ScopeEntry, View, current};
 use azalea_core::wire::{Reader, Wire, WireError, limits};
 
@@ -42,6 +42,25 @@ pub(in crate::world) struct HeldBack {
     /// Where it stands in the log; 0 where it is not there yet.
     pub(in crate::world) position: u64,
 }
+
+/// An envelope that a program is too old to read.
+pub(in crate::world) struct TooNew {
+    pub(in crate::world) id: EnvelopeId,
+    /// Where it stands in the log.
+    pub(in crate::world) position: u64,
+    pub(in crate::world) author: DeviceId,
+    pub(in crate::world) seq: u64,
+    pub(in crate::world) kind: Option<ScopeKind>,
+    /// When it was written, by its author's clock.
+    pub(in crate::world) at: Timestamp,
+    /// Since when its author's words count it for this device, by the clock that gave the grant; `None` where they do
+    /// not, or by another clock than the author's.
+    pub(in crate::world) counted: Option<Timestamp>,
+}
+
+/// The kinds of scope that publishers' words count.
+const COUNTED: [ScopeKind; 4] =
+    [ScopeKind::Chart, ScopeKind::Care, ScopeKind::Directory, ScopeKind::Letter];
 
 /// A note as everybody who holds it must show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +99,7 @@ fn again<T>(seen: &Seen<T>, changes: u64, read: impl FnOnce() -> T) -> Rc<T> {
 
 impl Facility {
     pub(in crate::world) fn scopes(&self) -> Rc<Vec<ScopeEntry>> {
-        let read = || View::new(&self.disk.rows).scopes().expect("a sound store");
+        let read = || self.view().scopes().expect("a sound store");
         again(&self.looked.scopes, self.disk.changes, read)
     }
 
@@ -89,22 +108,31 @@ impl Facility {
         again(&self.looked.held, self.disk.changes, || self.open_all())
     }
 
+    /// The rows as its program reads them.
+    fn view(&self) -> View<'_, Memory> {
+        View::new(&self.disk.rows).knowing(self.formats())
+    }
+
     fn open_all(&self) -> Held {
-        let mut view = View::new(&self.disk.rows);
+        let mut view = self.view();
         let mut held = Held::new();
         for scope in self.scopes().iter() {
             let Some(access) = &scope.access else { continue };
             for versions in view.records(scope.number).expect("a sound store") {
                 let key = &versions[0].key;
                 let key = (access.owner(), format!("{}/{}", key.kind, key.id));
-                let mut open = |entry: &_| {
-                    let version = view.open(entry).expect("a sound store");
-                    version.raw().unwrap_or_default().to_vec()
+                let mut open = |entry: &_| match view.open(entry) {
+                    // Listed by a newer program than the one that runs now, which cannot show it.
+                    Err(error) if error.is_newer() => None,
+                    version => {
+                        let version = version.expect("a sound store");
+                        Some(version.raw().unwrap_or_default().to_vec())
+                    }
                 };
                 let contents = held.entry(key).or_default();
-                contents.current.extend(current(&versions).into_iter().map(&mut open));
+                contents.current.extend(current(&versions).into_iter().filter_map(&mut open));
                 contents.current.sort();
-                contents.all.extend(versions.iter().map(&mut open));
+                contents.all.extend(versions.iter().filter_map(&mut open));
             }
         }
         held
@@ -118,7 +146,7 @@ impl Facility {
     /// The notes with all that is kept of them: also what is set apart by now, since its author's right had ended before
     /// that was written, and what was written on top of such a note.
     pub(in crate::world) fn kept_notes(&self) -> BTreeMap<NoteId, HeldNote> {
-        let view = View::new(&self.disk.rows);
+        let view = self.view();
         let author = |device: DeviceId| {
             let facility = self.replica.as_ref()?.roster().device(&device)?.facility;
             Some(Author { device, facility })
@@ -136,7 +164,7 @@ impl Facility {
         &self,
         more: impl Fn(ScopeNumber) -> Vec<(NoteId, Contribution)>,
     ) -> BTreeMap<NoteId, HeldNote> {
-        let view = View::new(&self.disk.rows);
+        let view = self.view();
         let mut notes = BTreeMap::new();
         for scope in self.scopes().iter() {
             let patient = scope.descriptor.as_ref().and_then(|it| it.patient);
@@ -160,7 +188,47 @@ impl Facility {
 
     /// What is set apart here for a person.
     pub fn quarantined(&self) -> Vec<QuarantineRow> {
-        View::new(&self.disk.rows).quarantined().expect("a sound store")
+        self.view().quarantined().expect("a sound store")
+    }
+
+    /// The envelopes that are for this device and that its program cannot read for no other reason than that they are
+    /// newer.
+    pub(in crate::world) fn too_new(&self) -> Vec<TooNew> {
+        let view = self.view();
+        let scopes = self.scopes();
+        let mut found = Vec::new();
+        let each = &mut |at: &[u8], value: &[u8]| {
+            let position = at.try_into().map(u64::from_be_bytes).expect("positions are keys");
+            if view.body(position).is_err_and(|error| error.is_newer()) {
+                let envelope = SignedEnvelope::from_bytes(value).expect("it was opened just above");
+                let header = envelope.claimed_header();
+                let scope = scopes.iter().find(|scope| scope.id == header.scope);
+                let kind = scope.and_then(|it| it.access.as_ref()).map(|access| access.kind());
+                // What is for somebody else's eyes need not be opened here, though we may have the key.
+                if !scope.is_some_and(|it| self.reads(it)) {
+                    return true;
+                }
+                let counted = scope.and_then(|scope| self.counted_since(scope, &header.author));
+                let (id, author, seq, at) = (header.id(), header.author, header.seq, header.at);
+                found.push(TooNew { id, position, author, seq, kind, at, counted });
+            }
+            true
+        };
+        self.disk.rows.scan(table::LOG, &Range::all(), Order::Ascending, each).expect("memory");
+        found
+    }
+
+    fn counted_since(&self, scope: &ScopeEntry, author: &DeviceId) -> Option<Timestamp> {
+        let access = scope.access.as_ref().filter(|access| COUNTED.contains(&access.kind()))?;
+        let facility = self.replica.as_ref()?.roster().device(author)?.facility;
+        let ours = access.grants_from(Timestamp(0)).filter(|grant| grant.facility == self.id());
+        let since = ours.map(|grant| grant.from).max()?;
+        (facility == access.owner()).then_some(since)
+    }
+
+    /// The envelopes that are kept and not merged, since they are late or wait for a decision.
+    pub(in crate::world) fn unmerged(&self) -> BTreeSet<EnvelopeId> {
+        self.view().unmerged().expect("a sound store")
     }
 
     /// How much of its own its disk counts as not sent.

@@ -6,7 +6,7 @@ use azalea_core::document::{
     Author, CareNote, Content, DocumentId, Editor, NoteEdit, RecordHeader, RecordKey,
     RecordVersion, content_digest,
 };
-use azalea_core::envelope::{Body, Draft, seal};
+use azalea_core::envelope::{Body, Draft, Formats, seal};
 use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, GrantId, NoteId, ScopeId, Timestamp};
 use azalea_core::identity::{Certificate, Identity, Rights, Signed};
 use azalea_core::keys::ScopeKey;
@@ -67,7 +67,7 @@ pub(in crate::world) fn attack(
     let forge_in = |scope, (seq, previous): (u64, EnvelopeId), at: Timestamp, body: &Body| {
         let network = identity.network;
         let epoch = u32::from(body.document().is_some());
-        let draft = Draft { network, scope, seq, previous, epoch, at };
+        let draft = Draft { network, scope, seq, previous, epoch, at, formats: Formats::default() };
         let sealed = seal(draft, body, (epoch > 0).then_some(&key), &identity.device);
         sealed.expect("small bodies").as_bytes().to_vec()
     };

@@ -62,7 +62,9 @@ fn fuzz_store() {
             assert!(written.contains(&raw), "a record that nobody wrote");
         }
         let answers = answer(&disk, &Replica::queries());
-        if let Ok(replica) = Replica::open(node.identity.clone(), answers, Timestamp(0)) {
+        if let Ok(replica) =
+            Replica::open(node.identity.clone(), Formats::default(), answers, Timestamp(0))
+        {
             let mut awake = Node { replica, ..Node::new(node.identity.clone(), 41) };
             awake.disk = disk;
             let now = Timestamp(2_000_000);

@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 
 use super::*;
 use crate::access::{Access, Statement, registry_scope};
-use crate::envelope::{Body, Draft, SignedEnvelope, seal};
+use crate::envelope::{Body, Draft, Formats, SignedEnvelope, seal};
 use crate::id::{EnvelopeId, ScopeId};
 use crate::identity::{Cutoff, Revocation, Subject as Whom};
 
@@ -233,7 +233,15 @@ fn records_of_a_revoked_device_are_taken_back() {
     let author = &region.nodes["second"].identity;
     let scope = registry_scope(&author.network);
     let (network, at) = (author.network, region.now);
-    let draft = Draft { network, scope, seq: 1, previous: EnvelopeId::ZERO, epoch: 0, at };
+    let draft = Draft {
+        network,
+        scope,
+        seq: 1,
+        previous: EnvelopeId::ZERO,
+        epoch: 0,
+        at,
+        formats: Formats::default(),
+    };
     let body = Body::Statement(Statement::Certificate(word));
     let sealed = seal(draft, &body, None, &author.device).expect("a small statement");
     let word = (author.device_id(), Bytes(sealed.into_bytes()));

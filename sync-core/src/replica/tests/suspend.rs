@@ -3,7 +3,7 @@
 use super::stories::disclosed;
 use super::*;
 use crate::access::{Statement, registry_scope};
-use crate::envelope::{Body, Draft, SignedEnvelope, seal};
+use crate::envelope::{Body, Draft, Formats, SignedEnvelope, seal};
 use crate::id::{EnvelopeId, ScopeId};
 use crate::sync::message::{Refusal, RefusalCause};
 
@@ -17,7 +17,15 @@ fn statement(
     statement: Statement,
 ) -> (DeviceId, Bytes) {
     let identity = &region.nodes[author].identity;
-    let draft = Draft { network: identity.network, scope, seq, previous, epoch: 0, at: region.now };
+    let draft = Draft {
+        network: identity.network,
+        scope,
+        seq,
+        previous,
+        epoch: 0,
+        at: region.now,
+        formats: Formats::default(),
+    };
     let sealed = seal(draft, &Body::Statement(statement), None, &identity.device);
     (identity.device_id(), Bytes(sealed.expect("a small statement").into_bytes()))
 }

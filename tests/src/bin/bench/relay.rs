@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use azalea_core::access::{Access, ScopeKind, Statement, created_scope};
 use azalea_core::document::DocumentId;
-use azalea_core::envelope::{Body, Chain, Draft, Header, seal};
+use azalea_core::envelope::{Body, Chain, Draft, Formats, Header, seal};
 use azalea_core::id::{EnvelopeId, GrantId, ScopeId};
 use azalea_core::identity::Identity;
 use azalea_core::keys::ScopeKey;
@@ -97,7 +97,7 @@ fn chart(
     let mut next = |body: &Body, key: Option<&ScopeKey>| {
         let (seq, previous) = chain.next();
         let (network, epoch, at) = (hospital.network, u32::from(key.is_some()), now());
-        let draft = Draft { network, scope, seq, previous, epoch, at };
+        let draft = Draft { network, scope, seq, previous, epoch, at, formats: Formats::default() };
         let sealed = seal(draft, body, key, &hospital.device).expect("a small body");
         chain.follow(sealed.claimed_header());
         sealed.into_bytes()
