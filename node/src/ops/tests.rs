@@ -3,6 +3,7 @@
 mod known;
 mod ledger;
 mod metrics;
+mod program;
 mod quarantine;
 
 use super::*;

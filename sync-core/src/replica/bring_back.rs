@@ -101,8 +101,13 @@ impl BringBack {
                 self.waiting.insert(position);
                 true
             }
-            // Somebody else may bring what is missing before it, or the operator decides: we ask again later.
-            Some(RefusalCause::Gap { .. } | RefusalCause::Right | RefusalCause::Suspended) => false,
+            // Somebody else may bring what is missing before it, the operator decides, or the relay is updated: we ask again later.
+            Some(
+                RefusalCause::Gap { .. }
+                | RefusalCause::Right
+                | RefusalCause::Suspended
+                | RefusalCause::Newer,
+            ) => false,
             Some(_) => {
                 self.given_up.insert(chain);
                 false

@@ -1,5 +1,8 @@
 //! What is taken and what is refused.
 
+use azalea_core::identity::Domain;
+use azalea_core::wire::Wire;
+
 use super::*;
 use crate::quota::Rate;
 
@@ -182,4 +185,36 @@ fn the_same_inputs_give_the_same_trace() {
         format!("{:?} {:?}", world.sent, world.mailbox.report(world.now))
     };
     assert_eq!(trace(), trace());
+}
+
+/// An update of the relay comes after that of a hospital: what the relay does not read yet, its author keeps.
+#[test]
+fn a_statement_of_a_newer_version_is_refused_as_newer_and_taken_once_it_reads() {
+    let (mut world, mut hospital, _, chart) = hospital_and_clinic();
+    let (chains, log) = (hospital.chains.clone(), world.mailbox.state.next_log);
+    let sealed = hospital.say(&world, chart, Statement::Rotate { epoch: 2 });
+    hospital.chains = chains;
+    let newer = signed_anew(&hospital, &sealed, |body| body[2] = 2);
+    let (stored, refused) = world.push(&hospital, &[&newer]);
+    assert_eq!((stored, refused.len()), (vec![], 1));
+    assert_eq!(refused[0].cause, RefusalCause::Newer);
+    let broken = signed_anew(&hospital, &sealed, |body| body[2] = 0);
+    let (_, refused) = world.push(&hospital, &[&broken]);
+    assert_eq!(refused[0].cause, RefusalCause::Invalid);
+    let mut header = sealed.as_bytes().to_vec();
+    header[0] = 2;
+    let (_, refused) = world.push(&hospital, &[&header]);
+    assert_eq!(refused[0].cause, RefusalCause::Newer);
+    assert_eq!((world.mailbox.state.next_log, world.refused("newer")), (log, 2));
+    world.push_all(&hospital, &[sealed]);
+}
+
+/// The envelope with another body, as its author would have signed it.
+fn signed_anew(author: &Member, envelope: &SignedEnvelope, change: fn(&mut [u8])) -> Vec<u8> {
+    let mut body = envelope.as_bytes()[SignedEnvelope::OVERHEAD..].to_vec();
+    change(&mut body);
+    let mut header = envelope.claimed_header().clone();
+    header.body_hash = *blake3::hash(&body).as_bytes();
+    let signature = author.device.sign(Domain::Envelope, &header.to_bytes());
+    [&header.to_bytes()[..], &signature.as_bytes()[..], &body].concat()
 }

@@ -24,6 +24,7 @@ fn samples() -> Vec<(Message, String)> {
         (RefusalCause::Fork, "050000000000000000"),
         (RefusalCause::Busy, "060000000000000000"),
         (RefusalCause::Suspended, "070000000000000000"),
+        (RefusalCause::Newer, "080000000000000000"),
     ];
     let refused = refusals.iter().map(|(cause, _)| Refusal { id, cause: *cause }).collect();
     let refused_hex: String =
@@ -64,7 +65,7 @@ fn samples() -> Vec<(Message, String)> {
         (Message::Push(vec![Bytes(vec![0xcc])]), "01020000000100000001cc".into()),
         (
             Message::Taken { stored: vec![id], refused },
-            format!("010300000001{}00000008{refused_hex}", "55".repeat(32)),
+            format!("010300000001{}00000009{refused_hex}", "55".repeat(32)),
         ),
         (
             Message::Feed { items: vec![item], end: 2 },
