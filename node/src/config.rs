@@ -100,6 +100,9 @@ pub struct Config {
 pub struct RelayConfig {
     /// `HOST:PORT` from the join code.
     pub address: String,
+    /// `HOST:PORT` over TCP, where it is not port 443 of the same host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<String>,
     /// The relay's Ed25519 key in hex.
     pub key: String,
 }

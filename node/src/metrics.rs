@@ -1,6 +1,7 @@
 //! Prometheus metrics on a port of their own, which is closed unless somebody asks for it: counts, ages and ids,
 //! nothing that names a person or a place.
 
+use azalea_transport::peer::Via;
 use std::fmt::Error;
 use std::io;
 use std::sync::Arc;
@@ -21,6 +22,11 @@ use crate::web::Clinic;
 use crate::web::model::Link;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Way {
+    via: &'static str,
+}
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Publisher {
@@ -76,6 +82,13 @@ pub fn render(node: &Node) -> Result<String, Error> {
         gauge.set(signed(value));
         registry.register(name, help, gauge);
     }
+    let ways = Family::<Way, Gauge>::default();
+    for way in [Via::Quic, Via::Tcp, Via::Proxy] {
+        let taken = matches!(state.link, Link::Connected { via, .. } if via == way);
+        ways.get_or_create(&Way { via: way.word() }).set(i64::from(taken));
+    }
+    let help = "1 for what the session with the relay goes over";
+    registry.register("connected_via", help, ways);
     let skew: Gauge = Gauge::default();
     skew.set(status.clock_skew_ms / 1_000);
     let help = "The relay's clock minus this one at the last welcome";

@@ -1,14 +1,17 @@
-//! The node's way to the relay and to other nodes: QUIC sessions, kept up and given up; what is said on them is the core's business.
+//! The node's way to the relay and to other nodes: sessions over QUIC or TCP, kept up and given up; what is said on them is the core's
+//! business.
 
 pub mod enrol;
 pub mod nearby;
 pub mod peer;
 pub mod relay_link;
+pub mod ways;
 
 use azalea_core::sync::message::Message;
 use azalea_core::wire::{Wire, WireError};
-use azalea_transport::endpoint::{EndpointError, Peer};
+use azalea_transport::endpoint::EndpointError;
 use azalea_transport::frames::{self, FrameError};
+use azalea_transport::peer::{Ended, Peer, Receiver, Sender};
 use std::io;
 use std::net::SocketAddr;
 
@@ -26,9 +29,17 @@ pub enum NetError {
     /// No connection. Usual causes: no line, nobody who listens there, a firewall that drops UDP.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Neither way to the relay is open.
+    #[error("over UDP: {udp}; over TCP: {tcp}")]
+    NoWay {
+        /// Why QUIC does not stand.
+        udp: Box<NetError>,
+        /// Why TLS on TCP does not.
+        tcp: Box<NetError>,
+    },
     /// The connection ended.
     #[error("the connection ended: {0}")]
-    Connection(#[from] quinn::ConnectionError),
+    Connection(#[from] Ended),
     /// A frame was cut or too long.
     #[error(transparent)]
     Frame(#[from] FrameError),
@@ -55,24 +66,24 @@ async fn resolve(address: &str) -> Result<Vec<SocketAddr>, NetError> {
 
 /// One session's stream: whole messages each way.
 struct Stream {
-    send: quinn::SendStream,
-    receive: quinn::RecvStream,
+    send: Sender,
+    receive: Receiver,
 }
 
 impl Stream {
     /// The node opens the session's one stream; the relay answers on it.
     async fn open(peer: &Peer) -> Result<Self, NetError> {
-        let (send, receive) = peer.connection.open_bi().await?;
+        let (send, receive) = peer.open().await?;
         Ok(Self { send, receive })
     }
 }
 
-async fn write_message(send: &mut quinn::SendStream, message: &Message) -> Result<(), NetError> {
+async fn write_message(send: &mut Sender, message: &Message) -> Result<(), NetError> {
     Ok(frames::write_frame(send, &message.to_bytes()).await?)
 }
 
 /// The next message; `None` where the other end finished.
-async fn read_message(receive: &mut quinn::RecvStream) -> Result<Option<Message>, NetError> {
+async fn read_message(receive: &mut Receiver) -> Result<Option<Message>, NetError> {
     match frames::read_frame(receive).await? {
         Some(frame) => Ok(Some(Message::from_bytes(&frame)?)),
         None => Ok(None),

@@ -14,6 +14,7 @@ use azalea_core::wire::{Limit, Reader, WireError, Writer};
 use azalea_transport::control::{Control, ControlError, Progress};
 use azalea_transport::endpoint::{Endpoint, EndpointError};
 use azalea_transport::lock::{DataLock, LockError};
+use azalea_transport::tcp::Proxy;
 use serde::Serialize;
 use serde_json::Value;
 use std::io;
@@ -31,7 +32,8 @@ use crate::entropy::{self, EntropyError};
 use crate::metrics;
 use crate::net::nearby::Announcement;
 use crate::net::peer;
-use crate::net::relay_link::{self, RelayTarget};
+use crate::net::relay_link;
+use crate::net::ways::{RelayTarget, Ways};
 use crate::node::Node;
 use crate::ops::{self, Output, Request};
 use crate::store::{OpenError, RedbStore, StoreOpenError};
@@ -105,6 +107,10 @@ pub struct RunOptions {
     pub web: Option<String>,
     /// Where the relay is, if not where the code said.
     pub relay: Option<String>,
+    /// Where it is over TCP, if not where the settings or its host say.
+    pub relay_tcp: Option<String>,
+    /// The proxy through which TCP goes out.
+    pub proxy: Option<Proxy>,
     /// Names under which the screens may be asked for, besides `localhost` and addresses.
     pub hosts: Vec<String>,
     /// Whether a TLS proxy stands before the screens.
@@ -271,13 +277,14 @@ impl Opened {
         let mut link = None;
         if let Some(relay) = &self.config.relay {
             let endpoint = Endpoint::client(&self.node.identity.device.seed())?;
-            let target = RelayTarget {
-                address: options.relay.unwrap_or_else(|| relay.address.clone()),
-                relay: relay_device(relay, &self.node.dir)?,
-            };
+            let address = options.relay.unwrap_or_else(|| relay.address.clone());
+            let tcp = options.relay_tcp.or_else(|| relay.tcp.clone());
+            let device = relay_device(relay, &self.node.dir)?;
+            let target = RelayTarget::new(address, tcp, options.proxy, device);
+            let ways = Ways::new(endpoint.clone(), target);
             let (events, state) =
                 (self.running.link_events.clone(), self.running.link_state.clone());
-            let kept = relay_link::keep(endpoint.clone(), target, events, state, clock);
+            let kept = relay_link::keep(ways, events, state, clock);
             link = Some((endpoint, tokio::spawn(kept)));
         }
         let mut called = None;

@@ -76,6 +76,9 @@ struct Init {
     /// 待ち受ける UDP アドレス / UDP address to listen on
     #[arg(long, default_value = "0.0.0.0:4433")]
     listen: SocketAddr,
+    /// UDP が通らない施設のための TCP アドレス(例 0.0.0.0:443)/ TCP address for facilities where UDP does not pass
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen_tcp: Option<SocketAddr>,
     /// 施設から見えるアドレス HOST:PORT / Address under which facilities find the relay
     #[arg(long)]
     public: Option<String>,
@@ -94,6 +97,9 @@ struct Run {
     /// 設定より優先する UDP アドレス / UDP address, instead of the settings'
     #[arg(long)]
     listen: Option<SocketAddr>,
+    /// 設定より優先する TCP アドレス / TCP address for facilities where UDP does not pass, instead of the settings'
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen_tcp: Option<SocketAddr>,
     /// 施設から見えるアドレス / Address under which facilities find the relay, instead of the settings'
     #[arg(long)]
     public: Option<String>,
@@ -244,7 +250,12 @@ pub async fn main(cli: Cli) -> anyhow::Result<()> {
 fn init(args: Init) -> anyhow::Result<()> {
     let home = Home::new(&args.common.dir);
     let root_key = args.root_key.unwrap_or_else(|| args.common.dir.join("root.key"));
-    let settings = Settings { listen: args.listen, public: args.public, metrics: args.metrics };
+    let settings = Settings {
+        listen: args.listen,
+        listen_tcp: args.listen_tcp,
+        public: args.public,
+        metrics: args.metrics,
+    };
     let network = home.init(clock::now(), &args.name, &settings, &root_key)?;
     let answer = json!({
         "network": network.to_string(),
@@ -261,6 +272,7 @@ async fn run(args: Run) -> anyhow::Result<()> {
     let settings = home.settings()?;
     let options = Options {
         listen: args.listen.unwrap_or(settings.listen),
+        listen_tcp: args.listen_tcp.or(settings.listen_tcp),
         public: args.public.or(settings.public),
         metrics: args.metrics.or(settings.metrics),
     };

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clock;
+use crate::doors::Doors;
 use crate::engine::{Engine, RequestError, Stopped};
 use crate::home::Home;
 use crate::keyfile::{self, KeyFileError};
@@ -188,6 +189,8 @@ pub struct Office {
     pub relay: DeviceId,
     /// HOST:PORT under which facilities find the relay, if known.
     pub public: Option<String>,
+    /// Which ways lead in.
+    pub doors: Doors,
 }
 
 impl Office {
@@ -196,7 +199,8 @@ impl Office {
         match command {
             Command::Status => {
                 let report = self.engine.report().await?;
-                Ok(json!(StatusView::new(&report, self.engine.store_bytes(), clock::now())))
+                let bytes = self.engine.store_bytes();
+                Ok(json!(StatusView::new(&report, &self.doors, bytes, clock::now())))
             }
             Command::Invite(args) => Ok(json!(self.invite(args).await?)),
             Command::Revoke(args) => self.revoke(args).await,

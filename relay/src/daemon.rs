@@ -8,6 +8,7 @@ use anyhow::Context;
 use azalea_transport::control::{Control, Progress};
 use azalea_transport::endpoint::Endpoint;
 use azalea_transport::lock::DataLock;
+use azalea_transport::tcp::TcpServer;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::commands::{Command, Office};
+use crate::doors::Doors;
 use crate::engine::{Engine, Running};
 use crate::home::{Home, Keys};
 use crate::listener;
@@ -30,6 +32,8 @@ const LEAVE: Duration = Duration::from_secs(1);
 pub struct Options {
     /// The UDP address to listen on.
     pub listen: SocketAddr,
+    /// The TCP address to listen on for facilities where UDP does not pass.
+    pub listen_tcp: Option<SocketAddr>,
     /// HOST:PORT under which facilities find the relay; the address listened on if absent.
     pub public: Option<String>,
     /// The TCP address of the metrics.
@@ -43,6 +47,8 @@ pub struct Ready {
     pub ready: bool,
     /// The UDP address that it listens on.
     pub listen: SocketAddr,
+    /// The TCP address that it listens on for facilities where UDP does not pass.
+    pub listen_tcp: Option<SocketAddr>,
     /// The TCP address of the metrics.
     pub metrics: Option<SocketAddr>,
     /// The relay's device id, as codes carry it.
@@ -65,6 +71,15 @@ pub async fn run(
 
     let endpoint = Endpoint::server(options.listen, &seed)?;
     let listen = endpoint.local_addr()?;
+    let tcp = match options.listen_tcp {
+        Some(addr) => Some(TcpServer::bind(addr, &seed).await.with_context(|| unbound(addr))?),
+        None => {
+            tracing::warn!("no --listen-tcp: facilities where UDP does not pass cannot connect");
+            None
+        }
+    };
+    let listen_tcp = tcp.as_ref().map(TcpServer::local_addr).transpose()?;
+    let doors = Doors::new(listen_tcp);
     let public = options.public.or_else(|| reachable(listen));
     let control = Control::bind(home.dir()).context("the control socket")?;
     let (stopping, mut stopped) = watch::channel(false);
@@ -78,15 +93,16 @@ pub async fn run(
                 // An error means that the sender is gone, which is an end too.
                 let _ = stopped.wait_for(|stopping| *stopping).await;
             };
-            tokio::spawn(metrics::serve(listener, engine.clone(), until));
+            tokio::spawn(metrics::serve(listener, engine.clone(), doors.clone(), until));
             Some(addr)
         }
         None => None,
     };
-    on_ready(&Ready { ready: true, listen, metrics, relay: relay.to_string() });
-    tracing::info!(%listen, %relay, "the relay is ready");
+    on_ready(&Ready { ready: true, listen, listen_tcp, metrics, relay: relay.to_string() });
+    tracing::info!(%listen, ?listen_tcp, %relay, "the relay is ready");
 
-    let office = Office { engine: engine.clone(), home: home.clone(), relay, public };
+    let office =
+        Office { engine: engine.clone(), home: home.clone(), relay, public, doors: doors.clone() };
     let answer = move |request: Value, _: Progress| {
         let office = office.clone();
         async move {
@@ -96,14 +112,15 @@ pub async fn run(
         }
     };
     tokio::select! {
-        () = listener::listen(endpoint.clone(), engine) => {}
+        () = listener::listen(endpoint.clone(), tcp, engine, doors.clone()) => {}
         () = control.serve(answer) => {}
         () = stop => tracing::info!("stopping"),
     }
     let _ = stopping.send(true);
     running.stop().await;
     // Goodbyes are on their way; whoever does not take them is closed.
-    let _ = timeout(LEAVE, endpoint.wait_idle()).await;
+    let left = async { tokio::join!(endpoint.wait_idle(), doors.empty()) };
+    let _ = timeout(LEAVE, left).await;
     endpoint.close("closing");
     let _ = timeout(LEAVE, endpoint.wait_idle()).await;
     Ok(())
@@ -115,7 +132,8 @@ pub async fn alone(home: &Home, public: Option<String>, command: Command) -> any
     let keys = home.keys()?;
     let relay = keys.device.public().device_id();
     let running = start_engine(home, keys)?;
-    let office = Office { engine: running.engine(), home: home.clone(), relay, public };
+    let doors = Doors::new(None);
+    let office = Office { engine: running.engine(), home: home.clone(), relay, public, doors };
     let result = office.execute(command).await;
     running.stop().await;
     Ok(result?)
@@ -124,6 +142,14 @@ pub async fn alone(home: &Home, public: Option<String>, command: Command) -> any
 fn start_engine(home: &Home, keys: Keys) -> anyhow::Result<Running> {
     let store = RedbStore::open(&home.store_path())?;
     Ok(Engine::start(store, keys, Limits::default())?)
+}
+
+/// What an operator can do about a TCP port that is not to be had.
+fn unbound(addr: SocketAddr) -> String {
+    format!(
+        "the TCP port of {addr} is not to be had: end what uses it, give the relay the right to it (ports below 1024 need \
+         CAP_NET_BIND_SERVICE), or choose another with --listen-tcp"
+    )
 }
 
 /// An address that others can use, if the one listened on is one.

@@ -72,6 +72,9 @@ pub enum HomeError {
 pub struct Settings {
     /// The UDP address to listen on.
     pub listen: SocketAddr,
+    /// The TCP address to listen on for facilities where UDP does not pass; none if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen_tcp: Option<SocketAddr>,
     /// The address under which facilities find the relay, as HOST:PORT; the one listened on if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public: Option<String>,

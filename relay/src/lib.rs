@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod daemon;
+pub mod doors;
 pub mod engine;
 pub mod fair;
 pub mod home;

@@ -1,4 +1,4 @@
-//! From UDP to the engine: accepts connections, turns frames into messages and back. What a message means is
+//! From UDP and TCP to the engine: accepts connections, turns frames into messages and back. What a message means is
 //! the mailbox's business.
 
 use std::sync::Arc;
@@ -8,19 +8,27 @@ use std::time::Duration;
 use azalea_core::identity::PublicKey;
 use azalea_core::sync::message::{Goodbye, Message, VERSION};
 use azalea_core::wire::{Wire, WireError};
-use azalea_transport::endpoint::{Endpoint, Incoming, Peer};
+use azalea_transport::endpoint::{Endpoint, EndpointError, Incoming};
 use azalea_transport::frames::{read_frame, write_frame};
-use quinn::{RecvStream, SendStream};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
+use azalea_transport::peer::{Peer, Receiver, Sender, Via};
+use azalea_transport::tcp::{TcpIncoming, TcpServer};
+use tokio::io::{copy, sink};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
 
+use crate::doors::Doors;
 use crate::engine::{Engine, Outgoing};
 use crate::mailbox::SessionId;
 
-/// Connections at once.
+/// Connections at once, over UDP and TCP together.
 const CONNECTIONS_MAX: usize = 4_096;
 /// From this many on, a caller must show that it receives at its address before anything else.
 const TRUSTING_MAX: usize = 256;
+/// Handshakes over TCP at once. Whoever makes one has shown its address and costs a socket; a flood of them keeps out others over
+/// TCP, nobody over UDP.
+const TCP_HANDSHAKES_MAX: usize = 256;
+/// Where no connection can be accepted (no more files), the next try is made so much later.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A frame that takes longer to go out is given up: 4 MiB at a quarter of a megabit a second.
@@ -28,41 +36,99 @@ const WRITE: Duration = Duration::from_secs(150);
 /// How long a goodbye may take to arrive.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// What both doors share.
+#[derive(Clone)]
+struct Hall {
+    engine: Engine,
+    doors: Doors,
+    places: Arc<Semaphore>,
+    sessions: Arc<AtomicU64>,
+}
+
 /// Accepts connections until the endpoint is closed.
-pub async fn listen(endpoint: Endpoint, engine: Engine) {
+pub async fn listen(endpoint: Endpoint, tcp: Option<TcpServer>, engine: Engine, doors: Doors) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let sessions = AtomicU64::new(0);
-    while let Some(incoming) = endpoint.accept().await {
-        if !incoming.is_validated() && places.available_permits() + TRUSTING_MAX < CONNECTIONS_MAX {
-            incoming.retry();
-            continue;
-        }
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            incoming.refuse();
-            continue;
-        };
-        let session = SessionId(sessions.fetch_add(1, Ordering::Relaxed));
-        let engine = engine.clone();
-        tokio::spawn(async move {
-            serve(incoming, session, &engine).await;
-            drop(place);
-        });
+    let hall = Hall { engine, doors, places, sessions: Arc::default() };
+    tokio::select! {
+        () = listen_udp(endpoint, &hall) => {}
+        () = listen_tcp(tcp, &hall) => {}
     }
 }
 
-async fn serve(incoming: Incoming, session: SessionId, engine: &Engine) {
-    let peer = match timeout(HANDSHAKE, incoming.establish()).await {
-        Ok(Ok(peer)) => peer,
-        Ok(Err(error)) => return tracing::debug!(%error, "a handshake failed"),
-        Err(_) => return tracing::debug!("a handshake took too long"),
-    };
+async fn listen_udp(endpoint: Endpoint, hall: &Hall) {
+    while let Some(incoming) = endpoint.accept().await {
+        let free = hall.places.available_permits();
+        if !incoming.is_validated() && free + TRUSTING_MAX < CONNECTIONS_MAX {
+            incoming.retry();
+            continue;
+        }
+        let Ok(place) = hall.places.clone().try_acquire_owned() else {
+            incoming.refuse();
+            continue;
+        };
+        let hall = hall.clone();
+        tokio::spawn(async move { hall.serve(Incoming::establish(incoming), place, None).await });
+    }
+}
+
+/// Never ends; a relay without a TCP door waits.
+async fn listen_tcp(tcp: Option<TcpServer>, hall: &Hall) {
+    let Some(tcp) = tcp else { return std::future::pending().await };
+    let handshakes = Arc::new(Semaphore::new(TCP_HANDSHAKES_MAX));
+    loop {
+        let incoming = match tcp.accept().await {
+            Ok(incoming) => incoming,
+            Err(error) => {
+                tracing::warn!(%error, "a TCP connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let handshake = handshakes.clone().try_acquire_owned();
+        // Whoever finds no room is hung up on, and tries again by itself.
+        let (Ok(handshake), Ok(place)) = (handshake, hall.places.clone().try_acquire_owned())
+        else {
+            tracing::debug!("no room for a TCP connection");
+            continue;
+        };
+        let hall = hall.clone();
+        let established = TcpIncoming::establish(incoming);
+        tokio::spawn(async move { hall.serve(established, place, Some(handshake)).await });
+    }
+}
+
+impl Hall {
+    /// One connection, from its handshake to its end.
+    async fn serve(
+        &self,
+        established: impl Future<Output = Result<Peer, EndpointError>>,
+        place: OwnedSemaphorePermit,
+        handshake: Option<OwnedSemaphorePermit>,
+    ) {
+        let established = timeout(HANDSHAKE, established).await;
+        drop(handshake);
+        match established {
+            Ok(Ok(peer)) => {
+                let session = SessionId(self.sessions.fetch_add(1, Ordering::Relaxed));
+                serve(peer, session, self).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+            Err(_) => tracing::debug!("a handshake took too long"),
+        }
+        drop(place);
+    }
+}
+
+async fn serve(peer: Peer, session: SessionId, hall: &Hall) {
+    let engine = &hall.engine;
     let key = PublicKey::from_bytes(peer.key);
     let device = key.device_id();
-    tracing::debug!(session = session.0, %device, "connected");
+    tracing::debug!(session = session.0, %device, via = peer.via().word(), "connected");
+    let _inside = (peer.via() != Via::Quic).then(|| hall.doors.enter(session, device));
     let Ok(outgoing) = engine.opened(session, key).await else { return };
     converse(&peer, session, engine, outgoing).await;
     let _ = engine.closed(session).await;
-    peer.connection.close(0_u32.into(), b"");
+    peer.close();
     tracing::debug!(session = session.0, %device, "disconnected");
 }
 
@@ -74,7 +140,7 @@ async fn converse(
     mut outgoing: mpsc::UnboundedReceiver<Outgoing>,
 ) {
     let streams = tokio::select! {
-        streams = peer.connection.accept_bi() => streams,
+        streams = peer.accept() => streams,
         // The mailbox says goodbye to those who say nothing.
         _ = outgoing.recv() => return,
     };
@@ -86,16 +152,24 @@ async fn converse(
     if let Some(goodbye) = ended {
         let said = async {
             let bytes = Message::Goodbye(goodbye).to_bytes();
-            if write_frame(&mut send, &bytes).await.is_ok() && send.finish().is_ok() {
-                let _ = send.stopped().await;
+            if write_frame(&mut send, &bytes).await.is_ok() {
+                send.finish().await;
             }
+        };
+        // What still comes is of no use, but over TCP it stands before the other end's hanging up.
+        let drained = async {
+            let _ = copy(&mut receive, &mut sink()).await;
+            std::future::pending::<()>().await;
+        };
+        let said = async {
+            tokio::select! { () = said => {}, () = drained => {} }
         };
         let _ = timeout(GOODBYE, said).await;
     }
 }
 
 /// Hands messages to the engine. Returns the goodbye that the other end's last message deserves.
-async fn hear(receive: &mut RecvStream, session: SessionId, engine: &Engine) -> Option<Goodbye> {
+async fn hear(receive: &mut Receiver, session: SessionId, engine: &Engine) -> Option<Goodbye> {
     loop {
         let frame = match read_frame(receive).await {
             Ok(Some(frame)) => frame,
@@ -117,7 +191,7 @@ async fn hear(receive: &mut RecvStream, session: SessionId, engine: &Engine) -> 
 }
 
 async fn speak(
-    send: &mut SendStream,
+    send: &mut Sender,
     outgoing: &mut mpsc::UnboundedReceiver<Outgoing>,
 ) -> Option<Goodbye> {
     loop {

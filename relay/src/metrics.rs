@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::clock;
+use crate::doors::Doors;
 use crate::engine::Engine;
 use crate::mailbox::{CAUSES, Report};
 
@@ -42,15 +43,17 @@ struct Kind {
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
+    doors: Doors,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let scrape = move || {
         let engine = engine.clone();
+        let over_tcp = doors.sessions_over_tcp();
         async move {
             let Ok(report) = engine.report().await else {
                 return StatusCode::SERVICE_UNAVAILABLE.into_response();
             };
-            match render(&report, engine.store_bytes()) {
+            match render(&report, engine.store_bytes(), over_tcp) {
                 Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
                 Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             }
@@ -61,7 +64,7 @@ pub async fn serve(
 }
 
 /// The metrics as text.
-pub fn render(report: &Report, store_bytes: u64) -> Result<String, Error> {
+pub fn render(report: &Report, store_bytes: u64, over_tcp: usize) -> Result<String, Error> {
     let mut registry = Registry::with_prefix("azalea_relay");
     let counters = &report.counters;
     for (name, help, value) in [
@@ -104,6 +107,7 @@ pub fn render(report: &Report, store_bytes: u64) -> Result<String, Error> {
         ("facilities_ending", "Memberships that end within 90 days or have ended", ending as u64),
         ("devices_suspended", "Devices that wait for a decision", suspended as u64),
         ("connections", "Open connections", report.connections as u64),
+        ("connections_tcp", "Open connections over TCP", over_tcp as u64),
         ("facilities", "Facilities", report.facilities.len() as u64),
         ("log_envelopes", "Envelopes in the log", report.envelopes),
         ("evidence_forks", "Contradicting envelopes that are kept", report.forks),

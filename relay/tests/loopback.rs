@@ -18,8 +18,10 @@ use azalea_relay::daemon::{self, Options, Ready};
 use azalea_relay::home::{Home, Settings};
 use azalea_transport::code::Code;
 use azalea_transport::control;
-use azalea_transport::endpoint::{Endpoint, Peer};
+use azalea_transport::endpoint::Endpoint;
 use azalea_transport::frames::{read_frame, write_frame};
+use azalea_transport::peer::{Peer, Receiver, Sender};
+use azalea_transport::tcp::Way;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
@@ -33,7 +35,12 @@ struct Relay {
 impl Relay {
     async fn start(home: &Home) -> Self {
         let loopback: SocketAddr = ([127, 0, 0, 1], 0).into();
-        let options = Options { listen: loopback, public: None, metrics: Some(loopback) };
+        let options = Options {
+            listen: loopback,
+            listen_tcp: Some(loopback),
+            public: None,
+            metrics: Some(loopback),
+        };
         let stop = Arc::new(Notify::new());
         let (tell, told) = oneshot::channel();
         let (home, stopped) = (home.clone(), stop.clone());
@@ -59,13 +66,15 @@ struct Joiner {
     device: SigningKeypair,
     agreement: AgreementKeypair,
     endpoint: Endpoint,
+    /// Where the relay is over TCP, where UDP does not pass.
+    tcp: Option<SocketAddr>,
 }
 
 /// One session's stream.
 struct Line {
     peer: Peer,
-    send: quinn::SendStream,
-    receive: quinn::RecvStream,
+    send: Sender,
+    receive: Receiver,
 }
 
 impl Joiner {
@@ -77,6 +86,7 @@ impl Joiner {
             agreement: AgreementKeypair::generate(&mut rng),
             endpoint: Endpoint::client(&device.seed()).unwrap(),
             device,
+            tcp: None,
         }
     }
 
@@ -103,8 +113,14 @@ impl Joiner {
         let addr: SocketAddr = format!("{}:{}", code.host, code.port).parse().unwrap();
         let relay = code.relay;
         let fits = move |key: &[u8; 32]| PublicKey::from_bytes(*key).device_id() == relay;
-        let peer = self.endpoint.connect_fitting(addr, fits).await.unwrap();
-        let (send, receive) = peer.connection.open_bi().await.unwrap();
+        let peer = match self.tcp {
+            Some(tcp) => {
+                let way = Way { address: tcp.to_string(), proxy: None };
+                self.endpoint.connect_tcp(&way, fits).await.unwrap()
+            }
+            None => self.endpoint.connect_fitting(addr, fits).await.unwrap(),
+        };
+        let (send, receive) = peer.open().await.unwrap();
         Line { peer, send, receive }
     }
 
@@ -121,7 +137,7 @@ impl Joiner {
                     let nonce = keys::answer(&device, &self.agreement, &enc, &sealed).unwrap();
                     line.say(&Message::Prove { nonce }).await;
                     if cut {
-                        line.peer.connection.close(0_u32.into(), b"");
+                        line.peer.close();
                         return Ok(Vec::new());
                     }
                 }
@@ -157,7 +173,12 @@ impl Line {
 
 fn home(dir: &Path) -> Home {
     let home = Home::new(dir.join("relay"));
-    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), public: None, metrics: None };
+    let settings = Settings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        listen_tcp: None,
+        public: None,
+        metrics: None,
+    };
     home.init(Timestamp(clock::now().0), "久留米協議会", &settings, &dir.join("root.key")).unwrap();
     home
 }
@@ -237,6 +258,68 @@ async fn a_facility_joins_by_code_also_when_its_line_is_cut_and_the_relay_restar
     assert_eq!(answer, Message::Goodbye(Goodbye::NotAdmitted(NotAdmitted::Revoked)));
     assert_eq!(status(&home).await.facilities[0].standing, "revoked");
     relay.stop().await;
+}
+
+/// Where a firewall drops UDP, everything is the same over TCP: joining, the feed, being shut out, and the relay's parting word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_facility_joins_and_has_its_session_over_tcp() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(dir.path());
+    let relay = Relay::start(&home).await;
+    let code = invite(&home).await;
+    let hospital = Joiner { tcp: relay.ready.listen_tcp, ..Joiner::new() };
+    let certificates = hospital.join(&code, false).await.unwrap();
+    let Certificate::Root(root) = &certificates[0] else { panic!("the root comes first") };
+    let (mut line, answer) = hospital.hello(&code, root.claims().key.network_id()).await;
+    assert!(matches!(answer, Message::Welcome(_)));
+    assert!(matches!(line.hear().await, Message::Feed { .. }));
+    let seen = status(&home).await;
+    assert_eq!(seen.connections_tcp, 1);
+    assert_eq!(seen.listen_tcp, relay.ready.listen_tcp.map(|addr| addr.to_string()));
+    let device = &seen.facilities[0].devices[0];
+    assert!(device.connected && device.over_tcp);
+
+    // A frame that is no message is answered as over UDP.
+    write_frame(&mut line.send, b"\x01\xff").await.unwrap();
+    loop {
+        match line.hear().await {
+            Message::Goodbye(goodbye) => break assert_eq!(goodbye, Goodbye::Protocol),
+            Message::Feed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    drop(line);
+    let thief = Joiner { tcp: relay.ready.listen_tcp, ..Joiner::new() };
+    assert_eq!(thief.join(&code, false).await, Err(Goodbye::Code));
+
+    // The relay's last word arrives although it is stopping.
+    let (mut line, _) = hospital.hello(&code, root.claims().key.network_id()).await;
+    relay.stop().await;
+    loop {
+        match line.hear().await {
+            Message::Goodbye(goodbye) => break assert_eq!(goodbye, Goodbye::Closing),
+            Message::Feed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tcp_port_that_is_not_to_be_had_is_said_and_not_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(dir.path());
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let loopback: SocketAddr = ([127, 0, 0, 1], 0).into();
+    let options = Options {
+        listen: loopback,
+        listen_tcp: Some(taken.local_addr().unwrap()),
+        public: None,
+        metrics: None,
+    };
+    let ended = daemon::run(&home, options, |_| {}, std::future::pending()).await;
+    let error = format!("{:#}", ended.unwrap_err());
+    assert!(error.contains("--listen-tcp"), "{error}");
+    assert!(error.contains(&taken.local_addr().unwrap().to_string()), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ mod dice;
 pub mod fhir;
 mod node;
 pub mod programs;
+pub mod proxy;
 mod region;
 mod relay;
 pub mod search;

@@ -61,16 +61,19 @@ impl Deref for Node {
 }
 
 impl Node {
-    pub(crate) fn join(hand: Hand, code: &str, relay: SocketAddr) -> Self {
-        let line = runtime().block_on(Line::open(relay, Quality::default(), 1)).expect("a line");
+    /// Joins over `line`; `way` are words on how the relay is reached besides.
+    pub(crate) fn join(hand: Hand, code: &str, line: Line, way: &[&str]) -> Result<Self, String> {
         let password = hand.log.with_extension("password");
         std::fs::write(&password, PASSWORD).expect("a file for the password");
         let address = line.address().to_string();
         let password = password.to_str().expect("a path in UTF-8");
         let words = ["join", code, "--relay", &address, "--staff", STAFF, "--role", "doctor"];
-        let words = [&words[..], &["--staff-name", STAFF_NAME, "--password-file", password]];
-        hand.ask(&words.concat()).expect("azalea join");
-        Self {
+        let words = [&words[..], &["--staff-name", STAFF_NAME, "--password-file", password], way];
+        let told = hand.ask(&words.concat());
+        if !told.ok {
+            return Err(told.err);
+        }
+        Ok(Self {
             hand,
             line,
             web: None,
@@ -78,7 +81,7 @@ impl Node {
             is_announced: false,
             listens: None,
             daemon: None,
-        }
+        })
     }
 
     /// Another hand at the same node.
@@ -301,8 +304,13 @@ impl Hand {
     }
 }
 
+/// A line to `relay` that is as good as they get.
+pub(crate) fn line(relay: SocketAddr) -> Line {
+    runtime().block_on(Line::open(relay, Quality::default(), 1)).expect("a line")
+}
+
 /// The lines forward on threads of their own, beside the story.
-fn runtime() -> &'static Runtime {
+pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         let mut builder = tokio::runtime::Builder::new_multi_thread();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-use crate::node::{Hand, Node};
+use crate::node::{self, Hand, Node};
 use crate::relay::Relay;
 use crate::small_disk::SmallDisk;
 
@@ -114,16 +114,55 @@ impl Region {
         Some((self.joined_through(part, &disk.prefix()), disk))
     }
 
+    /// As [`Region::joined`], where UDP is dropped until the node's line is restored; `way` are words for `azalea join` on how the
+    /// relay is reached besides.
+    pub fn joined_without_udp(
+        &self,
+        part: &Part,
+        way: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Node {
+        self.join_without_udp(part, way, environment).expect("azalea join")
+    }
+
+    /// As [`Region::joined_without_udp`], where that must fail; what the person is told.
+    pub fn refused_without_udp(
+        &self,
+        part: &Part,
+        way: &[&str],
+        environment: &[(&str, &str)],
+    ) -> String {
+        self.join_without_udp(part, way, environment).expect_err("no way to the relay")
+    }
+
+    fn join_without_udp(
+        &self,
+        part: &Part,
+        way: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Node, String> {
+        let mut hand = self.hand(part, &[]);
+        let more = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        hand.environment.extend(more);
+        let line = node::line(self.relay.address());
+        line.cut();
+        Node::join(hand, &self.relay.invite(part), line, way)
+    }
+
     fn joined_through(&self, part: &Part, prefix: &[String]) -> Node {
+        let line = node::line(self.relay.address());
         let code = self.relay.invite(part);
-        let hand = Hand {
+        Node::join(self.hand(part, prefix), &code, line, &[]).expect("azalea join")
+    }
+
+    fn hand(&self, part: &Part, prefix: &[String]) -> Hand {
+        Hand {
             part: *part,
             dir: self.path(part.slug),
             log: self.path(&format!("{}.log", part.slug)),
             environment: self.environment.clone(),
             prefix: prefix.to_vec(),
-        };
-        Node::join(hand, &code, self.relay.address())
+        }
     }
 
     /// A file or folder of this story, which goes away with it.

@@ -18,6 +18,8 @@ pub struct Relay {
     log: PathBuf,
     /// Where it listens; the same after a restart, as facilities remember it.
     listen: SocketAddr,
+    /// Where it listens on TCP; the same after a restart.
+    tcp: SocketAddr,
     metrics: Option<SocketAddr>,
     environment: Vec<(String, String)>,
     daemon: Option<Daemon>,
@@ -31,6 +33,7 @@ impl Relay {
             dir: dir.to_owned(),
             log: log.to_owned(),
             listen,
+            tcp: listen,
             metrics: None,
             environment: environment.to_vec(),
             daemon: None,
@@ -43,6 +46,11 @@ impl Relay {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.listen
+    }
+
+    /// Where it listens on TCP.
+    pub fn tcp(&self) -> SocketAddr {
+        self.tcp
     }
 
     /// Its data directory.
@@ -106,10 +114,12 @@ impl Relay {
     /// As [`Relay::start`], where that may fail.
     pub fn try_start(&mut self) -> Result<(), String> {
         let listen = self.listen.to_string();
-        let words = ["run", "--listen", &listen, "--metrics", "127.0.0.1:0"];
+        let tcp = self.tcp.to_string();
+        let words = ["run", "--listen", &listen, "--listen-tcp", &tcp, "--metrics", "127.0.0.1:0"];
         let (daemon, ready) = Daemon::start(&mut self.command(&words), &self.log)?;
         let address = |name: &str| ready[name].as_str().and_then(|text| text.parse().ok());
         self.listen = address("listen").ok_or("did not say where it listens")?;
+        self.tcp = address("listen_tcp").ok_or("did not say where it listens on TCP")?;
         self.metrics = address("metrics");
         self.daemon = Some(daemon);
         Ok(())

@@ -6,8 +6,9 @@ use azalea_core::sync::message::{Bytes, Goodbye, Hello, Message, Refusal, Welcom
 use azalea_core::wire::Wire;
 use azalea_node::config::{DataDir, Secrets};
 use azalea_node::serve::read_identity;
-use azalea_transport::endpoint::{Endpoint, Peer};
+use azalea_transport::endpoint::Endpoint;
 use azalea_transport::frames::{read_frame, write_frame};
+use azalea_transport::peer::{Peer, Receiver, Sender};
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,8 +36,8 @@ pub fn relay_seed(relay: &Relay) -> [u8; 32] {
 
 /// One session in a member's name.
 pub struct Session {
-    send: quinn::SendStream,
-    receive: quinn::RecvStream,
+    send: Sender,
+    receive: Receiver,
     _peer: Peer,
     _endpoint: Endpoint,
 }
@@ -47,7 +48,7 @@ impl Session {
         let endpoint = Endpoint::client(&who.device.seed()).expect("an endpoint");
         let key = Endpoint::client(relay).expect("an endpoint").key();
         let peer = endpoint.connect(address, &key).await.expect("a connection");
-        let (send, receive) = peer.connection.open_bi().await.expect("a stream");
+        let (send, receive) = peer.open().await.expect("a stream");
         Self { send, receive, _peer: peer, _endpoint: endpoint }
     }
 

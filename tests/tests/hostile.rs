@@ -188,7 +188,7 @@ fn a_hostile_member_changes_nothing_at_the_relay_and_is_counted() {
 async fn play_relay(endpoint: Endpoint, welcome: Welcome, envelopes: Vec<Vec<u8>>) {
     while let Some(incoming) = endpoint.accept().await {
         let Ok(peer) = incoming.establish().await else { continue };
-        let Ok((mut send, mut receive)) = peer.connection.accept_bi().await else { continue };
+        let Ok((mut send, mut receive)) = peer.accept().await else { continue };
         let Ok(Some(_hello)) = read_frame(&mut receive).await else { continue };
         let end = envelopes.len() as u64;
         let welcome = Welcome { position: 0, end, at: now(), ..welcome.clone() };

@@ -1,5 +1,6 @@
 //! A clinic of made-up patients in memory: for looking at the screens and for their tests, never in the product.
 
+use azalea_transport::peer::Via;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -193,7 +194,7 @@ impl Clinic for SampleClinic {
             state.notes.iter().filter(|note| note.delivery == Delivery::Saved).count() as u64
         });
         let (link, last_sync) = match self.mood {
-            Mood::Connected => (Link::Connected { since: ago(182) }, ago(0)),
+            Mood::Connected => (Link::Connected { since: ago(182), via: Via::Quic }, ago(0)),
             Mood::Offline => (Link::Offline { since: Some(ago(128)) }, ago(128)),
         };
         SyncState {

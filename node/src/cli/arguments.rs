@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+use azalea_transport::tcp::{Proxy, ProxyError};
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -133,6 +134,9 @@ pub struct JoinOptions {
     /// The relay's address, if it is not reached at the one in the code.
     #[arg(long, value_name = "HOST:PORT")]
     pub relay: Option<String>,
+    /// Ways to the relay besides UDP.
+    #[command(flatten)]
+    pub way: WayOptions,
     /// What staff call this device.
     #[arg(long, default_value = "node")]
     pub label: String,
@@ -150,6 +154,51 @@ pub struct JoinOptions {
     pub password_file: Option<PathBuf>,
 }
 
+/// Ways to the relay besides UDP.
+#[derive(Debug, Args)]
+pub struct WayOptions {
+    /// Where the relay listens on TCP, for networks where UDP does not pass; port 443 of the relay's host unless given.
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
+    pub relay_tcp: Option<String>,
+    /// The HTTP proxy through which TCP goes out: http://[USER:PASSWORD@]HOST:PORT. Other people on the machine may see what is typed
+    /// here; the variable is for passwords.
+    #[arg(long, env = "AZALEA_PROXY", hide_env_values = true, value_name = "URL")]
+    pub proxy: Option<ProxyText>,
+}
+
+/// A proxy as it was typed. It is read later than the other words, since what cannot be read is repeated to the terminal there.
+#[derive(Clone)]
+pub struct ProxyText(String);
+
+impl From<String> for ProxyText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for ProxyText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ProxyText")
+    }
+}
+
+impl WayOptions {
+    /// The proxy, if there is one; an empty variable is none.
+    pub fn proxy(&self) -> Result<Option<Proxy>, ProxyError> {
+        let text = self.proxy.as_ref().map(|text| text.0.as_str());
+        text.filter(|text| !text.is_empty()).map(str::parse).transpose()
+    }
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+            Ok(text.to_owned())
+        }
+        _ => Err("not of the form HOST:PORT".to_owned()),
+    }
+}
+
 /// Running.
 #[derive(Debug, Args)]
 pub struct RunOptions {
@@ -159,6 +208,9 @@ pub struct RunOptions {
     /// The relay's address, if it is not reached at the one in the code.
     #[arg(long, value_name = "HOST:PORT")]
     pub relay: Option<String>,
+    /// Ways to the relay besides UDP.
+    #[command(flatten)]
+    pub way: WayOptions,
     /// A name under which browsers ask for the screens, besides localhost and plain addresses.
     #[arg(long, value_name = "NAME")]
     pub host: Vec<String>,

@@ -14,6 +14,7 @@ use super::{Context, ask, password};
 use crate::config::{Config, ConfigError, Passphrase, RelayConfig, Secrets};
 use crate::entropy;
 use crate::net::enrol;
+use crate::net::ways::{RelayTarget, Ways};
 use crate::ops::{self, Answer, Request};
 use crate::serve;
 use crate::store::StoreKey;
@@ -61,6 +62,7 @@ fn make_keys(context: &Context, passphrase: Option<&Passphrase>) -> anyhow::Resu
 
 /// Joins by a code: keys are on the disk before the relay hears of them, so a cut on the way loses nothing.
 pub(super) async fn join(context: &Context, options: JoinOptions) -> anyhow::Result<bool> {
+    let proxy = options.way.proxy()?;
     let code: Code = options.code.parse().context("the code cannot be read: check it")?;
     ops::staff::check(&options.staff, &options.staff_name, &options.role)?;
     let (secret, made) = password::read_or_make(options.password_file.as_deref())?;
@@ -78,18 +80,21 @@ pub(super) async fn join(context: &Context, options: JoinOptions) -> anyhow::Res
     }
     let mut secrets = Secrets::load(&context.dir.secrets(), context.passphrase.as_ref())?;
     let mut identity = serve::read_identity(&secrets)?;
-    let address = options.relay.clone().unwrap_or_else(|| address(&code));
+    let address = options.relay.unwrap_or_else(|| address(&code));
     let endpoint = Endpoint::client(&identity.device.seed())?;
+    let tcp = options.way.relay_tcp;
+    let target = RelayTarget::new(address.clone(), tcp.clone(), proxy, code.relay);
+    let mut ways = Ways::new(endpoint.clone(), target);
     let now = context.clock.now();
-    let joined =
-        enrol::join(&endpoint, &code, &address, &mut identity, &options.label, now).await?;
+    let joined = enrol::join(&mut ways, &code, &mut identity, &options.label, now).await?;
     endpoint.close("enrolled");
 
     secrets.identity = identity.to_secret_bytes();
     secrets.save(&context.dir.secrets(), context.passphrase.as_ref())?;
     config.network = Some(identity.network.to_string());
     config.relay = Some(RelayConfig {
-        address: options.relay.unwrap_or_else(|| self::address(&code)),
+        address,
+        tcp,
         key: data_encoding::HEXLOWER.encode(joined.relay.as_bytes()),
     });
     config.facility_name = name(&joined.certificates, &identity);

@@ -29,6 +29,7 @@ pub(super) fn start_log(trace: bool) {
 }
 
 pub(super) async fn run(context: &Context, options: RunOptions) -> anyhow::Result<bool> {
+    let proxy = options.way.proxy()?;
     let opened = serve::open(&context.dir, context.passphrase.as_ref(), context.clock).await?;
     let (stop, stopping) = watch::channel(false);
     // Listened for before we say that we run: whoever reads that may end us at once.
@@ -46,6 +47,8 @@ pub(super) async fn run(context: &Context, options: RunOptions) -> anyhow::Resul
     let options = serve::RunOptions {
         web: options.web,
         relay: options.relay,
+        relay_tcp: options.way.relay_tcp,
+        proxy,
         hosts: options.host,
         tls: options.behind_tls,
         metrics: options.metrics,

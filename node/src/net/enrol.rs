@@ -3,8 +3,8 @@
 //! The code names the relay's key, so what comes back is from the relay that the operator meant, and its root
 //! is the network's. What the relay sends is verified all the same before it is believed.
 
-use super::relay_link::connect_to;
-use super::{NetError, Stream, read_message, resolve, write_message};
+use super::ways::Ways;
+use super::{NetError, Stream, read_message, write_message};
 use azalea_core::id::Timestamp;
 use azalea_core::identity::{
     Certificate, Device, Identity, PublicKey, Roster, RosterError, Signed, StandingError, Validity,
@@ -13,7 +13,7 @@ use azalea_core::keys;
 use azalea_core::sync::message::{Enrol, Goodbye, Message, NotAdmitted};
 use azalea_core::wire::WireError;
 use azalea_transport::code::Code;
-use azalea_transport::endpoint::Endpoint;
+use azalea_transport::peer::{Receiver, Sender};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -26,7 +26,7 @@ const ENROL_SECONDS: u64 = 30;
 pub enum EnrolError {
     /// No way to the relay.
     #[error(
-        "the relay cannot be reached: {0}; check the line and that UDP to its port is let through, then run the same command again"
+        "the relay cannot be reached: {0}; check the line and that UDP to its port or TCP 443 is let through (with --proxy where the network has one), then run the same command again"
     )]
     Net(#[from] NetError),
     /// The relay did not answer in time.
@@ -81,26 +81,21 @@ pub struct Joined {
 
 /// Joins with `code`; `identity` gets the network's id once the certificates have been verified.
 pub async fn join(
-    endpoint: &Endpoint,
+    ways: &mut Ways,
     code: &Code,
-    address: &str,
     identity: &mut Identity,
     label: &str,
     now: Timestamp,
 ) -> Result<Joined, EnrolError> {
-    let talk = timeout(
-        Duration::from_secs(ENROL_SECONDS),
-        talk(endpoint, code, address, identity, label, now),
-    );
+    let talk = timeout(Duration::from_secs(ENROL_SECONDS), talk(ways, code, identity, label, now));
     let (certificates, relay) = talk.await.map_err(|_| EnrolError::Slow)??;
     identity.network = check(&certificates, identity, &relay, now)?;
     Ok(Joined { certificates, relay })
 }
 
 async fn talk(
-    endpoint: &Endpoint,
+    ways: &mut Ways,
     code: &Code,
-    address: &str,
     identity: &Identity,
     label: &str,
     now: Timestamp,
@@ -115,26 +110,18 @@ async fn talk(
         validity: Validity::lasting(now, DEVICE_MS),
     };
     let device = Certificate::Device(Signed::sign(device, facility)?);
-    let mut last = None;
-    for address in resolve(address).await? {
-        match connect_to(endpoint, address, code.relay).await {
-            Ok((peer, stream)) => {
-                let Stream { mut send, mut receive } = stream;
-                let ask = Enrol { secret: code.secret.0, facility: facility.public(), device };
-                write_message(&mut send, &Message::Enrol(ask)).await?;
-                let certificates = answer(&mut send, &mut receive, identity).await?;
-                peer.connection.close(0_u32.into(), b"");
-                return Ok((certificates, PublicKey::from_bytes(peer.key)));
-            }
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(last.map_or(EnrolError::Slow, EnrolError::Net))
+    let peer = ways.connect().await?;
+    let Stream { mut send, mut receive } = Stream::open(&peer).await?;
+    let ask = Enrol { secret: code.secret.0, facility: facility.public(), device };
+    write_message(&mut send, &Message::Enrol(ask)).await?;
+    let certificates = answer(&mut send, &mut receive, identity).await?;
+    peer.close();
+    Ok((certificates, PublicKey::from_bytes(peer.key)))
 }
 
 async fn answer(
-    send: &mut quinn::SendStream,
-    receive: &mut quinn::RecvStream,
+    send: &mut Sender,
+    receive: &mut Receiver,
     identity: &Identity,
 ) -> Result<Vec<Certificate>, EnrolError> {
     let Message::Challenge { enc, sealed } = next(receive).await? else {
@@ -150,7 +137,7 @@ async fn answer(
     }
 }
 
-async fn next(receive: &mut quinn::RecvStream) -> Result<Message, EnrolError> {
+async fn next(receive: &mut Receiver) -> Result<Message, EnrolError> {
     match read_message(receive).await?.ok_or(EnrolError::Protocol)? {
         Message::Goodbye(Goodbye::Code) => Err(EnrolError::Code),
         Message::Goodbye(Goodbye::Proof) => Err(EnrolError::Proof),

@@ -8,7 +8,7 @@ mod listen;
 
 pub use listen::listen;
 
-use super::{NetError, Stream, relay_link, resolve};
+use super::{NetError, Stream, resolve};
 use crate::clock::Clock;
 use crate::driver::{DriveError, Gone, Handle};
 use azalea_core::id::{DeviceId, NetworkId};
@@ -19,8 +19,9 @@ use azalea_core::storage::StorageError;
 use azalea_core::sync::message::{Goodbye, NotAdmitted};
 use azalea_core::sync::peer::{self, Effect, Failure, Input, Message, Role, Session, Summary};
 use azalea_core::wire::{Wire, WireError};
-use azalea_transport::endpoint::{Endpoint, EndpointError, Peer};
+use azalea_transport::endpoint::{Endpoint, EndpointError};
 use azalea_transport::frames::{read_frame, write_frame};
+use azalea_transport::peer::{Peer, Receiver};
 use rand::RngExt;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -153,11 +154,9 @@ pub async fn call(
     };
     let ended = tokio::select! {
         ended = exchanged => ended,
-        ended = relay_link::watch_for_silence(&peer) => {
-            Err(ExchangeError::Cut(ended.err().unwrap_or(NetError::Stalled { seconds: 0 })))
-        }
+        seconds = peer.silent() => Err(ExchangeError::Cut(NetError::Stalled { seconds })),
     };
-    peer.connection.close(0_u32.into(), b"");
+    peer.close();
     ended
 }
 
@@ -208,9 +207,8 @@ impl<'a> Exchange<'a> {
             while let Some(message) = queue.recv().await {
                 write_frame(&mut send, &message.to_bytes()).await?;
             }
-            let _ = send.finish();
             // The other side has it all, or is gone.
-            let _ = timeout(PARTING, send.stopped()).await;
+            let _ = timeout(PARTING, send.finish()).await;
             Ok::<(), NetError>(())
         };
         let talking = async {
@@ -233,7 +231,7 @@ impl<'a> Exchange<'a> {
 
     async fn talk(
         &mut self,
-        receive: &mut quinn::RecvStream,
+        receive: &mut Receiver,
         outgoing: &mpsc::UnboundedSender<Message>,
         told: &mut impl FnMut(&Summary),
     ) -> Result<Summary, ExchangeError> {
@@ -326,7 +324,7 @@ async fn blocking<T: Send + 'static>(
 
 /// The other side's next message.
 async fn hear(
-    receive: &mut quinn::RecvStream,
+    receive: &mut Receiver,
     outgoing: &mpsc::UnboundedSender<Message>,
 ) -> Result<Message, ExchangeError> {
     let silent = NetError::Stalled { seconds: ANSWER.as_secs() };

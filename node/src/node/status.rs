@@ -49,8 +49,8 @@ impl Node {
             LinkState::Offline { since, .. } => Link::Offline { since },
             LinkState::Connecting => Link::Connecting,
             // The transport stands before the relay has said whether we are welcome.
-            LinkState::Connected { since } => match shown.status.relay {
-                RelayStatus::Receiving | RelayStatus::CaughtUp => Link::Connected { since },
+            LinkState::Connected { since, via } => match shown.status.relay {
+                RelayStatus::Receiving | RelayStatus::CaughtUp => Link::Connected { since, via },
                 RelayStatus::Offline | RelayStatus::Connecting => Link::Connecting,
             },
         }

@@ -1,6 +1,7 @@
 //! How the node stands.
 
 use azalea_core::replica::RelayStatus;
+use azalea_transport::peer::Via;
 use serde_json::{Value, json};
 
 use super::patient::{freshness_text, publisher};
@@ -18,10 +19,10 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
     let state = &sync.state;
     let shown = node.handle().shown();
     let status = &shown.status;
-    let (link, since) = match state.link {
-        Link::Connected { since } => ("connected", Some(since)),
-        Link::Connecting => ("connecting", None),
-        Link::Offline { since } => ("offline", since),
+    let (link, since, via) = match state.link {
+        Link::Connected { since, via } => ("connected", Some(since), Some(via)),
+        Link::Connecting => ("connecting", None, None),
+        Link::Offline { since } => ("offline", since, None),
     };
     let cause = match node.handle().link() {
         LinkState::Offline { cause, .. } => Some(cause),
@@ -68,6 +69,7 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
         "relay": sync.relay,
         "link": link,
         "link_since": since.map(moment),
+        "link_via": via.map(Via::word),
         "link_cause": cause,
         "caught_up": status.relay == RelayStatus::CaughtUp,
         "last_sync": state.last_sync.map(moment),
@@ -94,7 +96,14 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
     });
     let mut lines = vec![
         format!("{} ({})", card.facility.name, card.facility.id),
-        format!("link: {link}{}", cause.map(|cause| format!(" ({cause})")).unwrap_or_default()),
+        format!(
+            "link: {link}{}",
+            match (cause, via.and_then(detour)) {
+                (Some(cause), _) => format!(" ({cause})"),
+                (None, Some(detour)) => format!(" ({detour})"),
+                (None, None) => String::new(),
+            }
+        ),
         format!("last sync: {}", state.last_sync.map_or_else(|| "never".to_owned(), moment_text)),
         format!(
             "unsent: {}  waiting: {}  quarantined: {}  needs review: {}",
@@ -157,6 +166,15 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
             .map(|it| format!("  {}: {}", it.facility.name, freshness_text(&it.freshness))),
     );
     Ok(Answer::new(json, lines.join("\n")))
+}
+
+/// What a session goes over, where that is not what it should be.
+fn detour(via: Via) -> Option<&'static str> {
+    match via {
+        Via::Quic => None,
+        Via::Tcp => Some("over TCP, since UDP does not pass"),
+        Via::Proxy => Some("over TCP through the proxy, since UDP does not pass"),
+    }
 }
 
 fn trouble(trouble: Trouble) -> &'static str {

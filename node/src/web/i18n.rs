@@ -115,6 +115,10 @@ words! {
 
     // Sync state
     Connected: "連携中", "Connected";
+    ConnectedOverTcp: "連携中(TCP)", "Connected (TCP)";
+    OverQuic: "経路: QUIC(UDP)", "Over QUIC (UDP)";
+    OverTcp: "経路: TCP(UDP が通らないため)", "Over TCP, since UDP does not pass";
+    OverProxy: "経路: プロキシ経由の TCP(UDP が通らないため)", "Over TCP through the proxy, since UDP does not pass";
     Connecting: "接続中…", "Connecting…";
     Offline: "オフライン", "Offline";
     OfflineSince: "オフライン({}から)", "Offline since {}";

@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use azalea_core::id::Timestamp;
+use azalea_transport::peer::Via;
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets;
@@ -189,7 +190,10 @@ pub(super) fn head(title: &str) -> Markup {
 /// The state of sync: in the bar of every page, asked for again every few seconds.
 pub(super) fn state(lang: Lang, state: &SyncState, now: Timestamp) -> Markup {
     let (class, drawing, words) = match state.link {
-        Link::Connected { .. } => ("good", Icon::Online, lang.t(Word::Connected).to_owned()),
+        Link::Connected { via: Via::Quic, .. } => {
+            ("good", Icon::Online, lang.t(Word::Connected).to_owned())
+        }
+        Link::Connected { .. } => ("good", Icon::Online, lang.t(Word::ConnectedOverTcp).to_owned()),
         Link::Connecting => ("wait", Icon::Sync, lang.t(Word::Connecting).to_owned()),
         Link::Offline { since: None } => ("off", Icon::Offline, lang.t(Word::Offline).to_owned()),
         Link::Offline { since: Some(since) } => {

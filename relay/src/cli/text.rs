@@ -93,6 +93,11 @@ pub(super) fn status(status: &StatusView, now: Timestamp) -> String {
         "接続 {connections}  封筒 {envelopes}  保存 {}  / connections, envelopes, store",
         size(*store_bytes)
     ));
+    line(format_args!(
+        "TCP {}(接続中 {})  / for facilities where UDP does not pass",
+        status.listen_tcp.as_deref().unwrap_or("なし"),
+        status.connections_tcp
+    ));
     if status.store_failing {
         line(format_args!(
             "★ 書き込みに失敗しています。ディスクの空きを確認してください。 / The store refuses writes."
@@ -150,6 +155,7 @@ pub(super) fn status(status: &StatusView, now: Timestamp) -> String {
         for device in &facility.devices {
             let state = match (device.standing.as_str(), device.connected) {
                 ("member", _) if device.suspended.is_some() => "判断待ち",
+                ("member", true) if device.over_tcp => "接続(TCP)",
                 ("member", true) => "接続中",
                 ("member", false) => "オフライン",
                 ("revoked", _) => "失効",

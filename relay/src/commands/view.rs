@@ -1,9 +1,12 @@
 //! The status as commands print it and `--json` gives it.
 
-use azalea_core::id::Timestamp;
+use std::collections::BTreeSet;
+
+use azalea_core::id::{DeviceId, Timestamp};
 use azalea_core::identity::{FacilityKind, StandingError};
 use serde::{Deserialize, Serialize};
 
+use crate::doors::Doors;
 use crate::mailbox::{FacilityReport, Report};
 
 /// The relay at one moment. Times are milliseconds since 1970.
@@ -23,6 +26,10 @@ pub struct StatusView {
     pub registrars: Vec<RegistrarView>,
     /// Open connections.
     pub connections: usize,
+    /// Those of them that came over TCP.
+    pub connections_tcp: usize,
+    /// Where the relay listens on TCP; absent while it does not.
+    pub listen_tcp: Option<String>,
     /// Envelopes in the log.
     pub envelopes: u64,
     /// Scopes by kind.
@@ -87,6 +94,8 @@ pub struct DeviceView {
     pub suspended: Option<SuspendedView>,
     /// Whether it has a session now.
     pub connected: bool,
+    /// Whether that session is over TCP, since UDP does not pass there.
+    pub over_tcp: bool,
     /// When it was last here.
     pub last_seen_ms: Option<u64>,
     /// Places of its feed that it has not confirmed.
@@ -127,7 +136,8 @@ pub struct RegistrarView {
 }
 
 impl StatusView {
-    pub(crate) fn new(report: &Report, store_bytes: u64, now: Timestamp) -> Self {
+    pub(crate) fn new(report: &Report, doors: &Doors, store_bytes: u64, now: Timestamp) -> Self {
+        let over_tcp = doors.devices_over_tcp();
         let owned = |map: &std::collections::BTreeMap<&'static str, u64>| {
             map.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
         };
@@ -150,10 +160,16 @@ impl StatusView {
             council: report.council.clone(),
             network: report.network.to_string(),
             epoch: report.epoch.to_string(),
-            facilities: report.facilities.iter().map(|it| FacilityView::new(it, now)).collect(),
+            facilities: report
+                .facilities
+                .iter()
+                .map(|it| FacilityView::new(it, &over_tcp, now))
+                .collect(),
             invites: invites.collect(),
             registrars: registrars.collect(),
             connections: report.connections,
+            connections_tcp: doors.sessions_over_tcp(),
+            listen_tcp: doors.tcp().map(|address| address.to_string()),
             envelopes: report.envelopes,
             scopes: owned(&report.scopes),
             store_bytes,
@@ -168,7 +184,7 @@ impl StatusView {
 }
 
 impl FacilityView {
-    fn new(facility: &FacilityReport, now: Timestamp) -> Self {
+    fn new(facility: &FacilityReport, over_tcp: &BTreeSet<DeviceId>, now: Timestamp) -> Self {
         let devices = facility.devices.iter().map(|device| DeviceView {
             id: device.id.to_string(),
             label: device.label.clone(),
@@ -180,6 +196,7 @@ impl FacilityView {
                 evidence: contradiction.evidence,
             }),
             connected: device.is_connected,
+            over_tcp: device.is_connected && over_tcp.contains(&device.id),
             last_seen_ms: device.last_seen.map(|at| at.0),
             backlog: device.backlog,
         });

@@ -1,4 +1,5 @@
-//! QUIC whose two ends are named by their Ed25519 device keys (RFC 7250 raw public keys, TLS 1.3 only).
+//! Connections whose two ends are named by their Ed25519 device keys (RFC 7250 raw public keys, TLS 1.3 only): QUIC, and where UDP
+//! does not pass, TLS on TCP ([`crate::tcp`]).
 //!
 //! There are no names and no certificates in the handshake: whoever finishes it holds the key it showed. Whether
 //! that key may do anything is for the roster to say, after the handshake. Keys cross this border as 32 plain
@@ -6,6 +7,7 @@
 
 mod identity;
 mod reset;
+pub(crate) mod tls;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -15,12 +17,11 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{IdleTimeout, TransportConfig, VarInt};
-use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
-use rustls::pki_types::CertificateDer;
-use rustls::server::AlwaysResolvesServerRawPublicKeys;
 
+use crate::peer::Peer;
+use crate::tcp::{ProxyError, Way};
 use identity::Presented;
-use verify::{AnyClient, Expected, ExpectedServer};
+use verify::Expected;
 
 /// The protocol that both ends must speak; a later one gets another name and may be offered beside it.
 pub const ALPN: &[u8] = b"azalea/1";
@@ -42,7 +43,7 @@ const INCOMING_MAX: usize = 1_024;
 /// Servers whose configuration (and session tickets) a client keeps.
 const SERVERS_MAX: usize = 64;
 /// What the handshake calls every server; the key is the identity, so the name says nothing.
-const SERVER_NAME: &str = "azalea";
+pub(crate) const SERVER_NAME: &str = "azalea";
 
 /// Why an endpoint could not be made or a connection did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -64,27 +65,36 @@ pub enum EndpointError {
     /// The handshake failed. Usual causes: no line, a closed port, or a server with another key than expected.
     #[error("connection failed: {0}")]
     Connection(#[from] quinn::ConnectionError),
+    /// No TCP connection. Usual causes: no line, nobody who listens there, a firewall.
+    #[error("no TCP connection to {address}: {source}")]
+    Tcp {
+        /// `HOST:PORT` of the server, or of the proxy before it.
+        address: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The proxy did not let us through.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The TLS handshake on TCP failed. Usual causes: something else listens there, a server with another key than expected, or a
+    /// firewall that opens TLS to read it.
+    #[error("TLS failed: {0}")]
+    Tls(std::io::Error),
+    /// The peer finished the handshake without agreeing on our protocol. Usual cause: something else listens there.
+    #[error("the other end does not speak {}", String::from_utf8_lossy(ALPN))]
+    Protocol,
     /// The peer finished the handshake without an Ed25519 key. Cannot happen with the verifiers used here.
     #[error("the peer showed no Ed25519 key")]
     NoKey,
 }
 
-/// One UDP socket with this device's key; connects to others, and accepts connections when made by [`Endpoint::server`].
+/// One UDP socket with this device's key; connects to others (also over TCP), and accepts connections when made by [`Endpoint::server`].
 #[derive(Clone)]
 pub struct Endpoint {
     quic: quinn::Endpoint,
     presented: Arc<Presented>,
     /// One configuration per server key: a session ticket of one server is never shown to another.
     servers: Arc<Mutex<BTreeMap<[u8; 32], quinn::ClientConfig>>>,
-}
-
-/// A connection whose other end has proven to hold the key `key`.
-#[derive(Clone)]
-pub struct Peer {
-    /// The other end's Ed25519 public key.
-    pub key: [u8; 32],
-    /// The connection; closing it and opening streams is the holder's business.
-    pub connection: quinn::Connection,
 }
 
 /// Somebody who wants to connect; nothing has been checked yet.
@@ -137,7 +147,7 @@ impl Endpoint {
     ) -> Result<Peer, EndpointError> {
         let config = self.client_config(expected)?;
         let connection = self.quic.connect_with(config, addr, SERVER_NAME)?.await?;
-        let peer = Peer::of(connection)?;
+        let peer = Peer::over_quic(connection)?;
         // The verifier has checked this; said once more because everything after relies on it.
         if peer.key != *expected {
             return Err(EndpointError::NoKey);
@@ -152,7 +162,17 @@ impl Endpoint {
         fits: impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static,
     ) -> Result<Peer, EndpointError> {
         let config = client_config(&self.presented, Expected::Fitting(Box::new(fits)))?;
-        Peer::of(self.quic.connect_with(config, addr, SERVER_NAME)?.await?)
+        Peer::over_quic(self.quic.connect_with(config, addr, SERVER_NAME)?.await?)
+    }
+
+    /// As [`Endpoint::connect_fitting`], but over TCP; names are looked up by the system, or by the proxy where there is one.
+    pub async fn connect_tcp(
+        &self,
+        way: &Way,
+        fits: impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static,
+    ) -> Result<Peer, EndpointError> {
+        let config = tls::client(&self.presented, Expected::Fitting(Box::new(fits)))?;
+        way.connect(config).await
     }
 
     /// The next caller; `None` after [`Endpoint::close`].
@@ -214,23 +234,8 @@ impl Incoming {
 
     /// Finishes the handshake; afterwards the caller's key is known.
     pub async fn establish(self) -> Result<Peer, EndpointError> {
-        Peer::of(self.0.await?)
+        Peer::over_quic(self.0.await?)
     }
-}
-
-impl Peer {
-    fn of(connection: quinn::Connection) -> Result<Self, EndpointError> {
-        let shown = connection.peer_identity().ok_or(EndpointError::NoKey)?;
-        let shown =
-            shown.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| EndpointError::NoKey)?;
-        let key =
-            shown.first().and_then(|spki| identity::key_of(spki)).ok_or(EndpointError::NoKey)?;
-        Ok(Self { key, connection })
-    }
-}
-
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn setup(error: impl std::fmt::Display) -> EndpointError {
@@ -238,16 +243,7 @@ fn setup(error: impl std::fmt::Display) -> EndpointError {
 }
 
 fn server_config(presented: &Presented) -> Result<quinn::ServerConfig, EndpointError> {
-    let provider = provider();
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(setup)?
-        .with_client_cert_verifier(Arc::new(AnyClient::new(&provider)))
-        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(
-            presented.certified.clone(),
-        )));
-    tls.alpn_protocols = vec![ALPN.to_vec()];
-    let crypto = QuicServerConfig::try_from(tls).map_err(setup)?;
+    let crypto = QuicServerConfig::try_from(tls::server(presented)?).map_err(setup)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     config.transport_config(transport()).max_incoming(INCOMING_MAX);
     Ok(config)
@@ -257,19 +253,7 @@ fn client_config(
     presented: &Presented,
     expected: Expected,
 ) -> Result<quinn::ClientConfig, EndpointError> {
-    let provider = provider();
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(setup)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(ExpectedServer::new(&provider, expected)))
-        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
-            presented.certified.clone(),
-        )));
-    tls.alpn_protocols = vec![ALPN.to_vec()];
-    // One server per configuration, so one name: a ticket can only return to the key that issued it.
-    tls.resumption = Resumption::in_memory_sessions(1);
-    let crypto = QuicClientConfig::try_from(tls).map_err(setup)?;
+    let crypto = QuicClientConfig::try_from(tls::client(presented, expected)?).map_err(setup)?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
     config.transport_config(transport());
     Ok(config)

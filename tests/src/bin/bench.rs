@@ -186,6 +186,8 @@ async fn start(node: &Node) -> Arc<Inner> {
     let options = RunOptions {
         web,
         relay,
+        relay_tcp: None,
+        proxy: None,
         hosts: Vec::new(),
         tls: false,
         metrics: None,

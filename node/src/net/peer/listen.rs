@@ -1,13 +1,14 @@
 //! Being called by other nodes.
 
 use super::{Exchange, ExchangeError, Local, PARTING, begin};
-use crate::net::{NetError, Stream, relay_link};
+use crate::net::{NetError, Stream};
 use azalea_core::identity::PublicKey;
 use azalea_core::sync::message::Goodbye;
 use azalea_core::sync::peer::{Message, Role};
 use azalea_core::wire::Wire;
-use azalea_transport::endpoint::{Endpoint, Incoming, Peer};
+use azalea_transport::endpoint::{Endpoint, Incoming};
 use azalea_transport::frames::write_frame;
+use azalea_transport::peer::Peer;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -59,13 +60,13 @@ async fn answer(incoming: Incoming, local: &Local, sessions: &Semaphore) {
         }
     }
     // The caller closes; where it does not, we do.
-    let _ = timeout(PARTING, peer.connection.closed()).await;
-    peer.connection.close(0_u32.into(), b"");
+    let _ = timeout(PARTING, peer.closed()).await;
+    peer.close();
 }
 
 async fn converse(peer: &Peer, local: &Local, sessions: &Semaphore) -> Result<(), ExchangeError> {
     let with = PublicKey::from_bytes(peer.key).device_id();
-    let opened = timeout(HANDSHAKE, peer.connection.accept_bi()).await;
+    let opened = timeout(HANDSHAKE, peer.accept()).await;
     let silent = NetError::Stalled { seconds: HANDSHAKE.as_secs() };
     let (send, receive) = opened
         .map_err(|_| ExchangeError::Cut(silent))?
@@ -84,9 +85,8 @@ async fn converse(peer: &Peer, local: &Local, sessions: &Semaphore) -> Result<()
     };
     let exchanged = tokio::select! {
         exchanged = Exchange::new(local, with, session).run(stream, |_| {}) => exchanged?,
-        ended = relay_link::watch_for_silence(peer) => {
-            let silent = NetError::Stalled { seconds: 0 };
-            return Err(ExchangeError::Cut(ended.err().unwrap_or(silent)));
+        seconds = peer.silent() => {
+            return Err(ExchangeError::Cut(NetError::Stalled { seconds }));
         }
     };
     let summary = exchanged.summary;
@@ -104,8 +104,8 @@ async fn part(
 ) -> Result<(), ExchangeError> {
     let said = async {
         let bytes = Message::Goodbye(goodbye).to_bytes();
-        if write_frame(&mut stream.send, &bytes).await.is_ok() && stream.send.finish().is_ok() {
-            let _ = stream.send.stopped().await;
+        if write_frame(&mut stream.send, &bytes).await.is_ok() {
+            stream.send.finish().await;
         }
     };
     let _ = timeout(PARTING, said).await;

@@ -1,6 +1,7 @@
 //! Facilities, how fresh their parts are, and the state of sync.
 
 use azalea_core::id::{DeviceId, FacilityId, PatientId, Timestamp};
+use azalea_transport::peer::Via;
 
 /// What a facility is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub enum Link {
     Connected {
         /// Since when.
         since: Timestamp,
+        /// What it goes over.
+        via: Via,
     },
     /// A connection is being made.
     Connecting,

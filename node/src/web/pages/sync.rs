@@ -1,5 +1,6 @@
 //! The state of sync in full.
 
+use azalea_transport::peer::Via;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -44,9 +45,15 @@ fn line(frame: &Frame, status: &SyncStatus) -> Markup {
         Link::Offline { .. } => ("off", Icon::Offline, Word::Offline),
     };
     let since = match status.state.link {
-        Link::Connected { since } => Some(since),
+        Link::Connected { since, .. } => Some(since),
         Link::Offline { since } => since,
         Link::Connecting => None,
+    };
+    let over = match status.state.link {
+        Link::Connected { via: Via::Quic, .. } => Some(Word::OverQuic),
+        Link::Connected { via: Via::Tcp, .. } => Some(Word::OverTcp),
+        Link::Connected { via: Via::Proxy, .. } => Some(Word::OverProxy),
+        Link::Offline { .. } | Link::Connecting => None,
     };
     html! {
         section class={ "card line-state " (class) } {
@@ -57,6 +64,7 @@ fn line(frame: &Frame, status: &SyncStatus) -> Markup {
                     @if let Some(since) = since {
                         small { (dates::moment(frame.lang, since, frame.now)) "〜" }
                     }
+                    @if let Some(over) = over { small { (t(over)) } }
                 }
             }
             dl.tiles {

@@ -1,6 +1,8 @@
 //! Two endpoints on loopback.
 
 use super::*;
+use crate::peer::Ended;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn loopback() -> SocketAddr {
     ([127, 0, 0, 1], 0).into()
@@ -23,15 +25,15 @@ async fn both_ends_learn_the_other_ends_device_key_also_when_a_session_resumes()
         assert_eq!(there.key, server.key());
         assert_eq!(here.key, client.key());
         // A round trip, so that the session ticket has arrived before the line goes away.
-        let (mut send, mut receive) = there.connection.open_bi().await.unwrap();
+        let (mut send, mut receive) = there.open().await.unwrap();
         send.write_all(b"?").await.unwrap();
-        let (mut answer, mut asked) = here.connection.accept_bi().await.unwrap();
+        let (mut answer, mut asked) = here.accept().await.unwrap();
         let mut byte = [0];
         asked.read_exact(&mut byte).await.unwrap();
         answer.write_all(b"!").await.unwrap();
         receive.read_exact(&mut byte).await.unwrap();
         assert_eq!(byte, *b"!");
-        there.connection.close(VarInt::from_u32(0), b"");
+        there.close();
     }
 }
 
@@ -73,12 +75,13 @@ async fn a_server_that_was_killed_and_is_back_resets_the_connections_it_had() {
     let peer = client.connect(addr, &expected).await.unwrap();
     drop(life);
     thread.join().unwrap();
-    assert!(peer.connection.close_reason().is_none(), "it was killed, it did not say goodbye");
+    let goodbye = tokio::time::timeout(Duration::ZERO, peer.closed()).await;
+    assert!(goodbye.is_err(), "it was killed, it did not say goodbye");
 
     let (_, _life, _thread) = killable(addr, [1; 32]);
-    let (mut send, _) = peer.connection.open_bi().await.unwrap();
+    let (mut send, _) = peer.open().await.unwrap();
     send.write_all(&[0; 200]).await.unwrap();
-    assert!(matches!(peer.connection.closed().await, quinn::ConnectionError::Reset));
+    assert!(matches!(peer.closed().await, Ended::Quic(quinn::ConnectionError::Reset)));
     client.connect(addr, &expected).await.unwrap();
 }
 
