@@ -520,6 +520,10 @@ impl World {
         self.drain_relay();
         self.facilities[place].connected(now, session);
         self.drain_facility(place);
+        if !self.relay.is_up() {
+            // It died as it took the connection, when nobody could be told yet who was connected.
+            self.after(IDLE_MS, Event::Lost { place, session });
+        }
     }
 
     fn new_session(&mut self) -> SessionId {
