@@ -176,7 +176,6 @@ struct Group {
     bytes: usize,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 enum Event {
     Ask(Ask),
     Link(LinkEvent),

@@ -32,7 +32,6 @@ const STOP_MS_MAX: u64 = 10_000;
 
 /// What a session is to send.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are messages; a goodbye comes once")]
 pub enum Outgoing {
     /// A message.
     Message(Message),

@@ -25,10 +25,6 @@ const PAUSE_MS_MAX: u64 = 8_000;
 
 /// What the link tells the driver, in the order in which it happened.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one lives at a time, on its way through a short queue"
-)]
 pub enum LinkEvent {
     /// A session stands; its messages go into this sender.
     Connected(mpsc::UnboundedSender<Outgoing>),
@@ -40,7 +36,6 @@ pub enum LinkEvent {
 
 /// What the driver wants done with the session.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum Outgoing {
     /// Say this.
     Message(Message),

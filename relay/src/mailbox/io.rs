@@ -110,10 +110,6 @@ pub type RequestResult = Result<(), PublishError>;
 
 /// One thing to do. Effects are carried out in their order; `Store` and `Load` are answered by inputs.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most effects are `Send`, the largest; they are moved once"
-)]
 pub enum Effect {
     /// Send a message.
     Send {

@@ -7,7 +7,6 @@ use crate::wire::{Reader, Wire, WireError, Writer};
 
 /// The signed body of a clear envelope. Readable by the relay, so it names facilities and devices, never patients.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "statements are handled one by one, never in bulk")]
 pub enum Statement {
     /// A certificate, in the registry scope. It proves itself; who posts it does not matter.
     Certificate(Certificate),

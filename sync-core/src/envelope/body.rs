@@ -7,7 +7,6 @@ use crate::keys::KeyGrant;
 use crate::wire::{Reader, Wire, WireError, Writer, limits};
 
 /// An envelope's content: one batch for one document, or one statement.
-#[expect(clippy::large_enum_variant, reason = "a body is alone and short-lived, never in a list")]
 #[derive(Clone, PartialEq, Eq)]
 pub enum Body {
     /// A control statement; always in the clear, and nothing else ever is.

@@ -94,11 +94,24 @@ impl Wire for AgreementPublic {
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let mut bytes = Box::new([0; Self::LEN]);
         bytes.copy_from_slice(reader.raw(Self::LEN, "AgreementPublic")?);
-        // ML-KEM asks that each coefficient is reduced; a key that is not would fail only when first used.
-        <XWing as Kem>::PublicKey::from_bytes(bytes.as_ref())
-            .map_err(|_| WireError::Invalid { field: "AgreementPublic" })?;
+        // A key that is malformed would fail only when first used.
+        if !is_reduced(&bytes) {
+            return Err(WireError::Invalid { field: "AgreementPublic" });
+        }
         Ok(Self(bytes))
     }
+}
+
+/// Whether every coefficient of the ML-KEM part is reduced, as FIPS 203 (7.2) asks before a key is used: the only way in which
+/// bytes of the right length are no key. Asked by hand, because the library expands the key's whole matrix to answer it, and a
+/// device reads the certificates of its whole network whenever it starts.
+fn is_reduced(key: &[u8; AgreementPublic::LEN]) -> bool {
+    const COEFFICIENTS_LEN: usize = 3 * 256 * 12 / 8;
+    const MODULUS: u16 = 3329;
+    key[..COEFFICIENTS_LEN].chunks_exact(3).all(|three| {
+        let [a, b, c] = [three[0], three[1], three[2]].map(u16::from);
+        (a | (b & 0x0f) << 8) < MODULUS && (b >> 4 | c << 4) < MODULUS
+    })
 }
 
 #[cfg(test)]
@@ -118,5 +131,33 @@ mod tests {
     fn a_malformed_public_key_is_refused_where_it_is_read() {
         let refused = Err(WireError::Invalid { field: "AgreementPublic" });
         assert_eq!(AgreementPublic::from_bytes(&[0xff; AgreementPublic::LEN]), refused);
+    }
+
+    #[test]
+    fn a_key_is_taken_where_the_library_takes_it() {
+        let key = AgreementKeypair::from_seed([7; 32]);
+        let (mut taken, mut refused) = (0, 0);
+        for at in 0..AgreementPublic::LEN {
+            for value in [0x00, 0x01, 0x0c, 0x0d, 0x10, 0xd0, 0xf0, 0xff] {
+                let mut bytes = *key.public().as_bytes();
+                bytes[at] = value;
+                let theirs = <XWing as Kem>::PublicKey::from_bytes(&bytes).is_ok();
+                assert_eq!(AgreementPublic::from_bytes(&bytes).is_ok(), theirs, "{at}: {value}");
+                if theirs { taken += 1 } else { refused += 1 }
+            }
+        }
+        assert!(taken > 1_000 && refused > 1_000, "{taken} taken, {refused} refused");
+        // The last coefficient that is reduced and the first that is not, in either place.
+        for (three, is_key) in [
+            ([0x00, 0x0d, 0x00], true),
+            ([0x01, 0x0d, 0x00], false),
+            ([0, 0x00, 0xd0], true),
+            ([0, 0x10, 0xd0], false),
+        ] {
+            let mut bytes = *key.public().as_bytes();
+            bytes[..3].copy_from_slice(&three);
+            assert_eq!(AgreementPublic::from_bytes(&bytes).is_ok(), is_key);
+            assert_eq!(<XWing as Kem>::PublicKey::from_bytes(&bytes).is_ok(), is_key);
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! All certificates of one subject, so that a renewal does not undo what was written before it.
 
-use std::collections::BTreeMap;
-
 use super::certificate::{Facility, Policy, Registrar, Root, Validity};
 use super::device::Device;
 use super::signed::{Certified, Signed};
@@ -13,62 +11,69 @@ pub(super) trait Renewable: Certified {
     fn validity(&self) -> Validity;
 }
 
-/// The certificates of one subject in the order in which they begin.
+/// The certificates of one subject in the order in which they begin: one as a rule, so a list and no map.
 #[derive(Clone)]
 pub(super) struct History<T> {
-    by_start: BTreeMap<Order, Signed<T>>,
+    by_start: Vec<Signed<T>>,
 }
 
 /// Beginning, end, digest: total, so that the result does not hang on the order of arrival.
-type Order = (Timestamp, Timestamp, [u8; 32]);
+type Order<'a> = (Timestamp, Timestamp, &'a [u8; 32]);
 
 impl<T: Renewable> History<T> {
     /// Starts with one certificate.
     pub(super) fn new(first: Signed<T>) -> Self {
-        Self { by_start: BTreeMap::from([(order(&first), first)]) }
+        Self { by_start: vec![first] }
     }
 
     /// Whether this very certificate is held.
     pub(super) fn contains(&self, signed: &Signed<T>) -> bool {
-        self.by_start.contains_key(&order(signed))
+        self.place(signed).is_ok()
     }
 
     /// Adds a certificate. Of too many, the newest stay, whichever came first.
     pub(super) fn insert(&mut self, signed: Signed<T>) {
-        self.by_start.insert(order(&signed), signed);
-        while self.by_start.len() > RENEWALS_MAX {
-            self.by_start.pop_first();
+        if let Err(place) = self.place(&signed) {
+            self.by_start.insert(place, signed);
         }
+        if self.by_start.len() > RENEWALS_MAX {
+            self.by_start.remove(0);
+        }
+    }
+
+    /// Where this very certificate is, or where it belongs.
+    fn place(&self, signed: &Signed<T>) -> Result<usize, usize> {
+        self.by_start.binary_search_by(|held| order(held).cmp(&order(signed)))
     }
 
     /// The newest certificate.
     pub(super) fn newest(&self) -> &Signed<T> {
-        self.by_start.last_key_value().expect("a history starts with one certificate").1
+        self.by_start.last().expect("a history starts with one certificate")
     }
 
     /// The certificate that governs `at`: the newest that had begun, else the oldest, which had not.
     pub(super) fn at(&self, at: Timestamp) -> &T {
-        let begun = self.by_start.values().rev().map(Signed::claims);
+        let begun = self.by_start.iter().rev().map(Signed::claims);
         let mut begun = begun.skip_while(|claims| claims.validity().not_before > at);
-        let oldest = || self.by_start.values().next().map(Signed::claims);
+        let oldest = || self.by_start.first().map(Signed::claims);
         begun.next().or_else(oldest).expect("a history starts with one certificate")
     }
 
     /// The first moment after `at` at which another certificate may govern, or this one may begin or end.
     pub(super) fn same_until(&self, at: Timestamp) -> Timestamp {
         let validity = self.at(at).validity();
-        let begins = self.by_start.keys().map(|(not_before, ..)| *not_before);
+        let begins = self.by_start.iter().map(|held| held.claims().validity().not_before);
         let ends = [validity.not_after.plus_ms(1)];
         begins.chain(ends).filter(|moment| *moment > at).min().unwrap_or(Timestamp(u64::MAX))
     }
 
     /// All, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Signed<T>> {
-        self.by_start.values()
+        self.by_start.iter()
     }
 }
 
-fn order<T: Renewable>(signed: &Signed<T>) -> Order {
+fn order<T: Renewable>(signed: &Signed<T>) -> Order<'_> {
     let validity = signed.claims().validity();
     (validity.not_before, validity.not_after, signed.digest())
 }

@@ -5,7 +5,7 @@
 
 mod waiting;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use waiting::{Issuer, Waiting};
 
@@ -25,6 +25,8 @@ pub struct Roster {
     pub(super) registrars: BTreeMap<PublicKey, History<Registrar>>,
     pub(super) facilities: BTreeMap<FacilityId, History<Facility>>,
     pub(super) devices: BTreeMap<DeviceId, History<Device>>,
+    /// The devices for which each facility ever vouched.
+    of_facility: BTreeMap<FacilityId, BTreeSet<DeviceId>>,
     /// The earliest by each signer.
     pub(super) revocations: BTreeMap<(Subject, PublicKey), Signed<Revocation>>,
     policies: Option<History<Policy>>,
@@ -40,6 +42,7 @@ impl Roster {
             registrars: BTreeMap::new(),
             facilities: BTreeMap::new(),
             devices: BTreeMap::new(),
+            of_facility: BTreeMap::new(),
             revocations: BTreeMap::new(),
             policies: None,
             waiting: Waiting::default(),
@@ -100,7 +103,9 @@ impl Roster {
 
     /// The newest certificates of one facility's devices, in the order of their ids.
     pub fn devices_of(&self, facility: &FacilityId) -> impl Iterator<Item = &Device> {
-        self.devices().filter(move |device| device.facility == *facility)
+        let ever = self.of_facility.get(facility).into_iter().flatten();
+        let newest = ever.filter_map(|id| self.device(id));
+        newest.filter(move |device| device.facility == *facility)
     }
 
     /// How the relay is to be used: the newest policy whose signer has not been revoked.
@@ -204,6 +209,7 @@ impl Roster {
         signed.verify(&facility.key)?;
         claims.possession.verify(&claims.key, &claims.facility, &claims.agreement)?;
         insert(&mut self.devices, claims.id(), signed);
+        self.of_facility.entry(claims.facility).or_default().insert(claims.id());
         Ok(Taken::New(Vec::new()))
     }
 

@@ -1,5 +1,7 @@
 //! A value with the exact bytes that were signed and the signature over them.
 
+use std::sync::Arc;
+
 use super::keypair::{Domain, PublicKey, Signature, SignatureError, SigningKeypair};
 use crate::wire::{Reader, Wire, WireError, Writer, limits};
 
@@ -9,19 +11,40 @@ pub trait Certified: Wire {
     const KIND: u8;
 }
 
-/// A value as its signer wrote it. What it claims has not been verified by reading it: `Roster::admit` does that.
+/// A value as its signer wrote it. What it claims has not been verified by reading it: `Roster::admit` does that. A copy is the
+/// same one again: a relay lays a whole roster beside the other while a commit is under way.
 ///
 /// ```text
 /// version u8 │ kind u8 │ length u32 │ body │ signature 64
 /// └──── signed ────────┘            └ signed ┘
 /// ```
-#[derive(Clone, PartialEq, Eq)]
-pub struct Signed<T> {
+pub struct Signed<T>(Arc<Parts<T>>);
+
+struct Parts<T> {
     /// Version, kind and body, as signed.
     message: Vec<u8>,
     value: T,
     signature: Signature,
+    /// Over all of it. Two signatures over one body differ in it, which keeps the order total.
+    digest: [u8; 32],
 }
+
+impl<T> Clone for Signed<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: PartialEq> PartialEq for Signed<T> {
+    fn eq(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&*self.0, &*other.0);
+        ours.message == theirs.message
+            && ours.value == theirs.value
+            && ours.signature == theirs.signature
+    }
+}
+
+impl<T: Eq> Eq for Signed<T> {}
 
 impl<T: Certified> Signed<T> {
     /// Signs a value. Fails only if the value is one that no reader would take, such as a name over its limit.
@@ -34,44 +57,49 @@ impl<T: Certified> Signed<T> {
         let value = T::from_bytes(&body)?;
         let message = message::<T>(&body);
         let signature = signer.sign(Domain::Certificate, &message);
-        Ok(Self { message, value, signature })
+        Ok(Self::new(message, value, signature))
+    }
+
+    fn new(message: Vec<u8>, value: T, signature: Signature) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("azalea certificate digest v1");
+        hasher.update(&message);
+        hasher.update(signature.as_bytes());
+        let digest = *hasher.finalize().as_bytes();
+        Self(Arc::new(Parts { message, value, signature, digest }))
     }
 
     /// Checks that the holder of `key` signed this.
     pub fn verify(&self, key: &PublicKey) -> Result<(), SignatureError> {
-        key.verify(Domain::Certificate, &self.message, &self.signature)
+        key.verify(Domain::Certificate, &self.0.message, &self.0.signature)
     }
 
     /// What the bytes say, whoever signed them.
     pub fn claims(&self) -> &T {
-        &self.value
+        &self.0.value
     }
 
     /// Reads what follows the version and kind bytes.
     pub(super) fn read_rest(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let body = reader.bytes(limits::CERTIFICATE)?;
         let value = T::from_bytes(body)?;
-        Ok(Self { message: message::<T>(body), value, signature: Signature::read(reader)? })
+        Ok(Self::new(message::<T>(body), value, Signature::read(reader)?))
     }
 
     pub(super) fn write(&self, writer: &mut Writer) {
-        let (head, body) = self.message.split_at(2);
+        let (head, body) = self.0.message.split_at(2);
         writer.raw(head);
         writer.bytes(body);
-        self.signature.write(writer);
+        self.0.signature.write(writer);
     }
 
     /// Length in bytes, as it travels.
     pub(super) fn size(&self) -> usize {
-        self.message.len() + size_of::<u32>() + Signature::LEN
+        self.0.message.len() + size_of::<u32>() + Signature::LEN
     }
 
-    /// A digest over all of it. Two signatures over one body differ in it, which keeps the order total.
-    pub(super) fn digest(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key("azalea certificate digest v1");
-        hasher.update(&self.message);
-        hasher.update(self.signature.as_bytes());
-        *hasher.finalize().as_bytes()
+    /// A digest over all of it.
+    pub(super) fn digest(&self) -> &[u8; 32] {
+        &self.0.digest
     }
 }
 
@@ -81,7 +109,7 @@ fn message<T: Certified>(body: &[u8]) -> Vec<u8> {
 
 impl<T: std::fmt::Debug> std::fmt::Debug for Signed<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Signed").field(&self.value).finish()
+        f.debug_tuple("Signed").field(&self.0.value).finish()
     }
 }
 
@@ -115,8 +143,10 @@ mod tests {
         let signed = Signed::sign(claims, &root_key()).expect("a short name");
         let root = root_key().public();
         assert_eq!(signed.verify(&root), Ok(()));
-        let mut other = signed.clone();
-        other.message[1] = Root::KIND;
+        let Parts { mut message, value, signature, .. } =
+            Arc::into_inner(signed.0).expect("nobody else has it");
+        message[1] = Root::KIND;
+        let other = Signed::new(message, value, signature);
         assert_eq!(other.verify(&root), Err(SignatureError::Mismatch));
     }
 

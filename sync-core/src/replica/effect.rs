@@ -15,10 +15,6 @@ use super::input::CommandId;
 pub struct EffectId(pub u64);
 
 /// One thing to do.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once, from the queue to whoever carries it out"
-)]
 #[derive(Debug)]
 pub enum Effect {
     /// Read; answer with `Input::Loaded`. Sees every `Store` emitted before it.

@@ -144,10 +144,6 @@ impl Session {
 }
 
 /// What to do next about the outbox.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once, from the queue to whoever carries it out"
-)]
 pub(super) enum Next {
     /// Nothing to push, or no room on the line.
     Nothing,
