@@ -60,9 +60,10 @@ use step::{After, Step, Work};
 use tx::Tx;
 
 use crate::envelope::Formats;
-use crate::id::{EnvelopeId, Timestamp};
+use crate::id::{EnvelopeId, FacilityId, Timestamp};
 use crate::identity::Identity;
 use crate::storage::StorageError;
+use crate::sync::heads::Tally;
 use crate::sync::message::{Goodbye, Message, Refusal};
 
 /// One device's replica: every record that it may see, and its part in the network.
@@ -79,10 +80,15 @@ pub struct Replica {
     next_effect: u64,
     /// Until when nothing is written after the store failed.
     store_pause: Option<Timestamp>,
+    /// How often in a row it has failed.
+    store_failures: u32,
 }
 
 /// How long a failed store is left alone, in milliseconds.
 const STORE_PAUSE_MS: u64 = 1_000;
+/// The longest such pause: each further failure doubles it, since a whole state is read anew after each, and nobody who has
+/// made room on the disk should wait for longer than this.
+const STORE_PAUSE_MS_MAX: u64 = 8_000;
 
 impl Replica {
     /// What a driver reads before it opens a replica.
@@ -110,6 +116,7 @@ impl Replica {
             effects: VecDeque::new(),
             next_effect: 1,
             store_pause: None,
+            store_failures: 0,
         })
     }
 
@@ -374,6 +381,7 @@ impl Replica {
             (Some(Step::Storing { id: awaited, after, sealed }), Ok(())) if awaited == id => {
                 // One step stores at a time, so the disk has whatever was placed until now.
                 self.state.undurable = self.state.next_position;
+                self.store_failures = 0;
                 self.finish(now, after, sealed);
             }
             (Some(Step::Storing { id: awaited, after, .. }), Err(error)) if awaited == id => {
@@ -437,7 +445,9 @@ impl Replica {
             self.session.reset(Phase::Offline);
             self.effects.push_back(Effect::Hangup);
         }
-        self.store_pause = Some(now.plus_ms(STORE_PAUSE_MS));
+        let pause = STORE_PAUSE_MS.saturating_mul(1 << self.store_failures.min(10));
+        self.store_failures = self.store_failures.saturating_add(1);
+        self.store_pause = Some(now.plus_ms(pause.min(STORE_PAUSE_MS_MAX)));
         let id = self.load(State::queries());
         self.step = Some(Step::Reloading { id });
     }
@@ -490,6 +500,15 @@ impl Replica {
     fn statements_due(&self) -> Timestamp {
         let interval = self.state.statement_interval_ms();
         self.state.freshness.told_all.map_or(Timestamp(0), |told| told.plus_ms(interval))
+    }
+
+    /// Whom this replica will tell how much there is for it, and how much, if nothing changes until `at`: for whoever signs
+    /// ahead what it will say. Nobody where its statements are not due by then.
+    pub fn words_ahead(&self, at: Timestamp) -> Vec<(FacilityId, Tally)> {
+        if !self.session.is_open() || self.statements_due() > at {
+            return Vec::new();
+        }
+        self.state.freshness.owed().collect()
     }
 
     fn may_tell_heads(&self) -> bool {

@@ -78,6 +78,11 @@ impl Freshness {
         taken
     }
 
+    /// How much there is of us for each facility.
+    pub(super) fn owed(&self) -> impl Iterator<Item = (FacilityId, Tally)> {
+        self.owed.tallies.iter().map(|(facility, tally)| (*facility, *tally))
+    }
+
     fn wait_for(&mut self, number: ScopeNumber, at: Option<Timestamp>) {
         if let Some(before) = self.due_of.remove(&number) {
             self.due.remove(&(before, number));

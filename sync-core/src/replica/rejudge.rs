@@ -120,6 +120,9 @@ impl State {
         if let Some(before) = before {
             self.doubt_since(tx, number, &before);
         }
+        if matches!(taken, Ok(Change::Created)) {
+            self.index_own(number);
+        }
         taken
     }
 

@@ -128,6 +128,8 @@ pub(super) struct State {
     pub(super) scopes: BTreeMap<ScopeId, Scope>,
     pub(super) numbers: BTreeMap<ScopeNumber, ScopeId>,
     pub(super) patients: BTreeMap<PatientId, BTreeSet<ScopeNumber>>,
+    /// Scopes that belong to our whole facility and not to a patient, by their kind.
+    pub(super) own_by_kind: BTreeSet<(ScopeKind, ScopeNumber)>,
     pub(super) locals: BTreeMap<String, LocalRow>,
     pub(super) given: BTreeMap<(DeviceId, ScopeNumber), Given>,
     /// Our envelopes that the relay has not acknowledged.
@@ -240,6 +242,7 @@ impl State {
             scopes: BTreeMap::new(),
             numbers: BTreeMap::new(),
             patients: BTreeMap::new(),
+            own_by_kind: BTreeSet::new(),
             locals: BTreeMap::new(),
             given: BTreeMap::new(),
             outbox: Outbox::default(),
@@ -284,6 +287,7 @@ impl State {
         let numbers: Vec<ScopeNumber> = state.numbers.keys().copied().collect();
         for number in numbers {
             state.index_patient(number, None);
+            state.index_own(number);
             let scope = state.scope_mut(number);
             scope.digest = peer::digest(&scope.vectors);
             state.tally(number, now);
@@ -419,14 +423,18 @@ impl State {
 
     /// Our own scope of a kind that a facility has once: directory or office.
     pub(super) fn own_scope(&self, kind: ScopeKind) -> Option<ScopeNumber> {
-        self.scopes
-            .values()
-            .filter(|scope| {
-                scope.access.as_ref().is_some_and(|a| a.kind() == kind && a.owner() == self.home)
-            })
-            .filter(|scope| scope.newest_key().is_some())
-            .map(|scope| scope.number)
-            .min()
+        let of_kind = self.own_by_kind.range((kind, ScopeNumber::MIN)..=(kind, ScopeNumber::MAX));
+        let mut numbers = of_kind.map(|(_, number)| *number);
+        numbers.find(|number| self.scope(*number).newest_key().is_some())
+    }
+
+    /// Keeps the list of our own directories and offices true after a scope has begun.
+    pub(super) fn index_own(&mut self, number: ScopeNumber) {
+        let Some(access) = &self.scope(number).access else { return };
+        let kind = access.kind();
+        if matches!(kind, ScopeKind::Directory | ScopeKind::Office) && access.owner() == self.home {
+            self.own_by_kind.insert((kind, number));
+        }
     }
 
     /// How far `author`'s chain in a scope is held.

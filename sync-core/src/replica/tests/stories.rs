@@ -103,6 +103,29 @@ fn a_full_disk_refuses_the_command_and_loses_nothing() {
 }
 
 #[test]
+fn a_disk_that_stays_full_is_left_alone_for_longer_each_time_up_to_a_bound() {
+    let mut region = disclosed(6);
+    let command = |region: &mut Region, number: u32| {
+        let id = CommandId(1_000 + u64::from(number));
+        let command = import(vec![record("p1", &format!("o{number}"), "later")]);
+        let now = region.now;
+        region.node("hospital").handle(now, Input::Command { id, command });
+        let due = region.nodes["hospital"].replica.wake_at().expect("to try again");
+        let pause = due.since_ms(now);
+        region.now = due;
+        region.node("hospital").handle(due, Input::Tick);
+        pause
+    };
+    region.node("hospital").full = true;
+    let pauses: Vec<u64> = (10..16).map(|number| command(&mut region, number)).collect();
+    assert_eq!(pauses, [1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+    region.node("hospital").full = false;
+    region.command("hospital", import(vec![record("p1", "o3", "room again")])).expect("room again");
+    region.node("hospital").full = true;
+    assert_eq!(command(&mut region, 16), 1_000, "it begins anew");
+}
+
+#[test]
 fn a_reader_with_a_full_disk_says_so_and_catches_up_later() {
     let mut region = disclosed(7);
     region.node("clinic").full = true;
