@@ -210,11 +210,13 @@ impl Mailbox {
 
     /// A publisher's new statement, for the devices of one facility that are here.
     pub(crate) fn head_changed(&mut self, recipient: FacilityId, publisher: DeviceId) {
-        let theirs = |known: &super::Session| {
-            known.subscribed().is_some_and(|member| member.facility == recipient)
-        };
-        let sessions = self.sessions.iter().filter(|(_, known)| theirs(known));
-        for session in sessions.map(|(session, _)| *session).collect::<Vec<_>>() {
+        // By its few devices: to ask every session would cost each statement a walk over the whole region.
+        let devices = self.state.roster.devices_of(&recipient);
+        let numbers = devices.filter_map(|device| self.state.numbers.get(&device.id()));
+        let mut sessions: Vec<_> =
+            numbers.filter_map(|number| self.by_device.get(number).copied()).collect();
+        sessions.sort_unstable();
+        for session in sessions {
             self.with_member(session, |member| {
                 member.due_heads.insert(publisher);
             });
