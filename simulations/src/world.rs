@@ -11,11 +11,13 @@
 //! disturbed nothing may be claimed that is not so; then the region is healed; then it has to come to rest within
 //! a stated time, and be right. What *right* is, the checkers say, one property each: see [`check`].
 
+mod ahead;
 pub mod campaign;
 pub mod check;
 mod clock;
 mod council;
 mod disk;
+mod event;
 mod facility;
 mod fault;
 mod hostile;
@@ -27,6 +29,7 @@ mod people;
 mod relay;
 pub mod report;
 mod trace;
+mod traffic;
 mod truth;
 mod watch;
 
@@ -34,27 +37,26 @@ use std::collections::BTreeMap;
 
 use azalea_core::envelope::Formats;
 use azalea_core::id::Timestamp;
-use azalea_core::identity::{FacilityKind, keep_verified};
-use azalea_core::sync::message::Message;
-use azalea_relay::mailbox::SessionId;
+use azalea_core::identity::{FacilityKind, Signatures};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::population::Dice;
+use ahead::Ahead;
 use clock::Clock;
 use council::{Council, Member};
+use event::Event;
 pub use facility::{Facility, Held, HeldNote};
 use fault::Fault;
 use hostile::Hostile;
 pub use hostile::Trick;
 pub use link::Quality;
-use link::{Sent, Way, weight};
 pub use mutation::Mutation;
 pub use options::{Faults, Options};
 use people::Asked;
 use relay::Relay;
 use trace::Trace;
-use truth::{Standing, Stated, Truth};
+use truth::{Standing, Truth};
 pub use watch::{Sample, Watch};
 
 /// The region.
@@ -74,6 +76,10 @@ pub struct World {
     /// Where each facility's first device is.
     places: BTreeMap<azalea_core::id::FacilityId, usize>,
     probes: usize,
+    /// On how many threads the region is worked at; what happens in it does not hang on that.
+    threads: usize,
+    signatures: Signatures,
+    ahead: Option<Ahead>,
     /// The run is over; what is left is to judge it.
     is_over: bool,
     hostile: Hostile,
@@ -87,67 +93,6 @@ pub struct World {
     findings: Vec<check::Finding>,
 }
 
-#[derive(Debug)]
-enum Event {
-    RelayGets {
-        session: SessionId,
-        life: u64,
-        message: Box<Message>,
-    },
-    FacilityGets {
-        place: usize,
-        session: SessionId,
-        message: Box<Message>,
-    },
-    /// Both ends find out that a connection is dead.
-    Lost {
-        place: usize,
-        session: SessionId,
-    },
-    Reconnect {
-        place: usize,
-    },
-    RelayDisk {
-        life: u64,
-    },
-    FacilityDisk {
-        place: usize,
-        life: u64,
-    },
-    RelayWakes {
-        life: u64,
-    },
-    FacilityWakes {
-        place: usize,
-        life: u64,
-    },
-    Job(usize),
-    Fault(Fault),
-    /// The world looks at what the screens say.
-    Probe,
-}
-
-impl Event {
-    /// What the trace says of it: what it was, where, and a number that tells it from its like.
-    fn sign(&self) -> (&'static str, usize, u64) {
-        match self {
-            Self::RelayGets { session, message, .. } => ("relay gets", weight(message), session.0),
-            Self::FacilityGets { place, message, .. } => {
-                ("facility gets", *place, weight(message) as u64)
-            }
-            Self::Lost { place, session } => ("lost", *place, session.0),
-            Self::Reconnect { place } => ("reconnect", *place, 0),
-            Self::RelayDisk { life } => ("relay disk", 0, *life),
-            Self::FacilityDisk { place, life } => ("disk", *place, *life),
-            Self::RelayWakes { life } => ("relay wakes", 0, *life),
-            Self::FacilityWakes { place, life } => ("wakes", *place, *life),
-            Self::Job(number) => ("job", *number, 0),
-            Self::Fault(_) => ("fault", 0, 0),
-            Self::Probe => ("probe", 0, 0),
-        }
-    }
-}
-
 impl World {
     /// A region in which everybody has joined and nothing has happened.
     pub fn new(options: Options) -> Self {
@@ -157,7 +102,8 @@ impl World {
     /// A region whose engine has a fault that the checkers should find.
     pub fn mutated(options: Options, mutation: Option<Mutation>) -> Self {
         // Hundreds of replicas on one thread, each of which verifies what the others have verified.
-        keep_verified(VERIFIED_KEPT);
+        let signatures = Signatures::keep(VERIFIED_KEPT);
+        signatures.use_here();
         let dice = Dice::new(options.seed);
         let mut rng = StdRng::seed_from_u64(options.seed);
         let now = Timestamp(START_MS);
@@ -195,6 +141,9 @@ impl World {
             facilities: Vec::new(),
             places: BTreeMap::new(),
             probes: 0,
+            threads: 1,
+            signatures,
+            ahead: None,
             is_over: false,
             hostile: Hostile::new(options.tricks.clone()),
             hostile_member,
@@ -212,6 +161,12 @@ impl World {
         world.plan_faults();
         world.after(world.options.probe_seconds * 1_000, Event::Probe);
         world
+    }
+
+    /// Works on so many threads; what happens, and its trace, is the same on any number.
+    pub fn use_threads(&mut self, threads: usize) {
+        self.threads = threads.max(1);
+        self.ahead = (threads > 1).then(|| Ahead::begin(&self.signatures));
     }
 
     /// Prints every event as it happens.
@@ -255,6 +210,11 @@ impl World {
     /// How many events there were.
     pub fn events(&self) -> u64 {
         self.trace.events()
+    }
+
+    /// How many events there were of each kind.
+    pub fn kinds(&self) -> &[(&'static str, u64)] {
+        self.trace.kinds()
     }
 
     /// What was measured on the way.
@@ -324,6 +284,10 @@ impl World {
             }
             let event = self.queue.remove(&(at, number)).expect("looked at just above");
             self.now = at;
+            if let Event::Ahead { place, wakes } = event {
+                self.sign_ahead(place, wakes);
+                continue;
+            }
             let (what, place, number) = event.sign();
             self.trace.note(at, what, place, number);
             self.happen(event);
@@ -430,8 +394,7 @@ impl World {
                 }
             }
             Event::FacilityWakes { place, life } => {
-                if life == self.facilities[place].life() {
-                    self.facilities[place].tick(now);
+                if life == self.facilities[place].life() && self.facilities[place].tick(now) {
                     self.drain_facility(place);
                 }
             }
@@ -447,6 +410,7 @@ impl World {
                 check::on_the_way(self);
                 self.after(self.options.probe_seconds * 1_000, Event::Probe);
             }
+            Event::Ahead { .. } => {}
         }
     }
 
@@ -498,163 +462,6 @@ impl World {
         assert!(begun, "an empty disk that works keeps what enrolment gave");
         self.drain_facility(place);
         self.after(500, Event::Reconnect { place });
-    }
-
-    fn connect(&mut self, place: usize) {
-        let now = self.now;
-        let facility = &self.facilities[place];
-        let idle = facility.is_up() && facility.session().is_none();
-        if !idle {
-            return;
-        }
-        if !facility.link.is_open() || !self.relay.is_up() {
-            // Nobody who is shut out for good keeps the world busy.
-            if !(self.truth.healed.is_some() && self.is_left_out(place)) {
-                self.after(RETRY_MS, Event::Reconnect { place });
-            }
-            return;
-        }
-        let key = facility.key();
-        let session = self.new_session();
-        self.relay.opened(now, session, place, key);
-        self.drain_relay();
-        self.facilities[place].connected(now, session);
-        self.drain_facility(place);
-        if !self.relay.is_up() {
-            // It died as it took the connection, when nobody could be told yet who was connected.
-            self.after(IDLE_MS, Event::Lost { place, session });
-        }
-    }
-
-    fn new_session(&mut self) -> SessionId {
-        self.next_session += 1;
-        SessionId(self.next_session)
-    }
-
-    fn lost(&mut self, place: usize, session: SessionId) {
-        let now = self.now;
-        let unnoticed = self.mutation == Some(Mutation::NeverNotice);
-        if place < self.facilities.len()
-            && self.facilities[place].session() == Some(session)
-            && !unnoticed
-        {
-            self.facilities[place].disconnected(now);
-            self.drain_facility(place);
-            let wait = RETRY_MS + self.dice.below(1_000);
-            // Whoever was put out for good tries less and less often.
-            let out = self.truth.revoked.get(&place).map_or(0, |at| now.since_ms(*at));
-            let wait = wait.max(out.saturating_sub(REVOKED_PATIENCE_MS) / 8);
-            self.after(wait, Event::Reconnect { place });
-        }
-        if self.relay.has(session) {
-            self.relay.closed(now, session);
-            self.drain_relay();
-        }
-    }
-
-    /// The hostile member speaks to the relay, each word on a connection of its own.
-    fn attack(&mut self) {
-        if !self.relay.is_up() {
-            return;
-        }
-        let Some(target) = self.any_target() else { return };
-        let (member, now) = (self.hostile_member.clone(), self.now);
-        let identity = &member.identity;
-        self.watch.attacks += 1;
-        for message in hostile::member::attack(&member, &mut self.rng, &target, now) {
-            let session = self.new_session();
-            self.relay.opened(now, session, NOBODY, identity.device.public());
-            self.relay.received(now, session, hostile::member::hello(identity, now));
-            self.hostile.is_handed(&message);
-            self.relay.received(now, session, message);
-            self.drain_relay();
-            self.after(60, Event::Lost { place: NOBODY, session });
-        }
-    }
-
-    fn any_target(&mut self) -> Option<hostile::member::Target> {
-        let place = self.dice.below(self.facilities.len() as u64) as usize;
-        let choice = self.dice.draw();
-        self.facilities[place].target(choice)
-    }
-
-    /// A message is on its way; on a cut line it never arrives, and both ends find out later.
-    fn carry(&mut self, place: usize, session: SessionId, message: Message, way: Way) {
-        let Some(facility) = self.facilities.get_mut(place) else { return };
-        let bytes = weight(&message);
-        match facility.link.send(&mut self.dice, self.now, session, way, bytes) {
-            Sent::Vanished => {}
-            Sent::Broken => self.after(IDLE_MS, Event::Lost { place, session }),
-            Sent::Arrives(at) => {
-                let message = Box::new(message);
-                let event = match way {
-                    Way::Up => Event::RelayGets { session, life: self.relay.life(), message },
-                    Way::Down => Event::FacilityGets { place, session, message },
-                };
-                self.at(at, event);
-            }
-        }
-    }
-
-    fn drain_relay(&mut self) {
-        let now = self.now;
-        for (session, message) in self.relay.take_sent() {
-            let Some(place) = self.relay.place_of(session) else { continue };
-            for message in self.hostile.says(&mut self.dice, now, place, message) {
-                self.carry(place, session, message, Way::Down);
-            }
-        }
-        for session in self.relay.take_closed() {
-            if let Some(place) = self.relay.place_of(session) {
-                self.after(60, Event::Lost { place, session });
-            }
-        }
-        for (id, took_effect) in self.relay.take_done() {
-            self.council_done(id, took_effect);
-        }
-        if self.relay.wants_disk() {
-            let slow = if self.relay.disk.condition.slow { SLOW_MS } else { 0 };
-            let wait = 1 + slow + self.dice.below(6);
-            self.at(now.plus_ms(wait), Event::RelayDisk { life: self.relay.life() });
-        }
-        if self.relay.has_died() {
-            self.kill_relay();
-            self.after(RESTART_MS, Event::Fault(Fault::StartRelay));
-        }
-    }
-
-    fn drain_facility(&mut self, place: usize) {
-        let now = self.now;
-        let session = self.facilities[place].session();
-        for message in self.facilities[place].take_sent() {
-            if let Message::Head(statement) = &message {
-                let stated = Stated { imports: self.truth.imports.len(), at: now };
-                let key = (statement.publisher, statement.recipient, statement.at);
-                self.truth.stated.insert(key, stated);
-            }
-            if let Some(session) = session {
-                self.carry(place, session, message, Way::Up);
-            }
-        }
-        if let Some(session) = session.filter(|_| self.facilities[place].take_hangup()) {
-            self.after(60, Event::Lost { place, session });
-        }
-        for (index, result) in self.facilities[place].take_done() {
-            self.done(place, index, result);
-        }
-        let life = self.facilities[place].life();
-        if self.facilities[place].wants_disk() {
-            let slow = if self.facilities[place].disk.condition.slow { SLOW_MS } else { 0 };
-            let wait = 1 + slow + self.dice.below(8);
-            self.at(now.plus_ms(wait), Event::FacilityDisk { place, life });
-        }
-        if let Some(at) = self.facilities[place].wants_wake(now) {
-            self.at(at.max(now.plus_ms(20)), Event::FacilityWakes { place, life });
-        }
-        if self.facilities[place].has_died() {
-            self.kill(place);
-            self.after(RESTART_MS, Event::Fault(Fault::StartFacility { place }));
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Seeds of bad luck: a region is disturbed, healed, and then has to be right.
 
 use azalea_simulations::world::campaign::{Verdict, kept_runs, run};
-use azalea_simulations::world::{Options, World};
+use azalea_simulations::world::{Faults, Options, World};
 
 #[test]
 fn a_quiet_region_comes_to_one_view() {
@@ -20,6 +20,40 @@ fn the_same_seed_gives_the_same_trace() {
     };
     assert_eq!(trace(5), trace(5));
     assert_ne!(trace(5), trace(6));
+}
+
+#[test]
+fn the_trace_is_the_same_on_one_thread_and_on_two() {
+    let options = Options {
+        clinics: 6,
+        seconds: 14_400,
+        rest_seconds: 7_200,
+        statement_seconds: 900,
+        probe_seconds: 900,
+        skew_ms: 2_000,
+        drift_ppm: 20,
+        faults: Faults {
+            cuts: 4,
+            kills: 2,
+            crashes: 2,
+            full_disks: 1,
+            clock_jumps: 1,
+            lasting: 20,
+            ..Faults::default()
+        },
+        ..Options::default()
+    };
+    let run = |threads| {
+        let mut world = World::new(options.clone());
+        world.use_threads(threads);
+        let findings = world.run();
+        ((world.trace(), world.events(), findings), world.foreseen().0)
+    };
+    let (one, two) = (run(1), run(2));
+    assert_eq!(one.0, two.0);
+    assert_eq!(one.0.2, []);
+    assert_eq!(one.1, 0);
+    assert!(two.1 > 100, "{} statements were foreseen", two.1);
 }
 
 #[test]

@@ -130,6 +130,11 @@ impl Batch {
         &self.changes
     }
 
+    /// The changes themselves, in the order in which they were made.
+    pub fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+
     /// Whether nothing is changed.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()

@@ -56,9 +56,19 @@ impl std::fmt::Display for Verdict {
 
 /// Runs one world to its end.
 pub fn run(options: &Options, mutation: Option<Mutation>) -> (Verdict, Option<World>) {
+    run_on(options, mutation, 1)
+}
+
+/// Runs one world to its end, on so many threads; what becomes of it is the same on any number.
+pub fn run_on(
+    options: &Options,
+    mutation: Option<Mutation>,
+    threads: usize,
+) -> (Verdict, Option<World>) {
     let options = options.clone();
     let run = std::panic::catch_unwind(move || {
         let mut world = World::mutated(options, mutation);
+        world.use_threads(threads);
         let findings = world.run();
         (findings, world)
     });

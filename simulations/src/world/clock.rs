@@ -25,7 +25,14 @@ impl Clock {
 
     /// The world's time at which it will show `at`; `now` where it does so already.
     pub(super) fn when(&self, at: Timestamp, now: Timestamp) -> Timestamp {
-        now.plus_ms(at.0.saturating_sub(self.shows(now).0))
+        let wait = at.0.saturating_sub(self.shows(now).0);
+        let pace = i128::from(1_000_000 + self.drift_ppm);
+        let wait = i128::from(wait) * 1_000_000 / pace;
+        let mut when = now.plus_ms(u64::try_from(wait).unwrap_or(0));
+        while self.shows(when) < at {
+            when = when.plus_ms(1);
+        }
+        when
     }
 
     /// Somebody or something sets it: forwards or back.
@@ -51,6 +58,12 @@ mod tests {
         let later = began.plus_ms(10_000_000);
         assert_eq!(clock.shows(later).0, later.0 - 5_000 + 1_000);
         assert_eq!(clock.when(clock.shows(later).plus_ms(70), later), later.plus_ms(70));
+        for drift in [-500, -5, 0, 5, 500] {
+            let clock = Clock::new(began, -5_000, drift);
+            let at = clock.shows(later).plus_ms(14_400_000);
+            let when = clock.when(at, later);
+            assert!(clock.shows(when) >= at && clock.shows(Timestamp(when.0 - 2)) < at, "{drift}");
+        }
         clock.jump(-60_000);
         assert_eq!(clock.shows(later).0, later.0 - 64_000);
         clock.correct();

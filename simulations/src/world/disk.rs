@@ -40,8 +40,6 @@ pub(super) struct Disk<I, L> {
     safe: Option<(Memory, usize)>,
     asked: bool,
     pub(super) longest: usize,
-    /// How often the rows have changed, so that what was read of them need not be read again.
-    pub(super) changes: u64,
 }
 
 impl<I, L> Disk<I, L> {
@@ -53,7 +51,6 @@ impl<I, L> Disk<I, L> {
             safe: None,
             asked: false,
             longest: 0,
-            changes: 0,
         }
     }
 
@@ -80,9 +77,12 @@ impl<I, L> Disk<I, L> {
     }
 
     /// Commits a batch, unless the disk is full.
-    pub(super) fn commit(&mut self, batch: &Batch) -> Result<(), StorageError> {
-        self.changes += 1;
-        if self.condition.full { Err(StorageError::Full) } else { self.rows.commit(batch) }
+    pub(super) fn commit(&mut self, batch: Batch) -> Result<(), StorageError> {
+        if self.condition.full {
+            return Err(StorageError::Full);
+        }
+        self.rows.take(batch);
+        Ok(())
     }
 
     /// Why nothing can be read just now, if so.
@@ -92,7 +92,7 @@ impl<I, L> Disk<I, L> {
     }
 
     /// Commits a batch as a program does that does not wait for the disk: a crash takes the last ones away.
-    pub(super) fn commit_unsynced(&mut self, batch: &Batch) -> Result<(), StorageError> {
+    pub(super) fn commit_unsynced(&mut self, batch: Batch) -> Result<(), StorageError> {
         let synced = self.safe.take().filter(|(_, since)| *since < UNSYNCED_MAX);
         let (safe, since) = synced.unwrap_or_else(|| (self.rows.clone(), 0));
         self.safe = Some((safe, since + 1));
@@ -102,7 +102,6 @@ impl<I, L> Disk<I, L> {
     /// The process is killed. What waited is gone, except that the batch under way may have become durable
     /// without anybody being told.
     pub(super) fn kill(&mut self, torn: bool) {
-        self.changes += 1;
         if let Some((safe, _)) = self.safe.take() {
             self.rows = safe;
         } else if torn

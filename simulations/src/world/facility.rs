@@ -3,6 +3,7 @@
 mod look;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use azalea_core::envelope::Formats;
 use azalea_core::id::{DeviceId, FacilityId, Timestamp};
@@ -13,6 +14,7 @@ use azalea_core::replica::effect::{Effect, EffectId, Notice, Query};
 use azalea_core::replica::input::{Answer, CommandId, Input};
 use azalea_core::replica::{Replica, Status};
 use azalea_core::storage::{Memory, Read};
+use azalea_core::sync::heads::Tally;
 use azalea_core::sync::message::Message;
 use azalea_relay::mailbox::SessionId;
 use rand::SeedableRng;
@@ -57,7 +59,7 @@ pub struct Facility {
     pub(super) mutation: Option<Mutation>,
     /// Where its ledger ends, once that was looked for.
     pub(super) ledger: Option<Ledger>,
-    looked: Looked,
+    looked: Mutex<Looked>,
 }
 
 /// The command with which a device begins; no job has this number.
@@ -105,7 +107,7 @@ impl Facility {
             refusals: 0,
             mutation,
             ledger: None,
-            looked: Looked::default(),
+            looked: Mutex::default(),
         }
     }
 
@@ -136,7 +138,7 @@ impl Facility {
     /// Its store is gone.
     pub(super) fn lose_store(&mut self) {
         self.disk = Disk::new();
-        self.looked = Looked::default();
+        self.look_anew();
         self.ledger = None;
     }
 
@@ -202,7 +204,7 @@ impl Facility {
     pub(super) fn install(&mut self, formats: Formats) {
         assert!(self.replica.is_none(), "a program is not replaced while it runs");
         self.formats = formats;
-        self.looked = Looked::default();
+        self.look_anew();
     }
 
     /// What its program reads and writes.
@@ -215,6 +217,7 @@ impl Facility {
         self.replica.take()?;
         self.life += 1;
         self.disk.kill(torn);
+        self.look_anew();
         self.sent.clear();
         (self.hangup, self.died, self.dies_in) = (false, false, None);
         (self.wake_planned, self.ledger) = (None, None);
@@ -244,9 +247,15 @@ impl Facility {
         self.handle(now, Input::Command { id: CommandId(self.next_command), command });
     }
 
-    pub(super) fn tick(&mut self, now: Timestamp) {
+    /// Wakes the replica, if this is the wake that was planned last: one that was overtaken by an earlier one wakes nobody,
+    /// or each of them would plan a next one for ever. Says whether it did.
+    pub(super) fn tick(&mut self, now: Timestamp) -> bool {
+        if self.wake_planned != Some(now) {
+            return false;
+        }
         self.wake_planned = None;
         self.handle(now, Input::Tick);
+        true
     }
 
     pub(super) fn disk_step(&mut self, now: Timestamp) {
@@ -257,10 +266,11 @@ impl Facility {
                     Some(mutation) => mutation.stored(&batch, &self.disk.rows),
                     None => batch,
                 };
+                self.looked.get_mut().expect("nobody stops while looking").changes(&batch);
                 let early = self.mutation == Some(Mutation::AcknowledgeBeforeStoring);
                 let result = match early {
-                    true => self.disk.commit_unsynced(&batch),
-                    false => self.disk.commit(&batch),
+                    true => self.disk.commit_unsynced(batch),
+                    false => self.disk.commit(batch),
                 };
                 Input::Stored { id, result }
             }
@@ -331,6 +341,7 @@ impl Facility {
             return None;
         }
         let at = self.clock.when(self.replica.as_ref()?.wake_at()?, now);
+        let at = at.max(now.plus_ms(SOONEST_MS));
         if self.wake_planned.is_some_and(|planned| planned <= at) {
             return None;
         }
@@ -338,11 +349,25 @@ impl Facility {
         Some(at)
     }
 
+    /// What it will say by its clock when the wake planned for then comes; `None` where none is, or nothing will be said.
+    pub(super) fn words_at(
+        &self,
+        wakes: Timestamp,
+    ) -> Option<(Timestamp, Vec<(FacilityId, Tally)>)> {
+        let at = self.clock.shows(wakes);
+        let planned = self.replica.as_ref().filter(|_| self.wake_planned == Some(wakes))?;
+        let words = planned.words_ahead(at);
+        (!words.is_empty()).then_some((at, words))
+    }
+
     /// Its clock was set: what was planned by the old one is planned anew.
     pub(super) fn forget_wake(&mut self) {
         self.wake_planned = None;
     }
 }
+
+/// How soon a process that asks to be woken is.
+const SOONEST_MS: u64 = 20;
 
 fn answer(rows: &Memory, queries: &[Query]) -> Vec<Answer> {
     let read = |query: &Query| match query {

@@ -68,8 +68,8 @@ impl Facility {
         };
         let (batch, after) = end.append(&entry, &self.identity.device);
         match self.mutation {
-            Some(Mutation::AcknowledgeBeforeStoring) => self.disk.commit_unsynced(&batch)?,
-            _ => self.disk.commit(&batch)?,
+            Some(Mutation::AcknowledgeBeforeStoring) => self.disk.commit_unsynced(batch)?,
+            _ => self.disk.commit(batch)?,
         }
         self.ledger = Some(after);
         Ok(opening)

@@ -165,8 +165,8 @@ impl Relay {
             Some(Work::Store(id, batch)) => {
                 let early = self.mutation == Some(Mutation::RelayTakesBeforeStoring);
                 let result = match early {
-                    true => self.disk.commit_unsynced(&batch),
-                    false => self.disk.commit(&batch),
+                    true => self.disk.commit_unsynced(batch),
+                    false => self.disk.commit(batch),
                 };
                 Input::Stored { id, result }
             }

@@ -6,18 +6,23 @@ use azalea_core::id::Timestamp;
 pub(super) struct Trace {
     hasher: blake3::Hasher,
     events: u64,
+    kinds: Vec<(&'static str, u64)>,
     /// Prints every line as it is written.
     pub(super) aloud: bool,
 }
 
 impl Trace {
     pub(super) fn new() -> Self {
-        Self { hasher: blake3::Hasher::new(), events: 0, aloud: false }
+        Self { hasher: blake3::Hasher::new(), events: 0, kinds: Vec::new(), aloud: false }
     }
 
     /// Notes one event: what it was, where, and a number that tells it from its like.
     pub(super) fn note(&mut self, at: Timestamp, what: &'static str, place: usize, number: u64) {
         self.events += 1;
+        match self.kinds.iter_mut().find(|(kind, _)| std::ptr::eq(*kind, what)) {
+            Some((_, count)) => *count += 1,
+            None => self.kinds.push((what, 1)),
+        }
         self.hasher.update(&at.0.to_be_bytes());
         self.hasher.update(what.as_bytes());
         self.hasher.update(&(place as u64).to_be_bytes());
@@ -29,6 +34,11 @@ impl Trace {
 
     pub(super) fn digest(&self) -> String {
         self.hasher.finalize().to_hex().to_string()
+    }
+
+    /// How many there were of each kind.
+    pub(super) fn kinds(&self) -> &[(&'static str, u64)] {
+        &self.kinds
     }
 
     pub(super) fn events(&self) -> u64 {

@@ -6,7 +6,7 @@
 
 mod verified;
 
-pub use verified::keep_verified;
+pub use verified::Signatures;
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use rand_core::CryptoRng;
@@ -77,9 +77,16 @@ impl SigningKeypair {
     /// Signs `message` for one purpose.
     pub fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
         let labelled = domain.labelled(message);
-        let signature = self.0.sign(&labelled).to_bytes();
-        verified::made(&self.public().0, &labelled, &signature);
-        Signature(signature)
+        let sign = || self.0.sign(&labelled).to_bytes();
+        Signature(verified::made(&self.public().0, &labelled, sign))
+    }
+
+    /// Signs what [`SigningKeypair::sign`] will be asked to sign, where this thread keeps [`Signatures`]; the signature is
+    /// shown to nobody before that.
+    pub(crate) fn sign_ahead(&self, domain: Domain, message: &[u8]) {
+        let labelled = domain.labelled(message);
+        let sign = || self.0.sign(&labelled).to_bytes();
+        verified::make_ahead(&self.public().0, &labelled, sign);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Batch, Order, Range, Read, StorageError, Store, Table};
+use super::{Batch, Change, Order, Range, Read, StorageError, Store, Table};
 
 /// Tables as ordered maps. Durable in the sense of the contract: a commit is whole or absent.
 #[derive(Default, Clone, PartialEq, Eq)]
@@ -14,6 +14,17 @@ impl Memory {
     /// A store without rows.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Commits a batch whose rows nobody needs any more, without a copy of them.
+    pub fn take(&mut self, batch: Batch) {
+        for Change { table, key, value } in batch.into_changes() {
+            let rows = self.tables.entry(table).or_default();
+            match value {
+                Some(value) => rows.insert(key, value),
+                None => rows.remove(&key),
+            };
+        }
     }
 
     /// Every row of every table, in order.
@@ -55,13 +66,7 @@ impl Read for Memory {
 
 impl Store for Memory {
     fn commit(&mut self, batch: &Batch) -> Result<(), StorageError> {
-        for change in batch.changes() {
-            let rows = self.tables.entry(change.table).or_default();
-            match &change.value {
-                Some(value) => rows.insert(change.key.clone(), value.clone()),
-                None => rows.remove(&change.key),
-            };
-        }
+        self.take(batch.clone());
         Ok(())
     }
 }

@@ -95,6 +95,20 @@ impl HeadStatement {
         Self { network, publisher, recipient, at, tally, signature }
     }
 
+    /// Signs ahead what [`HeadStatement::sign`] will be asked to sign, for whoever keeps
+    /// [`Signatures`](crate::identity::Signatures).
+    pub fn sign_ahead(
+        network: NetworkId,
+        recipient: FacilityId,
+        at: Timestamp,
+        tally: Tally,
+        signer: &SigningKeypair,
+    ) {
+        let publisher = signer.public().device_id();
+        let bytes = Self::signed_bytes(&network, &publisher, &recipient, at, &tally);
+        signer.sign_ahead(Domain::HeadStatement, &bytes);
+    }
+
     /// Checks the signature against the publisher's key.
     pub fn verify(&self, key: &PublicKey) -> Result<(), SignatureError> {
         let bytes = Self::signed_bytes(

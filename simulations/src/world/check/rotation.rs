@@ -18,7 +18,7 @@ pub(super) fn check(world: &World) -> Words {
     for hospital in &world.facilities[..world.options.hospitals] {
         let scopes = hospital.scopes();
         for (scope, chain) in chains(hospital) {
-            let entry = scopes.iter().find(|it| it.id == scope).and_then(|it| it.access.as_ref());
+            let entry = scopes.get(&scope).and_then(|it| it.access.as_ref());
             let Some(access) = entry.filter(|access| access.kind() == ScopeKind::Chart) else {
                 continue;
             };
@@ -45,7 +45,7 @@ pub(super) fn check(world: &World) -> Words {
 /// The keys that a device holds.
 fn keys(facility: &Facility) -> BTreeSet<(ScopeId, u32)> {
     let scopes: BTreeMap<u32, ScopeId> =
-        facility.scopes().iter().map(|scope| (scope.number, scope.id)).collect();
+        facility.scopes().values().map(|scope| (scope.number, scope.id)).collect();
     let mut held = BTreeSet::new();
     let rows = &facility.disk.rows;
     rows.scan(table::KEY, &Range::all(), Order::Ascending, &mut |key, _| {

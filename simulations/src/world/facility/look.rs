@@ -1,23 +1,24 @@
 //! What a device holds and can show, read from its rows as pages and exports read them.
 
-use std::cell::RefCell;
+mod seen;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::{Arc, PoisonError};
 
 use azalea_core::access::{ScopeKind, Statement};
-use azalea_core::document::{Author, CareNote, Contribution, Heads};
+use azalea_core::document::{Author, Contribution, Heads};
 use azalea_core::envelope::{Body, SignedEnvelope};
-use azalea_core::id::{
-    ConsentId, DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp,
-};
-use azalea_core::replica::QuarantineRow;
-use azalea_core::storage::row::{ScopeNumber, VectorRow, key};
+use azalea_core::id::{ConsentId, DeviceId, EnvelopeId, FacilityId, PatientId, ScopeId, Timestamp};
+use azalea_core::replica::{Cause, QuarantineRow};
+use azalea_core::storage::row::{VectorRow, key};
 use azalea_core::storage::{Memory, Order, Range, Read, table};
-use azalea_core::view::{ScopeEntry, View, current};
+use azalea_core::view::{ScopeEntry, View};
 use azalea_core::wire::{Reader, Wire, WireError, limits};
 
 use super::Facility;
 use crate::world::hostile::member::Target;
+pub(super) use seen::Looked;
+use seen::{Notes, Scopes, Source};
 
 /// The contents of each record by its owner and key: current ones, and all that are held.
 pub type Held = BTreeMap<(FacilityId, String), Contents>;
@@ -77,111 +78,58 @@ pub struct HeldNote {
     pub heads: Heads,
 }
 
-/// What was read last, and of how old a disk: who is idle is looked at for nothing.
-#[derive(Default)]
-pub(super) struct Looked {
-    scopes: Seen<Vec<ScopeEntry>>,
-    held: Seen<Held>,
-    notes: Seen<BTreeMap<NoteId, HeldNote>>,
-}
-
-/// Something that was read, and how often the disk had changed by then.
-type Seen<T> = RefCell<Option<(u64, Rc<T>)>>;
-
-fn again<T>(seen: &Seen<T>, changes: u64, read: impl FnOnce() -> T) -> Rc<T> {
-    if let Some((_, known)) = seen.borrow().as_ref().filter(|(then, _)| *then == changes) {
-        return Rc::clone(known);
-    }
-    let read = Rc::new(read());
-    *seen.borrow_mut() = Some((changes, Rc::clone(&read)));
-    read
-}
-
 impl Facility {
-    pub(in crate::world) fn scopes(&self) -> Rc<Vec<ScopeEntry>> {
-        let read = || self.view().scopes().expect("a sound store");
-        again(&self.looked.scopes, self.disk.changes, read)
+    pub(in crate::world) fn scopes(&self) -> Arc<Scopes> {
+        self.look(|looked| looked.scopes(self.source()))
     }
 
     /// The records that it can open.
-    pub fn held(&self) -> Rc<Held> {
-        again(&self.looked.held, self.disk.changes, || self.open_all())
+    pub fn held(&self) -> Arc<Held> {
+        self.look(|looked| looked.held(self.source()))
+    }
+
+    /// The notes that it can show.
+    pub fn notes(&self) -> Arc<Notes> {
+        self.look(|looked| looked.notes(self.source()))
     }
 
     /// The rows as its program reads them.
     fn view(&self) -> View<'_, Memory> {
-        View::new(&self.disk.rows).knowing(self.formats())
+        self.source().view()
     }
 
-    fn open_all(&self) -> Held {
-        let mut view = self.view();
-        let mut held = Held::new();
-        for scope in self.scopes().iter() {
-            let Some(access) = &scope.access else { continue };
-            for versions in view.records(scope.number).expect("a sound store") {
-                let key = &versions[0].key;
-                let key = (access.owner(), format!("{}/{}", key.kind, key.id));
-                let mut open = |entry: &_| match view.open(entry) {
-                    // Listed by a newer program than the one that runs now, which cannot show it.
-                    Err(error) if error.is_newer() => None,
-                    version => {
-                        let version = version.expect("a sound store");
-                        Some(version.raw().unwrap_or_default().to_vec())
-                    }
-                };
-                let contents = held.entry(key).or_default();
-                contents.current.extend(current(&versions).into_iter().filter_map(&mut open));
-                contents.current.sort();
-                contents.all.extend(versions.iter().filter_map(&mut open));
-            }
-        }
-        held
+    fn source(&self) -> Source<'_> {
+        Source { rows: &self.disk.rows, formats: self.formats() }
     }
 
-    /// The notes that it can show.
-    pub fn notes(&self) -> Rc<BTreeMap<NoteId, HeldNote>> {
-        again(&self.looked.notes, self.disk.changes, || self.merged(|_| Vec::new()))
+    fn look<T>(&self, read: impl FnOnce(&mut Looked) -> T) -> T {
+        read(&mut self.looked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The next look reads the whole disk.
+    pub(in crate::world) fn look_anew(&mut self) {
+        self.looked = Default::default();
     }
 
     /// The notes with all that is kept of them: also what is set apart by now, since its author's right had ended before
     /// that was written, and what was written on top of such a note.
-    pub(in crate::world) fn kept_notes(&self) -> BTreeMap<NoteId, HeldNote> {
-        let view = self.view();
+    pub(in crate::world) fn kept_notes(&self) -> Arc<Notes> {
+        let mut notes = self.notes();
+        let apart = self.quarantined();
+        let late = apart.iter().filter(|row| row.cause == Cause::Late).map(|row| row.scope);
+        let late: BTreeSet<_> = late.collect();
+        let (scopes, view) = (self.scopes(), self.view());
         let author = |device: DeviceId| {
             let facility = self.replica.as_ref()?.roster().device(&device)?.facility;
             Some(Author { device, facility })
         };
-        self.merged(|scope| {
-            let late = view.late_notes(scope).expect("a sound store").into_iter();
+        for scope in scopes.values().filter(|scope| late.contains(&scope.number)) {
             let made = |(device, note, changes)| {
                 author(device).map(|author| (note, Contribution { author, changes }))
             };
-            late.filter_map(made).collect()
-        })
-    }
-
-    fn merged(
-        &self,
-        more: impl Fn(ScopeNumber) -> Vec<(NoteId, Contribution)>,
-    ) -> BTreeMap<NoteId, HeldNote> {
-        let view = self.view();
-        let mut notes = BTreeMap::new();
-        for scope in self.scopes().iter() {
-            let patient = scope.descriptor.as_ref().and_then(|it| it.patient);
-            let mut made: BTreeMap<NoteId, Vec<Contribution>> = BTreeMap::new();
-            for (id, rows) in view.notes(scope.number).expect("a sound store") {
-                made.insert(id, rows.into_iter().map(|(_, row)| row).collect());
-            }
-            for (id, row) in more(scope.number) {
-                made.entry(id).or_default().push(row);
-            }
-            for (id, rows) in made {
-                let Some(note) = CareNote::replay(&rows).0.view() else { continue };
-                let conflicts = note.conflicts.iter().flat_map(|it| &it.values);
-                let titles = conflicts.map(|choice| choice.value.clone()).collect();
-                let (text, title, heads) = (note.text, note.title, note.heads);
-                notes.insert(id, HeldNote { patient, text, title, titles, heads });
-            }
+            let more = view.late_notes(scope.number).expect("a sound store");
+            let more = more.into_iter().filter_map(made).collect();
+            Arc::make_mut(&mut notes).extend(seen::merged(self.source(), scope, more));
         }
         notes
     }
@@ -202,7 +150,7 @@ impl Facility {
             if view.body(position).is_err_and(|error| error.is_newer()) {
                 let envelope = SignedEnvelope::from_bytes(value).expect("it was opened just above");
                 let header = envelope.claimed_header();
-                let scope = scopes.iter().find(|scope| scope.id == header.scope);
+                let scope = scopes.get(&header.scope);
                 let kind = scope.and_then(|it| it.access.as_ref()).map(|access| access.kind());
                 // What is for somebody else's eyes need not be opened here, though we may have the key.
                 if !scope.is_some_and(|it| self.reads(it)) {
@@ -271,7 +219,7 @@ impl Facility {
             descriptor
                 .is_some_and(|it| it.kind == ScopeKind::Chart && it.local.as_deref() == Some(local))
         };
-        let accesses = scopes.iter().filter(is_chart).filter_map(|scope| scope.access.as_ref());
+        let accesses = scopes.values().filter(is_chart).filter_map(|scope| scope.access.as_ref());
         let own = accesses.filter(|access| access.owner() == self.id());
         let grants = own.flat_map(|access| access.grants_from(Timestamp(0)));
         grants.filter(|grant| grant.facility == *reader).map(|grant| grant.from).min()
@@ -293,7 +241,7 @@ impl Facility {
                 .and_then(|(position, bytes)| Ok((position, SignedEnvelope::from_bytes(bytes)?)));
             if let Ok((position, envelope)) = envelope {
                 let header = envelope.claimed_header();
-                let scope = scopes.iter().find(|scope| scope.id == header.scope);
+                let scope = scopes.get(&header.scope);
                 found.push(HeldBack {
                     author: header.author,
                     scope: header.scope,
@@ -311,7 +259,7 @@ impl Facility {
     /// The patients in whose care this facility takes part.
     pub(in crate::world) fn patients(&self) -> BTreeSet<PatientId> {
         let scopes = self.scopes();
-        let descriptors = scopes.iter().filter_map(|scope| scope.descriptor.as_ref());
+        let descriptors = scopes.values().filter_map(|scope| scope.descriptor.as_ref());
         let care = descriptors.filter(|it| it.kind == ScopeKind::Care);
         care.filter_map(|descriptor| descriptor.patient).collect()
     }
@@ -337,7 +285,7 @@ impl Facility {
         let is_open = |it: &&ScopeEntry| {
             it.access.as_ref().is_some_and(|access| kinds.contains(&access.kind()))
         };
-        let scopes: Vec<&ScopeEntry> = all.iter().filter(is_open).collect();
+        let scopes: Vec<&ScopeEntry> = all.values().filter(is_open).collect();
         let scope = scopes.get(choice as usize % scopes.len().max(1))?;
         let me = self.device();
         let at = key(&[&scope.number.to_be_bytes(), me.as_bytes()]);

@@ -1,25 +1,53 @@
-//! Signatures that this thread has verified or made, for whoever runs many replicas on one thread and asks to keep them.
+//! Signatures that were verified or made here, for whoever runs many replicas in one process and asks to keep them.
 //!
 //! Whether a signature holds hangs on the key, the labelled message and the signature alone: the same three give the
 //! same answer for ever. What is kept is therefore the same answer, only sooner. Kept is a digest over all three, and
 //! only of what holds; a byte more or less in any of them is another digest and is verified as if nothing were kept.
 //!
+//! Ed25519 signs without chance, so that a signature too is the same whenever it is made: one that is foreseen can be
+//! made ahead, on another thread, and is taken from here when it is asked for.
+//!
 //! Off unless a thread asks for it. A node and a relay never do: each sees most signatures once.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::SignatureError;
 
 thread_local! {
-    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    static KEPT: RefCell<Option<Signatures>> = const { RefCell::new(None) };
 }
 
-/// Keeps, on this thread and from now on, which signatures were verified or made: at least the last `capacity` of them and at
-/// most twice as many, 32 bytes and a little each. 0 forgets them all and keeps no more.
-pub fn keep_verified(capacity: usize) {
-    let kept = Kept { capacity, young: HashSet::new(), old: HashSet::new() };
-    KEPT.set((capacity > 0).then_some(kept));
+/// What is kept of signatures, for every thread that uses it.
+#[derive(Clone)]
+pub struct Signatures(Arc<Mutex<Kept>>);
+
+impl Signatures {
+    /// Keeps of those that hold at least the last `capacity` and at most twice as many, 32 bytes and a little each.
+    pub fn keep(capacity: usize) -> Self {
+        let (young, old, ahead, taken) = (HashSet::new(), HashSet::new(), HashMap::new(), 0);
+        Self(Arc::new(Mutex::new(Kept { capacity, young, old, ahead, taken })))
+    }
+
+    /// How many signatures that were made ahead were asked for.
+    pub fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
+    /// From now on this thread uses them.
+    pub fn use_here(&self) {
+        KEPT.set(Some(self.clone()));
+    }
+
+    /// From now on this thread uses none.
+    pub fn use_none_here() {
+        KEPT.set(None);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Verifies, unless the very same was verified before.
@@ -29,27 +57,34 @@ pub(super) fn once(
     signature: &[u8; 64],
     verify: impl FnOnce() -> Result<(), SignatureError>,
 ) -> Result<(), SignatureError> {
-    if !is_on() {
-        return verify();
-    }
+    let Some(kept) = here() else { return verify() };
     let digest = digest(key, labelled, signature);
-    if KEPT.with_borrow(|kept| kept.as_ref().is_some_and(|kept| kept.has(&digest))) {
+    if kept.lock().has(&digest) {
         return Ok(());
     }
     verify()?;
-    keep(digest);
+    kept.lock().keep(digest);
     Ok(())
 }
 
-/// Takes note of a signature that was made here, by the key that goes with `key`: it holds.
-pub(super) fn made(key: &[u8; 32], labelled: &[u8], signature: &[u8; 64]) {
-    if is_on() {
-        keep(digest(key, labelled, signature));
-    }
+/// Signs, unless that was done ahead, and takes note of the signature by the key that goes with `key`: it holds.
+pub(super) fn made(key: &[u8; 32], labelled: &[u8], sign: impl FnOnce() -> [u8; 64]) -> [u8; 64] {
+    let Some(kept) = here() else { return sign() };
+    let ahead = kept.lock().take(&digest(key, labelled, &[0; 64]));
+    let signature = ahead.unwrap_or_else(sign);
+    kept.lock().keep(digest(key, labelled, &signature));
+    signature
 }
 
-fn is_on() -> bool {
-    KEPT.with_borrow(Option::is_some)
+/// Signs ahead of the time at which it is asked for. Where nobody keeps signatures nothing is signed.
+pub(super) fn make_ahead(key: &[u8; 32], labelled: &[u8], sign: impl FnOnce() -> [u8; 64]) {
+    let Some(kept) = here() else { return };
+    let signature = sign();
+    kept.lock().foresee(digest(key, labelled, &[0; 64]), signature);
+}
+
+fn here() -> Option<Signatures> {
+    KEPT.with_borrow(Option::clone)
 }
 
 fn digest(key: &[u8; 32], labelled: &[u8], signature: &[u8; 64]) -> [u8; 32] {
@@ -59,19 +94,14 @@ fn digest(key: &[u8; 32], labelled: &[u8], signature: &[u8; 64]) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-fn keep(digest: [u8; 32]) {
-    KEPT.with_borrow_mut(|kept| {
-        if let Some(kept) = kept {
-            kept.keep(digest);
-        }
-    });
-}
-
-/// Two generations: when the young one is full it becomes the old one, and what was the old one is forgotten.
+/// Two generations of what holds: when the young one is full it becomes the old one, and what was the old one is forgotten.
 struct Kept {
     capacity: usize,
     young: HashSet<[u8; 32]>,
     old: HashSet<[u8; 32]>,
+    /// Signatures made ahead, by the digest of key and message beside a signature of zeroes.
+    ahead: HashMap<[u8; 32], [u8; 64]>,
+    taken: u64,
 }
 
 impl Kept {
@@ -85,6 +115,20 @@ impl Kept {
         }
         self.young.insert(digest);
     }
+
+    fn take(&mut self, digest: &[u8; 32]) -> Option<[u8; 64]> {
+        let ahead = self.ahead.remove(digest);
+        self.taken += u64::from(ahead.is_some());
+        ahead
+    }
+
+    /// Where more was foreseen than ever came, it is forgotten.
+    fn foresee(&mut self, digest: [u8; 32], signature: [u8; 64]) {
+        if self.ahead.len() == self.capacity {
+            self.ahead.clear();
+        }
+        self.ahead.insert(digest, signature);
+    }
 }
 
 #[cfg(test)]
@@ -94,7 +138,7 @@ mod tests {
     use super::*;
 
     fn kept() -> usize {
-        KEPT.with_borrow(|kept| kept.as_ref().map_or(0, |kept| kept.young.len() + kept.old.len()))
+        here().map_or(0, |kept| kept.lock().young.len() + kept.lock().old.len())
     }
 
     #[test]
@@ -109,7 +153,7 @@ mod tests {
     fn what_differs_in_one_byte_is_refused_beside_what_was_verified() {
         let (key, other) = (keypair(1), keypair(2));
         let signature = key.sign(Domain::Envelope, b"header");
-        keep_verified(8);
+        Signatures::keep(8).use_here();
         let verify = || key.public().verify(Domain::Envelope, b"header", &signature);
         assert_eq!(verify(), Ok(()));
         assert_eq!(verify(), Ok(()));
@@ -132,14 +176,14 @@ mod tests {
         }
         assert_eq!(kept(), 1, "only what holds is kept");
         assert_eq!(verify(), Ok(()));
-        keep_verified(0);
+        Signatures::use_none_here();
         assert_eq!((kept(), verify()), (0, Ok(())));
     }
 
     #[test]
     fn what_was_made_here_holds_and_lends_nothing_to_its_like() {
         let (key, other) = (keypair(1), keypair(2));
-        keep_verified(8);
+        Signatures::keep(8).use_here();
         let signature = key.sign(Domain::Envelope, b"header");
         assert_eq!(kept(), 1);
         assert_eq!(key.public().verify(Domain::Envelope, b"header", &signature), Ok(()));
@@ -148,19 +192,59 @@ mod tests {
         assert_eq!(key.public().verify(Domain::Ledger, b"header", &signature), mismatch);
         assert_eq!(other.public().verify(Domain::Envelope, b"header", &signature), mismatch);
         // What the key itself says, asked of Ed25519.
-        keep_verified(0);
+        Signatures::use_none_here();
         assert_eq!(key.public().verify(Domain::Envelope, b"header", &signature), Ok(()));
     }
 
     #[test]
     fn what_is_kept_has_a_bound() {
-        keep_verified(4);
+        Signatures::keep(4).use_here();
         let key = keypair(1);
         for number in 0..100_u8 {
             let signature = key.sign(Domain::Envelope, &[number]);
             assert_eq!(key.public().verify(Domain::Envelope, &[number], &signature), Ok(()));
             assert!(kept() <= 8);
         }
-        keep_verified(0);
+        Signatures::use_none_here();
+    }
+
+    #[test]
+    fn what_was_made_ahead_is_what_would_have_been_made() {
+        let (key, other) = (keypair(1), keypair(2));
+        let signature = key.sign(Domain::HeadStatement, b"words");
+        Signatures::keep(4).use_here();
+        let ahead = || here().map_or(0, |kept| kept.lock().ahead.len());
+        key.sign_ahead(Domain::HeadStatement, b"words");
+        assert_eq!((ahead(), kept()), (1, 0), "not said yet");
+        assert_ne!(other.sign(Domain::HeadStatement, b"words"), signature);
+        assert_ne!(key.sign(Domain::Envelope, b"words"), signature);
+        assert_eq!(ahead(), 1, "another key and another purpose take nothing of it");
+        assert_eq!(key.sign(Domain::HeadStatement, b"words"), signature);
+        assert_eq!(ahead(), 0, "taken once");
+        for number in 0..9_u8 {
+            key.sign_ahead(Domain::HeadStatement, &[number]);
+            assert!(ahead() <= 4);
+        }
+        Signatures::use_none_here();
+        key.sign_ahead(Domain::HeadStatement, b"words");
+        assert_eq!(ahead(), 0);
+    }
+
+    #[test]
+    fn threads_that_use_the_same_share_what_they_know() {
+        let key = keypair(1);
+        let signatures = Signatures::keep(4);
+        let elsewhere = signatures.clone();
+        std::thread::spawn(move || {
+            elsewhere.use_here();
+            keypair(1).sign_ahead(Domain::HeadStatement, b"words");
+        })
+        .join()
+        .expect("it signs");
+        signatures.use_here();
+        assert_eq!(here().map_or(0, |kept| kept.lock().ahead.len()), 1);
+        key.sign(Domain::HeadStatement, b"words");
+        assert_eq!((signatures.taken(), signatures.lock().ahead.len()), (1, 0));
+        Signatures::use_none_here();
     }
 }

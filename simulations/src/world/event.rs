@@ -1,0 +1,75 @@
+//! What happens in the world, one thing after the other.
+
+use azalea_core::id::Timestamp;
+use azalea_core::sync::message::Message;
+use azalea_relay::mailbox::SessionId;
+
+use super::fault::Fault;
+use super::link::weight;
+
+#[derive(Debug)]
+pub(super) enum Event {
+    RelayGets {
+        session: SessionId,
+        life: u64,
+        message: Box<Message>,
+    },
+    FacilityGets {
+        place: usize,
+        session: SessionId,
+        message: Box<Message>,
+    },
+    /// Both ends find out that a connection is dead.
+    Lost {
+        place: usize,
+        session: SessionId,
+    },
+    Reconnect {
+        place: usize,
+    },
+    RelayDisk {
+        life: u64,
+    },
+    FacilityDisk {
+        place: usize,
+        life: u64,
+    },
+    RelayWakes {
+        life: u64,
+    },
+    FacilityWakes {
+        place: usize,
+        life: u64,
+    },
+    Job(usize),
+    Fault(Fault),
+    /// The world looks at what the screens say.
+    Probe,
+    /// What a device will say when it wakes is signed ahead. Nothing that happens, and so no part of the trace.
+    Ahead {
+        place: usize,
+        wakes: Timestamp,
+    },
+}
+
+impl Event {
+    /// What the trace says of it: what it was, where, and a number that tells it from its like.
+    pub(super) fn sign(&self) -> (&'static str, usize, u64) {
+        match self {
+            Self::RelayGets { session, message, .. } => ("relay gets", weight(message), session.0),
+            Self::FacilityGets { place, message, .. } => {
+                ("facility gets", *place, weight(message) as u64)
+            }
+            Self::Lost { place, session } => ("lost", *place, session.0),
+            Self::Reconnect { place } => ("reconnect", *place, 0),
+            Self::RelayDisk { life } => ("relay disk", 0, *life),
+            Self::FacilityDisk { place, life } => ("disk", *place, *life),
+            Self::RelayWakes { life } => ("relay wakes", 0, *life),
+            Self::FacilityWakes { place, life } => ("wakes", *place, *life),
+            Self::Job(number) => ("job", *number, 0),
+            Self::Fault(_) => ("fault", 0, 0),
+            Self::Probe => ("probe", 0, 0),
+            Self::Ahead { place, .. } => ("ahead", *place, 0),
+        }
+    }
+}

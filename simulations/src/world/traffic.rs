@@ -1,0 +1,172 @@
+//! Between a device and the relay: connections, what is said on them, and what engines ask of their disks and clocks.
+
+use azalea_core::sync::message::Message;
+use azalea_relay::mailbox::SessionId;
+
+use super::event::Event;
+use super::fault::Fault;
+use super::hostile;
+use super::link::{Sent, Way, weight};
+use super::mutation::Mutation;
+use super::truth::Stated;
+use super::{IDLE_MS, NOBODY, RESTART_MS, RETRY_MS, REVOKED_PATIENCE_MS, SLOW_MS, World};
+
+impl World {
+    pub(super) fn connect(&mut self, place: usize) {
+        let now = self.now;
+        let facility = &self.facilities[place];
+        let idle = facility.is_up() && facility.session().is_none();
+        if !idle {
+            return;
+        }
+        if !facility.link.is_open() || !self.relay.is_up() {
+            // Nobody who is shut out for good keeps the world busy.
+            if !(self.truth.healed.is_some() && self.is_left_out(place)) {
+                self.after(RETRY_MS, Event::Reconnect { place });
+            }
+            return;
+        }
+        let key = facility.key();
+        let session = self.new_session();
+        self.relay.opened(now, session, place, key);
+        self.drain_relay();
+        self.facilities[place].connected(now, session);
+        self.drain_facility(place);
+        if !self.relay.is_up() {
+            // It died as it took the connection, when nobody could be told yet who was connected.
+            self.after(IDLE_MS, Event::Lost { place, session });
+        }
+    }
+
+    pub(super) fn new_session(&mut self) -> SessionId {
+        self.next_session += 1;
+        SessionId(self.next_session)
+    }
+
+    pub(super) fn lost(&mut self, place: usize, session: SessionId) {
+        let now = self.now;
+        let unnoticed = self.mutation == Some(Mutation::NeverNotice);
+        if place < self.facilities.len()
+            && self.facilities[place].session() == Some(session)
+            && !unnoticed
+        {
+            self.facilities[place].disconnected(now);
+            self.drain_facility(place);
+            let wait = RETRY_MS + self.dice.below(1_000);
+            // Whoever was put out for good tries less and less often.
+            let out = self.truth.revoked.get(&place).map_or(0, |at| now.since_ms(*at));
+            let wait = wait.max(out.saturating_sub(REVOKED_PATIENCE_MS) / 8);
+            self.after(wait, Event::Reconnect { place });
+        }
+        if self.relay.has(session) {
+            self.relay.closed(now, session);
+            self.drain_relay();
+        }
+    }
+
+    /// The hostile member speaks to the relay, each word on a connection of its own.
+    pub(super) fn attack(&mut self) {
+        if !self.relay.is_up() {
+            return;
+        }
+        let Some(target) = self.any_target() else { return };
+        let (member, now) = (self.hostile_member.clone(), self.now);
+        let identity = &member.identity;
+        self.watch.attacks += 1;
+        for message in hostile::member::attack(&member, &mut self.rng, &target, now) {
+            let session = self.new_session();
+            self.relay.opened(now, session, NOBODY, identity.device.public());
+            self.relay.received(now, session, hostile::member::hello(identity, now));
+            self.hostile.is_handed(&message);
+            self.relay.received(now, session, message);
+            self.drain_relay();
+            self.after(60, Event::Lost { place: NOBODY, session });
+        }
+    }
+
+    fn any_target(&mut self) -> Option<hostile::member::Target> {
+        let place = self.dice.below(self.facilities.len() as u64) as usize;
+        let choice = self.dice.draw();
+        self.facilities[place].target(choice)
+    }
+
+    /// A message is on its way; on a cut line it never arrives, and both ends find out later.
+    fn carry(&mut self, place: usize, session: SessionId, message: Message, way: Way) {
+        let Some(facility) = self.facilities.get_mut(place) else { return };
+        let bytes = weight(&message);
+        match facility.link.send(&mut self.dice, self.now, session, way, bytes) {
+            Sent::Vanished => {}
+            Sent::Broken => self.after(IDLE_MS, Event::Lost { place, session }),
+            Sent::Arrives(at) => {
+                let message = Box::new(message);
+                let event = match way {
+                    Way::Up => Event::RelayGets { session, life: self.relay.life(), message },
+                    Way::Down => Event::FacilityGets { place, session, message },
+                };
+                self.at(at, event);
+            }
+        }
+    }
+
+    pub(super) fn drain_relay(&mut self) {
+        let now = self.now;
+        for (session, message) in self.relay.take_sent() {
+            let Some(place) = self.relay.place_of(session) else { continue };
+            for message in self.hostile.says(&mut self.dice, now, place, message) {
+                self.carry(place, session, message, Way::Down);
+            }
+        }
+        for session in self.relay.take_closed() {
+            if let Some(place) = self.relay.place_of(session) {
+                self.after(60, Event::Lost { place, session });
+            }
+        }
+        for (id, took_effect) in self.relay.take_done() {
+            self.council_done(id, took_effect);
+        }
+        if self.relay.wants_disk() {
+            let slow = if self.relay.disk.condition.slow { SLOW_MS } else { 0 };
+            let wait = 1 + slow + self.dice.below(6);
+            self.at(now.plus_ms(wait), Event::RelayDisk { life: self.relay.life() });
+        }
+        if self.relay.has_died() {
+            self.kill_relay();
+            self.after(RESTART_MS, Event::Fault(Fault::StartRelay));
+        }
+    }
+
+    pub(super) fn drain_facility(&mut self, place: usize) {
+        let now = self.now;
+        let session = self.facilities[place].session();
+        for message in self.facilities[place].take_sent() {
+            if let Message::Head(statement) = &message {
+                let stated = Stated { imports: self.truth.imports.len(), at: now };
+                let key = (statement.publisher, statement.recipient, statement.at);
+                self.truth.stated.insert(key, stated);
+            }
+            if let Some(session) = session {
+                self.carry(place, session, message, Way::Up);
+            }
+        }
+        if let Some(session) = session.filter(|_| self.facilities[place].take_hangup()) {
+            self.after(60, Event::Lost { place, session });
+        }
+        for (index, result) in self.facilities[place].take_done() {
+            self.done(place, index, result);
+        }
+        let life = self.facilities[place].life();
+        if self.facilities[place].wants_disk() {
+            let slow = if self.facilities[place].disk.condition.slow { SLOW_MS } else { 0 };
+            let wait = 1 + slow + self.dice.below(8);
+            self.at(now.plus_ms(wait), Event::FacilityDisk { place, life });
+        }
+        if let Some(at) = self.facilities[place].wants_wake(now) {
+            self.at(at, Event::FacilityWakes { place, life });
+            self.foresee(place, at);
+        }
+        if self.facilities[place].has_died() {
+            self.kill(place);
+            self.after(RESTART_MS, Event::Fault(Fault::StartFacility { place }));
+        }
+    }
+}
