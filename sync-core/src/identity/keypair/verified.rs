@@ -138,7 +138,9 @@ mod tests {
     use super::*;
 
     fn kept() -> usize {
-        here().map_or(0, |kept| kept.lock().young.len() + kept.lock().old.len())
+        let Some(here) = here() else { return 0 };
+        let kept = here.lock();
+        kept.young.len() + kept.old.len()
     }
 
     #[test]
