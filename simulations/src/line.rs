@@ -2,14 +2,15 @@
 //!
 //! The node speaks to the line's address as if it were the relay. A cut line takes datagrams and drops
 //! them, as a dead router does: nobody is told, so both ends find out by their own timers. The line can
-//! also be slow, uneven and lossy. It reads nothing of what passes.
+//! also be slow, narrow, uneven and lossy, and it can give the facility another address, as a router does that was
+//! restarted or a tablet that goes from one network to another. It reads nothing of what passes.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
@@ -25,6 +26,8 @@ pub struct Quality {
     pub jitter: Duration,
     /// The share of datagrams that are lost, between 0 and 1.
     pub loss: f64,
+    /// What it carries, each way; 0 for as much as comes. What comes faster waits, for a second at most.
+    pub bytes_per_second: u64,
 }
 
 /// What went over a line so far.
@@ -50,10 +53,28 @@ pub struct Line {
 struct State {
     relay: SocketAddr,
     cut: AtomicBool,
-    quality: Mutex<(Quality, Dice)>,
+    carrier: Mutex<Carrier>,
+    /// Counted up with each new address of the facility's.
+    addresses: AtomicU64,
     up_bytes: AtomicU64,
     down_bytes: AtomicU64,
     dropped: AtomicU64,
+}
+
+/// What decides on each datagram.
+#[derive(Debug)]
+struct Carrier {
+    quality: Quality,
+    dice: Dice,
+    /// When the line has carried what waits, up and down.
+    free_at: [Option<Instant>; 2],
+}
+
+/// Which way a datagram goes.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Up,
+    Down,
 }
 
 impl Line {
@@ -64,7 +85,8 @@ impl Line {
         let state = Arc::new(State {
             relay,
             cut: AtomicBool::new(false),
-            quality: Mutex::new((quality, Dice::new(seed))),
+            carrier: Mutex::new(Carrier { quality, dice: Dice::new(seed), free_at: [None; 2] }),
+            addresses: AtomicU64::new(0),
             up_bytes: AtomicU64::new(0),
             down_bytes: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -96,7 +118,12 @@ impl Line {
 
     /// Makes the line better or worse from now on.
     pub fn set_quality(&self, quality: Quality) {
-        self.state.quality.lock().unwrap_or_else(PoisonError::into_inner).0 = quality;
+        self.state.carrier.lock().unwrap_or_else(PoisonError::into_inner).quality = quality;
+    }
+
+    /// From now on the relay sees the facility at another address, and what it sends to the former one is lost.
+    pub fn change_address(&self) {
+        self.state.addresses.fetch_add(1, Ordering::AcqRel);
     }
 
     /// What went over the line so far.
@@ -111,15 +138,27 @@ impl Line {
 
 impl State {
     /// How long the next datagram travels; `None` if it is lost.
-    fn fate(&self) -> Option<Duration> {
+    fn fate(&self, way: Way, bytes: usize) -> Option<Duration> {
         if self.cut.load(Ordering::Acquire) {
             return None;
         }
-        let (quality, dice) = &mut *self.quality.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut carrier = self.carrier.lock().unwrap_or_else(PoisonError::into_inner);
+        let Carrier { quality, dice, free_at } = &mut *carrier;
         if quality.loss > 0.0 && dice.chance(quality.loss) {
             return None;
         }
-        Some(quality.delay + quality.jitter.mul_f64(dice.fraction()))
+        let mut waits = Duration::ZERO;
+        if quality.bytes_per_second > 0 {
+            let now = Instant::now();
+            let free = free_at[way as usize].filter(|at| *at > now).unwrap_or(now);
+            if free - now > QUEUE_MAX {
+                return None;
+            }
+            let takes = Duration::from_secs_f64(bytes as f64 / quality.bytes_per_second as f64);
+            free_at[way as usize] = Some(free + takes);
+            waits = free + takes - now;
+        }
+        Some(waits + quality.delay + quality.jitter.mul_f64(dice.fraction()))
     }
 
     fn drop_one(&self) {
@@ -131,12 +170,16 @@ impl State {
 /// answers find their way back.
 async fn forward(socket: Arc<UdpSocket>, state: Arc<State>) {
     let mut senders: BTreeMap<SocketAddr, (u64, Arc<UdpSocket>, JoinSet<()>)> = BTreeMap::new();
-    let mut turn = 0;
+    let (mut turn, mut addresses) = (0, 0);
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     loop {
         // An error here is an echo of an earlier datagram that found nobody; the next one may.
         let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
         turn += 1;
+        let changed = state.addresses.load(Ordering::Acquire);
+        if std::mem::replace(&mut addresses, changed) != changed {
+            senders.clear();
+        }
         if !senders.contains_key(&from) {
             if senders.len() == SENDERS_MAX {
                 let oldest = senders.iter().min_by_key(|(_, (used, ..))| *used);
@@ -156,7 +199,7 @@ async fn forward(socket: Arc<UdpSocket>, state: Arc<State>) {
         let Some((used, upstream, _)) = senders.get_mut(&from) else { continue };
         *used = turn;
         let (upstream, counted) = (upstream.clone(), state.clone());
-        pass(&state, buffer[..length].to_vec(), move |datagram| async move {
+        pass(&state, Way::Up, buffer[..length].to_vec(), move |datagram| async move {
             counted.up_bytes.fetch_add(datagram.len() as u64, Ordering::Relaxed);
             upstream.send(&datagram).await.map(|_| ())
         })
@@ -178,7 +221,7 @@ async fn answer(
             continue;
         };
         let (socket, counted) = (socket.clone(), state.clone());
-        pass(&state, buffer[..length].to_vec(), move |datagram| async move {
+        pass(&state, Way::Down, buffer[..length].to_vec(), move |datagram| async move {
             counted.down_bytes.fetch_add(datagram.len() as u64, Ordering::Relaxed);
             socket.send_to(&datagram, to).await.map(|_| ())
         })
@@ -187,12 +230,12 @@ async fn answer(
 }
 
 /// Sends a datagram at once, later, or never.
-async fn pass<F, Sent>(state: &Arc<State>, datagram: Vec<u8>, send: F)
+async fn pass<F, Sent>(state: &Arc<State>, way: Way, datagram: Vec<u8>, send: F)
 where
     F: FnOnce(Vec<u8>) -> Sent + Send + 'static,
     Sent: Future<Output = io::Result<()>> + Send,
 {
-    match state.fate() {
+    match state.fate(way, datagram.len()) {
         None => state.drop_one(),
         Some(Duration::ZERO) => {
             if send(datagram).await.is_err() {
@@ -218,6 +261,9 @@ async fn upstream(relay: SocketAddr) -> io::Result<UdpSocket> {
     socket.connect(relay).await?;
     Ok(socket)
 }
+
+/// How long a datagram waits at most for a narrow line; what would wait longer is lost.
+const QUEUE_MAX: Duration = Duration::from_secs(1);
 
 /// The largest datagram that UDP can carry.
 const DATAGRAM_BYTES_MAX: usize = 65_536;
@@ -269,6 +315,36 @@ mod tests {
         let mut buffer = [0; 16];
         let (length, _) = ends.relay.recv_from(&mut buffer).await.unwrap();
         assert_eq!(&buffer[..length], b"found");
+    }
+
+    #[tokio::test]
+    async fn the_relay_sees_another_address_and_answers_to_the_former_one_are_lost() {
+        let ends = ends(Quality::default()).await;
+        let mut buffer = [0; 16];
+        ends.facility.send(b"here").await.unwrap();
+        let (_, former) = ends.relay.recv_from(&mut buffer).await.unwrap();
+        ends.line.change_address();
+        ends.facility.send(b"there").await.unwrap();
+        let (_, now) = ends.relay.recv_from(&mut buffer).await.unwrap();
+        assert_ne!(former, now);
+        ends.relay.send_to(b"lost", former).await.unwrap();
+        ends.relay.send_to(b"found", now).await.unwrap();
+        let length = ends.facility.recv(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..length], b"found");
+    }
+
+    #[tokio::test]
+    async fn a_narrow_line_lets_what_comes_faster_wait_and_loses_the_rest() {
+        let ends = ends(Quality { bytes_per_second: 1_000, ..Quality::default() }).await;
+        for number in 0..60u8 {
+            ends.facility.send(&[number; 100]).await.unwrap();
+        }
+        while ends.line.traffic().dropped + ends.line.traffic().up_bytes / 100 < 60 {
+            tokio::task::yield_now().await;
+        }
+        let traffic = ends.line.traffic();
+        assert!(traffic.up_bytes >= 1_000, "a second's worth waits: {traffic:?}");
+        assert!(traffic.dropped > 0, "{traffic:?}");
     }
 
     #[tokio::test]

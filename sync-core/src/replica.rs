@@ -261,7 +261,7 @@ impl Replica {
             if !session.bring_back.contains(flight.position) {
                 return false;
             }
-            session.land(id);
+            session.land(now, id);
             let chain = (flight.scope, flight.author);
             if session.bring_back.taken(flight.position, chain, cause) {
                 session.paused = Some(session::busy_until(now));
@@ -344,7 +344,7 @@ impl Replica {
         if let Some(positions) = self.push_loads.remove(&id) {
             self.session.loading = false;
             match result {
-                Ok(answers) => self.push_loaded(positions, answers),
+                Ok(answers) => self.push_loaded(now, positions, answers),
                 Err(error) => self.store_failed(now, error),
             }
             return;
@@ -404,12 +404,12 @@ impl Replica {
                 After::Failed(command, error) => self.done(command, Err(error)),
                 After::Seen(position) => self.seen(now, position),
                 After::Delivered(ids) => {
-                    ids.iter().for_each(|id| self.session.land(id));
+                    ids.iter().for_each(|id| self.session.land(now, id));
                     self.session.suspended = false;
                     self.effects.push_back(Effect::Notify(Notice::Delivered { count: ids.len() }));
                 }
                 After::Dropped(ids) | After::Again(ids) => {
-                    ids.iter().for_each(|id| self.session.land(id));
+                    ids.iter().for_each(|id| self.session.land(now, id));
                 }
                 After::BringBack(positions) => self.session.bring_back.queue(positions),
                 After::Rebuild => self.queue.push_back(Work::Rebuilt),
@@ -486,15 +486,13 @@ impl Replica {
         }
     }
 
-    fn push_loaded(&mut self, positions: Vec<u64>, answers: Vec<Answer>) {
+    fn push_loaded(&mut self, now: Timestamp, positions: Vec<u64>, answers: Vec<Answer>) {
         if !self.session.is_open() {
             return;
         }
         let envelopes = self.state.loaded(&mut self.session, positions, answers);
-        if !envelopes.is_empty() {
-            let message = self.state.push(&mut self.session, envelopes);
-            self.effects.push_back(Effect::Send(message));
-        }
+        let messages = self.state.push_all(&mut self.session, now, envelopes);
+        self.effects.extend(messages.into_iter().map(Effect::Send));
     }
 
     fn statements_due(&self) -> Timestamp {

@@ -3,5 +3,6 @@
 pub mod carry;
 pub mod heads;
 pub mod message;
+pub mod pace;
 pub mod peer;
 pub mod reconcile;

@@ -63,7 +63,7 @@ impl Session {
         Message::from_bytes(&frame).expect("a message")
     }
 
-    /// Begins, and takes the whole feed without acknowledging any of it.
+    /// Begins, and takes the whole feed.
     pub async fn whole_feed(&mut self, who: &Identity) -> (Welcome, Vec<Vec<u8>>) {
         let device = who.device_id();
         let hello = Hello { network: who.network, device, cursor: None, want_own: true, at: now() };
@@ -75,6 +75,8 @@ impl Session {
             if let Message::Feed { items, .. } = self.hear().await {
                 position = items.last().map_or(position, |item| item.position);
                 envelopes.extend(items.into_iter().map(|item| item.envelope.0));
+                // Unconfirmed, no more would come than a slow line's worth.
+                self.say(&Message::Seen { position }).await;
             }
         }
         (welcome, envelopes)

@@ -6,10 +6,12 @@ use azalea_core::access::{Action, Question, decide};
 use azalea_core::id::{DeviceId, FacilityId, ScopeId, Timestamp};
 use azalea_core::identity::{PublicKey, StandingError};
 use azalea_core::sync::message::{Goodbye, Hello, Message, NotAdmitted};
+use azalea_core::sync::pace::Pace;
 use rand::CryptoRng;
 
 use super::enrol::Proving;
 use super::members::Fill;
+use super::subscribe::WINDOW_BYTES_MAX;
 use super::tables::DeviceNumber;
 use super::{Effect, Mailbox, Notice, Own, SessionId};
 
@@ -56,6 +58,7 @@ pub(crate) struct Subscribed {
     /// Sent and not yet confirmed: position and bytes.
     pub(crate) under_way: VecDeque<(u64, usize)>,
     pub(crate) bytes_under_way: usize,
+    pub(crate) pace: Pace,
     pub(crate) is_loading: bool,
     pub(crate) progress_at: Timestamp,
     /// Publishers whose newest statement it should get once it has caught up.
@@ -158,6 +161,7 @@ impl Mailbox {
             told_end: end,
             under_way: VecDeque::new(),
             bytes_under_way: 0,
+            pace: Pace::new(WINDOW_BYTES_MAX),
             is_loading: false,
             progress_at: now,
             due_heads: due_heads.collect(),

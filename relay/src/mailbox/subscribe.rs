@@ -11,10 +11,8 @@ use super::session::Subscribed;
 use super::tables::{DeviceNumber, FeedRow};
 use super::{Effect, Loading, Mailbox, Notice, SessionId};
 
-/// Bytes that may be under way to one reader before it confirms some.
-const WINDOW_BYTES: usize = 4 << 20;
-/// Bytes of one message, about.
-const MESSAGE_BYTES: usize = 1 << 20;
+/// Bytes that may be under way to one reader on a fast line before it confirms some.
+pub(crate) const WINDOW_BYTES_MAX: usize = 4 << 20;
 /// Items of one message.
 const MESSAGE_ITEMS: usize = 256;
 
@@ -37,13 +35,14 @@ impl Mailbox {
             return;
         };
         let feed_end = self.state.devices[member.device as usize].feed_end;
-        if member.is_loading || member.bytes_under_way >= WINDOW_BYTES {
+        let room = member.pace.window_bytes().saturating_sub(member.bytes_under_way);
+        if member.is_loading || room == 0 {
             return;
         }
         if member.scanned >= feed_end {
             return self.caught_up(session);
         }
-        let bytes_max = (WINDOW_BYTES - member.bytes_under_way).min(MESSAGE_BYTES);
+        let bytes_max = room.min(member.pace.message_bytes());
         let query = Query::Feed { recipient: member.device, after: member.scanned, bytes_max };
         self.with_member(session, |member| member.is_loading = true);
         self.load(query, Loading::Feed(session, feed_end));
@@ -116,7 +115,7 @@ impl Mailbox {
                 continue;
             };
             let first = entries.first().map_or(0, |entry| entry.position);
-            let mut room = WINDOW_BYTES.saturating_sub(member.bytes_under_way);
+            let mut room = member.pace.window_bytes().saturating_sub(member.bytes_under_way);
             let mut scanned = member.scanned;
             let mut sendable = Vec::new();
             if !member.is_loading && scanned + 1 == first {
@@ -139,10 +138,12 @@ impl Mailbox {
     }
 
     fn send_items(&mut self, now: Timestamp, session: SessionId, items: Vec<(u64, Vec<u8>)>) {
+        let member = self.sessions.get(&session).and_then(|known| known.subscribed());
+        let message_bytes = member.map_or(0, |member| member.pace.message_bytes());
         let mut items = items.into_iter().peekable();
-        while items.peek().is_some() {
+        while items.peek().is_some() && message_bytes > 0 {
             let (mut message, mut bytes) = (Vec::new(), 0);
-            while message.len() < MESSAGE_ITEMS && bytes < MESSAGE_BYTES {
+            while message.len() < MESSAGE_ITEMS && bytes < message_bytes {
                 let Some((position, envelope)) = items.next() else { break };
                 bytes += envelope.len();
                 message.push(FeedItem { position, envelope: Bytes(envelope) });
@@ -165,6 +166,9 @@ impl Mailbox {
             member.last_sent = item.position;
             self.counters.bytes_out += size as u64;
             self.counters.forwarded += 1;
+        }
+        if !items.is_empty() {
+            member.pace.sent(now, member.last_sent);
         }
         // What follows but is not for this reader must not keep it from having caught up.
         let is_end = last && member.scanned >= feed_end;
@@ -202,6 +206,7 @@ impl Mailbox {
             let (_, bytes) = member.under_way.pop_front().expect("there is a front");
             member.bytes_under_way -= bytes;
         }
+        member.pace.confirmed(now, position);
         member.progress_at = now;
         let device = member.device;
         self.noted.insert(device, (position, now));

@@ -82,6 +82,13 @@ impl BringBack {
         self.pushed.contains(&position)
     }
 
+    /// What there was no room for on the line waits on.
+    pub(super) fn put_back(&mut self, position: u64) {
+        if self.pushed.remove(&position) {
+            self.waiting.insert(position);
+        }
+    }
+
     /// What could not be read is not pushed.
     pub(super) fn leave_out(&mut self, position: u64) {
         self.pushed.remove(&position);

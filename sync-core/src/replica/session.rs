@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::{DeviceId, EnvelopeId, RelayEpoch, ScopeId, Timestamp};
 use crate::storage::table;
 use crate::sync::message::{Bytes, Cursor, FeedItem, Goodbye, Hello, Message, Welcome};
+use crate::sync::pace::Pace;
 use crate::wire::{Wire, limits};
 
 use super::Tx;
@@ -13,10 +14,8 @@ use super::effect::Query;
 use super::input::Answer;
 use super::state::{State, meta};
 
-/// Bytes that are pushed and not acknowledged: enough for a fast line, little enough to resend on a bad one.
-const WINDOW_BYTES: usize = 2 << 20;
-/// Bytes in one push: a cut line loses at most this much of what was on its way.
-const PUSH_BYTES: usize = 256 << 10;
+/// Bytes that are pushed on a fast line and not acknowledged.
+const WINDOW_BYTES_MAX: usize = 2 << 20;
 /// Sealed envelopes that are kept in memory until they are pushed, so that a new one needs no read.
 const FRESH_BYTES: usize = 8 << 20;
 /// How long a relay that was busy is left alone, in milliseconds.
@@ -51,6 +50,8 @@ pub(super) struct Flight {
     pub(super) scope: ScopeId,
     pub(super) author: DeviceId,
     pub(super) seq: u64,
+    /// Which push of this session it is part of.
+    push: u64,
 }
 
 /// What is known of the line and what is on it.
@@ -65,6 +66,8 @@ pub(super) struct Session {
     /// Pushed and not acknowledged.
     in_flight: BTreeMap<EnvelopeId, Flight>,
     in_flight_bytes: usize,
+    pace: Pace,
+    pushes: u64,
     /// The positions of what is in flight.
     on_its_way: BTreeSet<u64>,
     /// Sealed and not pushed yet.
@@ -89,6 +92,8 @@ impl Session {
             clock_skew_ms: 0,
             in_flight: BTreeMap::new(),
             in_flight_bytes: 0,
+            pace: Pace::new(WINDOW_BYTES_MAX),
+            pushes: 0,
             on_its_way: BTreeSet::new(),
             fresh: BTreeMap::new(),
             fresh_bytes: 0,
@@ -105,6 +110,7 @@ impl Session {
         self.in_flight.clear();
         self.on_its_way.clear();
         self.in_flight_bytes = 0;
+        self.pace = Pace::new(WINDOW_BYTES_MAX);
         self.paused = None;
         self.bring_back = BringBack::default();
     }
@@ -129,9 +135,10 @@ impl Session {
     }
 
     /// Notes that an envelope is no longer on its way.
-    pub(super) fn land(&mut self, id: &EnvelopeId) {
+    pub(super) fn land(&mut self, now: Timestamp, id: &EnvelopeId) {
         if let Some(flight) = self.in_flight.remove(id) {
             self.in_flight_bytes -= flight.size;
+            self.pace.confirmed(now, flight.push);
             self.on_its_way.remove(&flight.position);
         }
     }
@@ -184,7 +191,8 @@ impl State {
     /// The next envelopes of the outbox that the disk has, then what is brought back, as far as the window has room.
     pub(super) fn next_push(&self, session: &mut Session, now: Timestamp) -> Next {
         let paused = session.paused.is_some_and(|until| now < until);
-        let full = session.in_flight_bytes >= WINDOW_BYTES;
+        let (window, push_bytes) = (session.pace.window_bytes(), session.pace.message_bytes());
+        let full = session.in_flight_bytes >= window;
         if !paused && session.is_open() {
             session.paused = None;
         }
@@ -198,8 +206,8 @@ impl State {
             if position >= self.undurable || session.on_its_way.contains(&position) {
                 continue;
             }
-            if session.in_flight_bytes + bytes >= WINDOW_BYTES
-                || bytes >= PUSH_BYTES
+            if session.in_flight_bytes + bytes >= window
+                || bytes >= push_bytes
                 || push.len() + load.len() >= limits::ENVELOPES.max / 4
             {
                 break;
@@ -218,8 +226,8 @@ impl State {
             }
         }
         while push.is_empty()
-            && session.in_flight_bytes + bytes < WINDOW_BYTES
-            && bytes < PUSH_BYTES
+            && session.in_flight_bytes + bytes < window
+            && bytes < push_bytes
             && load.len() < limits::ENVELOPES.max / 4
             && let Some(position) = session.bring_back.next()
         {
@@ -228,14 +236,49 @@ impl State {
             bytes += TYPICAL_BYTES;
         }
         match (push.is_empty(), load.is_empty()) {
-            (false, _) => Next::Push(self.push(session, push)),
+            (false, _) => Next::Push(self.push(session, now, push)),
             (true, false) => Next::Load(load),
             (true, true) => Next::Nothing,
         }
     }
 
+    /// Pushes envelopes that were read, in messages of the right size, as far as the window has room; they weigh what they weigh.
+    pub(super) fn push_all(
+        &self,
+        session: &mut Session,
+        now: Timestamp,
+        envelopes: Vec<(u64, Vec<u8>)>,
+    ) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        for (position, envelope) in envelopes {
+            if session.in_flight_bytes + bytes >= session.pace.window_bytes() {
+                session.bring_back.put_back(position);
+                continue;
+            }
+            bytes += envelope.len();
+            part.push((position, envelope));
+            if bytes >= session.pace.message_bytes() {
+                messages.push(self.push(session, now, std::mem::take(&mut part)));
+                bytes = 0;
+            }
+        }
+        if !part.is_empty() {
+            messages.push(self.push(session, now, part));
+        }
+        messages
+    }
+
     /// Notes envelopes as on their way and makes the message.
-    pub(super) fn push(&self, session: &mut Session, envelopes: Vec<(u64, Vec<u8>)>) -> Message {
+    fn push(
+        &self,
+        session: &mut Session,
+        now: Timestamp,
+        envelopes: Vec<(u64, Vec<u8>)>,
+    ) -> Message {
+        session.pushes += 1;
+        let push = session.pushes;
+        session.pace.sent(now, push);
         let mut message = Vec::with_capacity(envelopes.len());
         for (position, bytes) in envelopes {
             let Ok(envelope) = crate::envelope::SignedEnvelope::from_bytes(bytes.clone()) else {
@@ -244,7 +287,7 @@ impl State {
             let header = envelope.claimed_header();
             let size = bytes.len();
             let (scope, author, seq) = (header.scope, header.author, header.seq);
-            let flight = Flight { position, size, scope, author, seq };
+            let flight = Flight { position, size, scope, author, seq, push };
             session.in_flight.insert(header.id(), flight);
             session.on_its_way.insert(position);
             session.in_flight_bytes += size;
@@ -288,7 +331,7 @@ impl State {
 }
 
 /// What an outbox envelope is taken to weigh before it is read.
-const TYPICAL_BYTES: usize = 16 << 10;
+const TYPICAL_BYTES: usize = 4 << 10;
 
 /// How long to leave a relay alone that said goodbye, in milliseconds; `None` where it makes no sense to
 /// come back by itself.

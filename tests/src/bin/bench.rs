@@ -2,6 +2,8 @@
 //!
 //! `cargo bench-azalea` runs it in release; `docs/BENCHMARKS.md` holds what was measured.
 
+#[path = "bench/bad_line.rs"]
+mod bad_line;
 #[path = "bench/relay.rs"]
 mod relay;
 
@@ -41,14 +43,24 @@ struct Arguments {
     /// Pushes so many envelopes through a relay to five readers instead.
     #[arg(long)]
     relay: Option<usize>,
+    /// Syncs about 5,000 records to a clinic whose line carries so many bytes a second, badly, instead.
+    #[arg(long, value_name = "BYTES_PER_SECOND")]
+    bad_line: Option<u64>,
+}
+
+impl Arguments {
+    fn of(patients: u64, years: u16) -> Self {
+        Self { patients, years, changes: 0, megabytes: None, relay: None, bad_line: None }
+    }
 }
 
 fn main() {
     let arguments = Arguments::parse();
-    match (arguments.megabytes, arguments.relay) {
-        (Some(megabytes), _) => one_large_file(megabytes),
-        (None, Some(envelopes)) => relay::run(envelopes),
-        (None, None) => the_whole_way(&arguments),
+    match (arguments.megabytes, arguments.relay, arguments.bad_line) {
+        (Some(megabytes), _, _) => one_large_file(megabytes),
+        (None, Some(envelopes), _) => relay::run(envelopes),
+        (None, None, Some(bytes_per_second)) => bad_line::run(bytes_per_second),
+        (None, None, None) => the_whole_way(&arguments),
     }
 }
 

@@ -194,18 +194,27 @@ fn no_more_is_under_way_than_the_window_and_a_silent_reader_is_let_go() {
         };
         (0..1 << 20).map(draw).collect()
     };
-    for n in 0..12 {
-        let written = hospital.write(&world, chart, &noise(n));
-        world.push_all(&hospital, &[written]);
-    }
-    let under_way: usize = world.sent[&clinic.session]
-        .iter()
-        .map(|message| match message {
+    let mut push = |world: &mut World, more: std::ops::Range<u8>| {
+        for n in more {
+            let written = hospital.write(world, chart, &noise(n));
+            world.push_all(&hospital, &[written]);
+        }
+    };
+    let under_way = |world: &World| -> usize {
+        let sent = world.sent.get(&clinic.session).into_iter().flatten();
+        sent.map(|message| match message {
             Message::Feed { items, .. } => items.iter().map(|item| item.envelope.0.len()).sum(),
             _ => 0,
         })
-        .sum();
-    assert!((4 << 20..7 << 20).contains(&under_way), "{under_way}");
+        .sum()
+    };
+    // Until the line has shown what it carries, one at a time; they are larger than the window then.
+    push(&mut world, 0..12);
+    assert!((1 << 20..2 << 20).contains(&under_way(&world)), "{}", under_way(&world));
+    assert_eq!(world.fed(&clinic).len(), 12);
+    assert_eq!(under_way(&world), 0);
+    push(&mut world, 12..24);
+    assert!((4 << 20..7 << 20).contains(&under_way(&world)), "{}", under_way(&world));
     assert_eq!(world.fed(&clinic).len(), 12);
     let written = hospital.write(&world, chart, b"unconfirmed");
     world.push_all(&hospital, &[written]);
