@@ -1,6 +1,6 @@
 //! The same sessions over TLS on TCP, for where UDP does not pass: the server's door and the client's way to it.
 //!
-//! The handshake, the keys and the frames are QUIC's. What TCP lacks is made up for in [`tunnel`]: an end that has nothing to say
+//! The handshake, the keys and the frames are QUIC's. What TCP lacks is made up for in `tunnel`: an end that has nothing to say
 //! shows that it is there, since a cut TCP line says nothing.
 
 mod proxy;
