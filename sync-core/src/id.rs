@@ -98,6 +98,8 @@ id!(/// A patient's consent, which grants rest on: random.
     ConsentId, 16);
 id!(/// One version of a record: the digest of its whole binary form.
     VersionId, 16);
+id!(/// An attachment, sealed: the BLAKE3 hash of its ciphertext.
+    BlobId, 32);
 id!(/// A care note: random.
     NoteId, 16);
 id!(/// One life of a relay's store; drawn anew when a relay is set up or restored.

@@ -5,11 +5,13 @@
 //!
 //! The rooms, in the order in which a record meets them: [`id`] names things, [`wire`] turns bytes into types,
 //! [`identity`] says who somebody is, [`access`] who may read and write, [`keys`] who can, [`document`] what
-//! is written, [`envelope`] how it is sealed and proven, [`storage`] where it is kept, [`sync`] how it
-//! travels, and [`replica`] puts them together for one facility's device; [`view`] reads what it keeps, and
+//! is written, [`envelope`] how it is sealed and proven, [`blob`] the same for what is too large for an envelope,
+//! [`storage`] where it is kept, [`sync`] how it travels, and [`replica`] puts them together for one facility's
+//! device; [`view`] reads what it keeps, and
 //! [`ledger`] says who did.
 
 pub mod access;
+pub mod blob;
 pub mod document;
 pub mod envelope;
 pub mod id;

@@ -43,3 +43,9 @@ pub const FRAME: Limit = Limit { name: "frame_bytes_max", max: 8 << 20 };
 pub const ENVELOPES: Limit = Limit { name: "envelopes_max", max: 4_096 };
 /// Envelopes of one author and scope that are held beyond a gap.
 pub const AHEAD: Limit = Limit { name: "ahead_max", max: 4_096 };
+/// A blob's content, in bytes.
+pub const BLOB: Limit = Limit { name: "blob_bytes_max", max: 2 << 30 };
+/// Chunks of a blob that are asked for and sent together.
+pub const BLOB_RUN: Limit = Limit { name: "blob_run_chunks_max", max: 64 };
+/// Such a run of chunks with the hashes that prove it, in bytes.
+pub const BLOB_SLICE: Limit = Limit { name: "blob_slice_bytes_max", max: (1 << 20) + (16 << 10) };
