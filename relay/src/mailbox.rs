@@ -14,6 +14,7 @@ mod enrol;
 mod fill;
 mod genesis;
 mod group;
+mod heads;
 mod holding;
 mod invite;
 mod io;
@@ -34,6 +35,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use azalea_core::id::{DeviceId, FacilityId, ScopeId, Timestamp};
 use azalea_core::identity::{PublicKey, SigningKeypair};
 use azalea_core::storage::{Read, StorageError};
+use azalea_core::sync::heads::rounds;
 use azalea_core::sync::message::Message;
 use rand::CryptoRng;
 
@@ -86,6 +88,8 @@ pub struct Mailbox {
     effects: VecDeque<Effect>,
     next_effect: u64,
     housekeeping_at: Timestamp,
+    /// When readers are told next what publishers have said.
+    passing_at: Timestamp,
     /// Everybody who is subscribed was found in good order at the first moment and stays so until the second, unless the
     /// registry changes or somebody subscribes.
     in_order: Option<(Timestamp, Timestamp)>,
@@ -132,6 +136,7 @@ impl Mailbox {
                 }
             }
         }
+        let passing_at = rounds::passing(now, state.roster.statement_interval_ms());
         Ok(Self {
             state,
             own,
@@ -157,6 +162,7 @@ impl Mailbox {
             effects: VecDeque::new(),
             next_effect: 0,
             housekeeping_at: now.plus_ms(HOUSEKEEPING_MS),
+            passing_at,
             in_order: None,
             retry_at: None,
             is_failing: false,
@@ -190,7 +196,7 @@ impl Mailbox {
     /// When to tick next, if nothing happens before.
     pub fn wake_at(&self) -> Timestamp {
         let due = self.state.due.first().map(|(at, _)| *at);
-        let times = [Some(self.housekeeping_at), self.retry_at, due];
+        let times = [Some(self.housekeeping_at), Some(self.passing_at), self.retry_at, due];
         times.into_iter().flatten().min().unwrap_or(self.housekeeping_at)
     }
 
@@ -204,6 +210,7 @@ impl Mailbox {
             self.retry_at = None;
             self.pump_all(now);
         }
+        self.pass_heads(now);
         if now >= self.housekeeping_at {
             self.housekeeping_at = now.plus_ms(HOUSEKEEPING_MS);
             self.flush = !self.noted.is_empty();

@@ -10,7 +10,7 @@ use azalea_core::identity::{
     Validity,
 };
 use azalea_core::keys;
-use azalea_core::sync::message::{Cursor, Enrol, Goodbye, Hello, Message, NotAdmitted};
+use azalea_core::sync::message::{Cursor, Enrol, Goodbye, Hello, Message, NotAdmitted, VERSION};
 use azalea_core::wire::Wire;
 use azalea_relay::clock;
 use azalea_relay::commands::{Command, InviteArgs, Invited, Kind, RevokeArgs, StatusView};
@@ -280,7 +280,7 @@ async fn a_facility_joins_and_has_its_session_over_tcp() {
     assert!(device.connected && device.over_tcp);
 
     // A frame that is no message is answered as over UDP.
-    write_frame(&mut line.send, b"\x01\xff").await.unwrap();
+    write_frame(&mut line.send, b"\x02\xff").await.unwrap();
     loop {
         match line.hear().await {
             Message::Goodbye(goodbye) => break assert_eq!(goodbye, Goodbye::Protocol),
@@ -330,9 +330,10 @@ async fn noise_and_other_versions_are_answered_with_a_goodbye() {
     let code = invite(&home).await;
     let somebody = Joiner::new();
     for (frame, expected) in [
-        (&b"\x01\xff"[..], Goodbye::Protocol),
+        (&b"\x02\xff"[..], Goodbye::Protocol),
         (b"", Goodbye::Protocol),
-        (b"\x09", Goodbye::Version { ours: 1 }),
+        (b"\x09", Goodbye::Version { ours: VERSION }),
+        (b"\x01\x05", Goodbye::Version { ours: VERSION }),
         (&Message::Seen { position: 1 }.to_bytes(), Goodbye::Protocol),
     ] {
         let mut line = somebody.dial(&code).await;

@@ -11,7 +11,6 @@
 //! disturbed nothing may be claimed that is not so; then the region is healed; then it has to come to rest within
 //! a stated time, and be right. What *right* is, the checkers say, one property each: see [`check`].
 
-mod ahead;
 pub mod campaign;
 pub mod check;
 mod clock;
@@ -42,7 +41,6 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::population::Dice;
-use ahead::Ahead;
 use clock::Clock;
 use council::{Council, Member};
 use event::Event;
@@ -79,7 +77,6 @@ pub struct World {
     /// On how many threads the region is worked at; what happens in it does not hang on that.
     threads: usize,
     signatures: Signatures,
-    ahead: Option<Ahead>,
     /// The run is over; what is left is to judge it.
     is_over: bool,
     hostile: Hostile,
@@ -143,7 +140,6 @@ impl World {
             probes: 0,
             threads: 1,
             signatures,
-            ahead: None,
             is_over: false,
             hostile: Hostile::new(options.tricks.clone()),
             hostile_member,
@@ -166,7 +162,6 @@ impl World {
     /// Works on so many threads; what happens, and its trace, is the same on any number.
     pub fn use_threads(&mut self, threads: usize) {
         self.threads = threads.max(1);
-        self.ahead = (threads > 1).then(|| Ahead::begin(&self.signatures));
     }
 
     /// Prints every event as it happens.
@@ -284,10 +279,6 @@ impl World {
             }
             let event = self.queue.remove(&(at, number)).expect("looked at just above");
             self.now = at;
-            if let Event::Ahead { place, wakes } = event {
-                self.sign_ahead(place, wakes);
-                continue;
-            }
             let (what, place, number) = event.sign();
             self.trace.note(at, what, place, number);
             self.happen(event);
@@ -410,7 +401,6 @@ impl World {
                 check::on_the_way(self);
                 self.after(self.options.probe_seconds * 1_000, Event::Probe);
             }
-            Event::Ahead { .. } => {}
         }
     }
 

@@ -47,13 +47,11 @@ fn the_trace_is_the_same_on_one_thread_and_on_two() {
         let mut world = World::new(options.clone());
         world.use_threads(threads);
         let findings = world.run();
-        ((world.trace(), world.events(), findings), world.foreseen().0)
+        (world.trace(), world.events(), findings)
     };
     let (one, two) = (run(1), run(2));
-    assert_eq!(one.0, two.0);
-    assert_eq!(one.0.2, []);
-    assert_eq!(one.1, 0);
-    assert!(two.1 > 100, "{} statements were foreseen", two.1);
+    assert_eq!(one, two);
+    assert_eq!(one.2, []);
 }
 
 #[test]

@@ -60,10 +60,10 @@ use step::{After, Step, Work};
 use tx::Tx;
 
 use crate::envelope::Formats;
-use crate::id::{EnvelopeId, FacilityId, Timestamp};
+use crate::id::{EnvelopeId, Timestamp};
 use crate::identity::Identity;
 use crate::storage::StorageError;
-use crate::sync::heads::Tally;
+use crate::sync::heads::rounds;
 use crate::sync::message::{Goodbye, Message, Refusal};
 
 /// One device's replica: every record that it may see, and its part in the network.
@@ -163,7 +163,7 @@ impl Replica {
     /// When `Input::Tick` is wanted at the latest. Never a time at which a tick would change nothing: whoever waits for
     /// the relay or for the disk is woken by their answer, and would otherwise be woken without end.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        let statements = self.may_tell_heads().then(|| self.statements_due());
+        let statements = self.may_tell_heads().then(|| self.roll_due());
         let paused = self.session.paused.filter(|_| self.session.is_open());
         let store = self.store_pause.filter(|_| self.step.is_none());
         let due = self.state.freshness.due();
@@ -231,8 +231,11 @@ impl Replica {
                     self.queue.push_back(Work::Offered);
                 }
             }
-            (Message::Head(statement), Phase::Open { .. }) => {
-                self.queue.push_back(Work::Head(statement));
+            (Message::Heads(words), Phase::Open { .. }) => {
+                self.queue.push_back(Work::Heads(words));
+            }
+            (Message::WantHead { publisher }, Phase::Open { .. }) if publisher == self.state.me => {
+                self.session.known_roll = None;
             }
             (Message::Goodbye(goodbye), _) => self.goodbye(now, goodbye),
             _ => {
@@ -413,6 +416,10 @@ impl Replica {
                 }
                 After::BringBack(positions) => self.session.bring_back.queue(positions),
                 After::Rebuild => self.queue.push_back(Work::Rebuilt),
+                After::WantHeads(publishers) => {
+                    let want = |publisher| Effect::Send(Message::WantHead { publisher });
+                    self.effects.extend(publishers.into_iter().map(want));
+                }
                 After::Pause => self.session.paused = Some(session::busy_until(now)),
                 After::Suspended => {
                     self.session.suspended = true;
@@ -495,18 +502,11 @@ impl Replica {
         self.effects.extend(messages.into_iter().map(Effect::Send));
     }
 
-    fn statements_due(&self) -> Timestamp {
-        let interval = self.state.statement_interval_ms();
-        self.state.freshness.told_all.map_or(Timestamp(0), |told| told.plus_ms(interval))
-    }
-
-    /// Whom this replica will tell how much there is for it, and how much, if nothing changes until `at`: for whoever signs
-    /// ahead what it will say. Nobody where its statements are not due by then.
-    pub fn words_ahead(&self, at: Timestamp) -> Vec<(FacilityId, Tally)> {
-        if !self.session.is_open() || self.statements_due() > at {
-            return Vec::new();
-        }
-        self.state.freshness.owed().collect()
+    /// When everybody is told next: at once in the beginning, then once per interval, at the same moments as every other
+    /// device but for a share of its own, so that the relay can pass on in one message what all have said.
+    fn roll_due(&self) -> Timestamp {
+        let Some(told) = self.state.freshness.told_all else { return Timestamp(0) };
+        rounds::next(told, self.state.roster.statement_interval_ms(), &self.state.me)
     }
 
     fn may_tell_heads(&self) -> bool {
@@ -521,12 +521,12 @@ impl Replica {
         if !self.may_tell_heads() {
             return;
         }
-        let all = self.statements_due() <= now;
-        if !all && self.state.freshness.untold.is_empty() {
-            return;
-        }
-        for statement in self.state.statements(now, all) {
-            self.effects.push_back(Effect::Send(Message::Head(statement)));
+        let known = self.session.known_roll;
+        let all = self.roll_due() <= now;
+        if all || self.state.freshness.is_news(known) {
+            let update = self.state.roll(now, all, known);
+            self.session.known_roll = Some(update.roll.root);
+            self.effects.push_back(Effect::Send(Message::Roll(update)));
         }
     }
 

@@ -347,17 +347,18 @@ impl Checking<'_> {
     }
 
     fn statements(&mut self) -> Result<(), OpError> {
-        let mut signers = BTreeSet::new();
-        for (key, value) in rows(self.snapshot, table::STATEMENT)? {
+        let (mut signers, network) = (BTreeSet::new(), self.roster.network());
+        for (key, value) in rows(self.snapshot, table::HEAD)? {
             let (Ok(device), Ok(row)) =
                 (DeviceId::from_bytes(&key), PublisherRow::from_bytes(&value))
             else {
-                self.findings.wrong("table statement", "a row does not read");
+                self.findings.wrong("table head", "a row does not read");
                 continue;
             };
             self.findings.heads += 1;
             let certificate = self.roster.device(&device);
-            let signed = certificate.is_some_and(|it| row.statement.verify(&it.key).is_ok());
+            let signed =
+                certificate.is_some_and(|it| row.statement.verify(&network, &it.key).is_ok());
             if !signed || !signers.insert(device) {
                 self.findings
                     .wrong(format!("head statement of {device}"), "not signed by its device");

@@ -10,10 +10,10 @@ use azalea_core::envelope::Chain;
 use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, ScopeId, Timestamp};
 use azalea_core::identity::{Certificate, Roster};
 use azalea_core::storage::Batch;
-use azalea_core::sync::heads::HeadStatement;
 use azalea_core::sync::message::{Goodbye, Refusal};
 use azalea_core::wire::Wire;
 
+use super::heads::Said;
 use super::invite::Invite;
 use super::members::Fill;
 use super::state::{Device, Party, Scope, State};
@@ -33,7 +33,10 @@ pub(crate) struct Group {
     pub(crate) new_scopes: Vec<ScopeId>,
     pub(crate) devices: BTreeMap<DeviceNumber, Device>,
     pub(crate) new_devices: Vec<DeviceId>,
-    pub(crate) heads: BTreeMap<(FacilityId, DeviceId), HeadStatement>,
+    /// Publishers' new rolls, whom they tell something new, and publishers whose roll does not follow from what is held.
+    pub(crate) heads: BTreeMap<DeviceId, Said>,
+    pub(crate) told: BTreeSet<(FacilityId, DeviceId)>,
+    pub(crate) wanted: BTreeSet<DeviceNumber>,
     pub(crate) invites: BTreeMap<[u8; 32], Option<Invite>>,
     pub(crate) next_log: u64,
     pub(crate) forks: Option<Forks>,
@@ -278,7 +281,7 @@ impl Group {
                 None => state.devices.push(device),
             }
         }
-        state.heads.extend(self.heads.iter().map(|(key, head)| (*key, head.clone())));
+        state.heads.extend(std::mem::take(&mut self.heads), &self.told);
         for (digest, invite) in std::mem::take(&mut self.invites) {
             match invite {
                 Some(invite) => state.invites.insert(digest, invite),

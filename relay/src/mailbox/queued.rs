@@ -5,13 +5,13 @@ use std::sync::Arc;
 use azalea_core::envelope::{SignedEnvelope, VerifiedEnvelope};
 use azalea_core::id::{EnvelopeId, FacilityId, Timestamp};
 use azalea_core::identity::{Certificate, SigningKeypair};
-use azalea_core::sync::heads::HeadStatement;
+use azalea_core::sync::heads::HeadUpdate;
 use azalea_core::sync::message::{Bytes, Message, Refusal, RefusalCause};
 use azalea_core::wire::Wire;
 
 use super::accept::{Accepted, Repeat};
 use super::group::Draft;
-use super::tables::{self, DeviceNumber};
+use super::tables::DeviceNumber;
 use super::{Mailbox, SessionId};
 
 /// Bytes of one device that wait for their turn; a node has far less under way.
@@ -28,9 +28,9 @@ pub(crate) enum Queued {
         session: SessionId,
         verified: VerifiedEnvelope,
     },
-    Head {
+    Roll {
         device: DeviceNumber,
-        statement: HeadStatement,
+        update: HeadUpdate,
     },
     /// Brought back by a member, after this store had gone back in time.
     Certificate(Box<Certificate>),
@@ -70,13 +70,13 @@ impl Mailbox {
             && self.pushed_bytes.take(now, facility, size as u64).is_ok()
     }
 
-    pub(crate) fn queue_head(&mut self, session: SessionId, statement: HeadStatement) {
+    pub(crate) fn queue_roll(&mut self, session: SessionId, update: HeadUpdate) {
         let facility = self.facility_of(session);
         let device = self.device_of(session);
         if let (Some(facility), Some(device)) = (facility, device) {
-            let size = statement.to_bytes().len();
+            let size = update.to_bytes().len();
             if self.queue.bytes_of(&facility) + size <= WAITING_BYTES_MAX {
-                self.queue.push(facility, size, Queued::Head { device, statement });
+                self.queue.push(facility, size, Queued::Roll { device, update });
             }
         }
     }
@@ -136,7 +136,7 @@ impl Draft<'_> {
                 let accepted = self.fork(&verified);
                 self.answer(session, accepted);
             }
-            Queued::Head { device, statement } => self.take_head(device, statement),
+            Queued::Roll { device, update } => self.take_roll(device, update),
         }
     }
 
@@ -146,25 +146,6 @@ impl Draft<'_> {
             Accepted::Stored(id) => reply.stored.push(id),
             Accepted::Refused(refusal) => reply.refused.push(refusal),
             Accepted::Repeat(_) => {}
-        }
-    }
-
-    /// Keeps a publisher's statement, if it is its own, in order, and newer than the one before.
-    fn take_head(&mut self, device: DeviceNumber, statement: HeadStatement) {
-        let place = (statement.recipient, statement.publisher);
-        let held = self.group.heads.get(&place).or_else(|| self.state.heads.get(&place));
-        let is_newer = held.is_none_or(|held| held.at < statement.at);
-        let is_own = self.device(device).is_some_and(|device| device.id == statement.publisher);
-        let is_known = self.roster().facility(&statement.recipient).is_some();
-        let is_here = statement.network == self.state.network;
-        let is_signed = || {
-            let standing = self.roster().standing(&statement.publisher, self.now);
-            standing.is_ok_and(|standing| statement.verify(&standing.device.key).is_ok())
-        };
-        if is_newer && is_own && is_known && is_here && is_signed() {
-            let key = tables::head_key(&statement.recipient, &statement.publisher);
-            self.group.batch.put(tables::HEAD, key, statement.to_bytes());
-            self.group.heads.insert(place, statement);
         }
     }
 }

@@ -156,8 +156,11 @@ impl Mailbox {
             }
         }
         self.forward(now, &group.items, group.feeds);
-        for (recipient, publisher) in group.heads.into_keys() {
+        for (recipient, publisher) in group.told {
             self.head_changed(recipient, publisher);
+        }
+        for device in group.wanted {
+            self.want_head(device);
         }
         for (session, certificates) in group.enrolled {
             self.enrolled(session, certificates);

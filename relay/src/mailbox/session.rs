@@ -10,6 +10,7 @@ use azalea_core::sync::pace::Pace;
 use rand::CryptoRng;
 
 use super::enrol::Proving;
+use super::heads::Told;
 use super::members::Fill;
 use super::subscribe::WINDOW_BYTES_MAX;
 use super::tables::DeviceNumber;
@@ -61,8 +62,8 @@ pub(crate) struct Subscribed {
     pub(crate) pace: Pace,
     pub(crate) is_loading: bool,
     pub(crate) progress_at: Timestamp,
-    /// Publishers whose newest statement it should get once it has caught up.
-    pub(crate) due_heads: BTreeSet<DeviceId>,
+    /// What it was told of its publishers.
+    pub(crate) told: Told,
     /// Certificates that it was asked for, by their digests.
     pub(crate) wanted: BTreeSet<[u8; 32]>,
     /// How often it may still say what it holds: comparing costs us more than saying costs it.
@@ -108,7 +109,10 @@ impl Mailbox {
             (Stage::Subscribed(_), Message::Seen { position }) => {
                 self.seen(now, session, position);
             }
-            (Stage::Subscribed(_), Message::Head(statement)) => self.queue_head(session, statement),
+            (Stage::Subscribed(_), Message::Roll(update)) => self.queue_roll(session, update),
+            (Stage::Subscribed(_), Message::WantHead { publisher }) => {
+                self.head_wanted(session, publisher);
+            }
             (Stage::Subscribed(_), Message::Holding { chains, certificates }) => {
                 self.holding(now, session, &chains, certificates);
             }
@@ -149,8 +153,6 @@ impl Mailbox {
             }
             _ => 0,
         };
-        let heads = (facility, DeviceId([0; 16]))..=(facility, DeviceId([0xff; 16]));
-        let due_heads = self.state.heads.range(heads).map(|((_, publisher), _)| *publisher);
         let subscribed = Subscribed {
             device,
             id: hello.device,
@@ -164,7 +166,7 @@ impl Mailbox {
             pace: Pace::new(WINDOW_BYTES_MAX),
             is_loading: false,
             progress_at: now,
-            due_heads: due_heads.collect(),
+            told: Told::nothing(self.state.heads.publishers(facility)),
             wanted: BTreeSet::new(),
             holdings_left: HOLDINGS_MAX,
         };

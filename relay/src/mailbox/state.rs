@@ -8,9 +8,9 @@ use azalea_core::envelope::Chain;
 use azalea_core::id::{DeviceId, FacilityId, NetworkId, RelayEpoch, ScopeId, Timestamp};
 use azalea_core::identity::{Certificate, Roster};
 use azalea_core::storage::{Order, Range, Read, StorageError, Table};
-use azalea_core::sync::heads::HeadStatement;
 use azalea_core::wire::{Wire, WireError};
 
+use super::heads::Heads;
 use super::invite::Invite;
 use super::suspend::Forks;
 use super::tables::{self, ChainRow, DeviceNumber, DeviceRow, Member, ScopeNumber, ScopeRow};
@@ -86,7 +86,7 @@ pub(crate) struct State {
     pub(crate) parties: BTreeMap<Party, BTreeSet<ScopeId>>,
     /// Grants that begin later.
     pub(crate) due: BTreeSet<(Timestamp, ScopeId)>,
-    pub(crate) heads: BTreeMap<(FacilityId, DeviceId), HeadStatement>,
+    pub(crate) heads: Heads,
     pub(crate) invites: BTreeMap<[u8; 32], Invite>,
     pub(crate) next_log: u64,
     pub(crate) forks: Forks,
@@ -139,7 +139,7 @@ impl State {
             scope_ids: Vec::new(),
             parties: BTreeMap::new(),
             due: BTreeSet::new(),
-            heads: BTreeMap::new(),
+            heads: Heads::load(store)?,
             invites: BTreeMap::new(),
             next_log: 1,
             forks: Forks::load(store)?,
@@ -149,10 +149,6 @@ impl State {
         state.load_scopes(store)?;
         state.load_members(store)?;
         state.load_chains(store)?;
-        each(store, tables::HEAD, |_, statement: HeadStatement| {
-            state.heads.insert((statement.recipient, statement.publisher), statement);
-            Ok(())
-        })?;
         each(store, tables::INVITE, |key, invite: Invite| {
             let digest = key.try_into().map_err(|_| WireError::Short { field: "digest" })?;
             state.invites.insert(digest, invite);
@@ -344,7 +340,7 @@ fn row<T: Wire>(table: Table, value: &[u8]) -> Result<T, OpenError> {
     T::from_bytes(value).map_err(|source| OpenError::Row { table: table.name(), source })
 }
 
-fn each<T: Wire>(
+pub(crate) fn each<T: Wire>(
     store: &dyn Read,
     table: Table,
     mut take: impl FnMut(&[u8], T) -> Result<(), WireError>,

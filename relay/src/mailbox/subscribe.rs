@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use azalea_core::id::{DeviceId, FacilityId, Timestamp};
+use azalea_core::id::Timestamp;
+use azalea_core::sync::heads::HeadTree;
 use azalea_core::sync::message::{Bytes, FeedItem, Message, Welcome};
 
 use super::group::{FeedEntry, Item};
@@ -24,7 +25,9 @@ impl Mailbox {
         };
         let (position, end) = (member.scanned, member.told_end);
         let (epoch, yours) = (self.state.epoch, self.state.devices[member.device as usize].written);
-        let welcome = Welcome { epoch, position, end, at: now, yours };
+        let said = self.state.heads.said(&member.id);
+        let roll = said.map_or_else(|| HeadTree::default().root(), |said| said.roll.root);
+        let welcome = Welcome { epoch, position, end, at: now, yours, roll };
         self.send(session, Message::Welcome(welcome));
         self.pump(session);
     }
@@ -181,18 +184,12 @@ impl Mailbox {
     fn caught_up(&mut self, session: SessionId) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         let Some(member) = known.subscribed_mut() else { return };
-        let facility = member.facility;
-        let due = std::mem::take(&mut member.due_heads);
         if member.told_end > member.last_sent {
             member.told_end = member.last_sent;
             let end = member.told_end;
             self.send(session, Message::Feed { items: Vec::new(), end });
         }
-        for publisher in due {
-            if let Some(statement) = self.state.heads.get(&(facility, publisher)) {
-                self.send(session, Message::Head(statement.clone()));
-            }
-        }
+        self.tell_heads(session);
     }
 
     /// A reader holds everything up to `position`.
@@ -213,23 +210,7 @@ impl Mailbox {
         self.pump(session);
     }
 
-    /// A publisher's new statement, for the devices of one facility that are here.
-    pub(crate) fn head_changed(&mut self, recipient: FacilityId, publisher: DeviceId) {
-        // By its few devices: to ask every session would cost each statement a walk over the whole region.
-        let devices = self.state.roster.devices_of(&recipient);
-        let numbers = devices.filter_map(|device| self.state.numbers.get(&device.id()));
-        let mut sessions: Vec<_> =
-            numbers.filter_map(|number| self.by_device.get(number).copied()).collect();
-        sessions.sort_unstable();
-        for session in sessions {
-            self.with_member(session, |member| {
-                member.due_heads.insert(publisher);
-            });
-            self.pump(session);
-        }
-    }
-
-    fn with_member(&mut self, session: SessionId, change: impl FnOnce(&mut Subscribed)) {
+    pub(crate) fn with_member(&mut self, session: SessionId, change: impl FnOnce(&mut Subscribed)) {
         if let Some(member) =
             self.sessions.get_mut(&session).and_then(|known| known.subscribed_mut())
         {

@@ -4,8 +4,9 @@
 //! Integers in keys are big-endian.
 
 use azalea_core::access::ScopeAccess;
-use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, ScopeId, Timestamp};
+use azalea_core::id::{DeviceId, EnvelopeId, ScopeId, Timestamp};
 use azalea_core::storage::{Table, table};
+use azalea_core::sync::heads::HeadShare;
 use azalea_core::wire::{Reader, Wire, WireError, Writer, limits};
 
 /// Name → value: the format's version, the network, the epoch.
@@ -24,8 +25,10 @@ pub const DEVICE: Table = Table::named("device");
 pub const MEMBER: Table = Table::named("member");
 /// (recipient, feed position) → scope, author and log position.
 pub const FEED: Table = Table::named("feed");
-/// (recipient facility, publisher device) → the publisher's newest head statement.
-pub const HEAD: Table = Table::named("head");
+/// Publisher device → the newest roll that it signed.
+pub const HEAD_ROLL: Table = Table::named("head_roll");
+/// (publisher device, recipient facility) → the recipient's share of that roll.
+pub const HEAD_SHARE: Table = Table::named("head_share");
 /// (author, scope, sequence, envelope id) → an envelope that contradicts the one in the log.
 pub const FORK: Table = Table::named("fork");
 /// Key of a fork → when the operator decided that it no longer stands against its author.
@@ -79,8 +82,12 @@ pub(crate) fn parse_member_key(key: &[u8]) -> Option<(ScopeNumber, DeviceNumber)
     Some((u32::from_be_bytes(*scope), u32::from_be_bytes(recipient.try_into().ok()?)))
 }
 
-pub(crate) fn head_key(recipient: &FacilityId, publisher: &DeviceId) -> Vec<u8> {
-    [recipient.as_bytes(), publisher.as_bytes()].concat()
+pub(crate) fn share_key(publisher: &DeviceId, share: &HeadShare) -> Vec<u8> {
+    [publisher.as_bytes(), share.recipient.as_bytes()].concat()
+}
+
+pub(crate) fn share_publisher(key: &[u8]) -> Option<DeviceId> {
+    key.split_first_chunk::<16>().map(|(publisher, _)| DeviceId(*publisher))
 }
 
 pub(crate) fn fork_key(author: &DeviceId, scope: &ScopeId, seq: u64, id: &EnvelopeId) -> Vec<u8> {

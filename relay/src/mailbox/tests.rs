@@ -6,6 +6,7 @@ mod disk;
 mod enrolment;
 mod feed;
 mod fuzz;
+mod heads;
 mod holding;
 mod renew;
 mod suspend;

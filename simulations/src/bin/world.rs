@@ -140,9 +140,6 @@ fn one(arguments: &Arguments) -> Result<u8> {
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let kinds: Vec<String> = kinds.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
         println!("{}", kinds.join(", "));
-        if let (foreseen @ 1.., taken) = world.foreseen() {
-            println!("{foreseen} statements signed ahead, {taken} of them said");
-        }
         if let Some(path) = &arguments.report {
             std::fs::write(path, report::page(world, &verdict))
                 .with_context(|| format!("{} cannot be written", path.display()))?;

@@ -1,6 +1,5 @@
 //! What happens in the world, one thing after the other.
 
-use azalea_core::id::Timestamp;
 use azalea_core::sync::message::Message;
 use azalea_relay::mailbox::SessionId;
 
@@ -45,11 +44,6 @@ pub(super) enum Event {
     Fault(Fault),
     /// The world looks at what the screens say.
     Probe,
-    /// What a device will say when it wakes is signed ahead. Nothing that happens, and so no part of the trace.
-    Ahead {
-        place: usize,
-        wakes: Timestamp,
-    },
 }
 
 impl Event {
@@ -69,7 +63,6 @@ impl Event {
             Self::Job(number) => ("job", *number, 0),
             Self::Fault(_) => ("fault", 0, 0),
             Self::Probe => ("probe", 0, 0),
-            Self::Ahead { place, .. } => ("ahead", *place, 0),
         }
     }
 }

@@ -14,7 +14,6 @@ use azalea_core::replica::effect::{Effect, EffectId, Notice, Query};
 use azalea_core::replica::input::{Answer, CommandId, Input};
 use azalea_core::replica::{Replica, Status};
 use azalea_core::storage::{Memory, Read};
-use azalea_core::sync::heads::Tally;
 use azalea_core::sync::message::Message;
 use azalea_relay::mailbox::SessionId;
 use rand::SeedableRng;
@@ -41,6 +40,8 @@ pub struct Facility {
     rng: StdRng,
     life: u64,
     session: Option<SessionId>,
+    /// It found no line, or no relay at its end, and tries on.
+    pub(super) waits_for_line: bool,
     /// Whether it has joined the network.
     pub(super) joined: bool,
     /// Whether its store has what enrolment gave.
@@ -94,6 +95,7 @@ impl Facility {
             rng: StdRng::seed_from_u64(seed.wrapping_mul(31).wrapping_add(place as u64)),
             life: 0,
             session: None,
+            waits_for_line: false,
             joined: false,
             begun: false,
             dies_in: None,
@@ -347,17 +349,6 @@ impl Facility {
         }
         self.wake_planned = Some(at);
         Some(at)
-    }
-
-    /// What it will say by its clock when the wake planned for then comes; `None` where none is, or nothing will be said.
-    pub(super) fn words_at(
-        &self,
-        wakes: Timestamp,
-    ) -> Option<(Timestamp, Vec<(FacilityId, Tally)>)> {
-        let at = self.clock.shows(wakes);
-        let planned = self.replica.as_ref().filter(|_| self.wake_planned == Some(wakes))?;
-        let words = planned.words_ahead(at);
-        (!words.is_empty()).then_some((at, words))
     }
 
     /// Its clock was set: what was planned by the old one is planned anew.

@@ -204,6 +204,7 @@ impl World {
             Fault::Restore { place } => {
                 self.facilities[place].link.set(Way::Up, true);
                 self.facilities[place].link.set(Way::Down, true);
+                self.line_is_back(place);
             }
             Fault::KillFacility { place } => self.kill(place),
             Fault::CrashFacility { place, effects } => {
@@ -221,6 +222,7 @@ impl World {
                 if self.relay.start(now) {
                     self.drain_relay();
                     self.after(50, Event::RelayWakes { life: self.relay.life() });
+                    (0..self.facilities.len()).for_each(|place| self.line_is_back(place));
                     self.tell_again();
                 }
             }

@@ -5,6 +5,7 @@
 pub(super) mod member;
 
 use azalea_core::id::Timestamp;
+use azalea_core::sync::heads::HeadWord;
 use azalea_core::sync::message::{Bytes, FeedItem, Message};
 use serde::{Deserialize, Serialize};
 
@@ -185,26 +186,37 @@ impl Hostile {
                 items.extend(items_of.map(|envelope| FeedItem { position, envelope }));
                 vec![Message::Feed { items, end }]
             }
-            (Trick::StaleHeads, Message::Head(statement)) => {
-                let stale = self.seen.iter().find_map(|old| match old {
-                    Message::Head(old)
-                        if (old.publisher, old.recipient)
-                            == (statement.publisher, statement.recipient) =>
-                    {
-                        let mut changed = old.clone();
-                        changed.at = statement.at;
-                        Some(vec![Message::Head(old.clone()), Message::Head(changed)])
-                    }
-                    _ => None,
-                });
-                stale.unwrap_or_else(|| vec![Message::Head(statement)])
-            }
+            (Trick::StaleHeads, Message::Heads(words)) => self.stale(words),
             (_, message) => vec![message],
         }
     }
 
+    /// Of each publisher an old word, the same with the new one's time, and the new roll with an old share.
+    fn stale(&self, words: Vec<HeadWord>) -> Vec<Message> {
+        let old = |word: &HeadWord| {
+            let before = self.seen.iter().filter_map(|message| match message {
+                Message::Heads(before) => Some(before),
+                _ => None,
+            });
+            let publisher = word.roll.publisher;
+            before
+                .flatten()
+                .find(|it| it.roll.publisher == publisher && it.share.is_some())
+                .cloned()
+        };
+        let mut said = Vec::new();
+        for word in &words {
+            let Some(old) = old(word) else { return vec![Message::Heads(words)] };
+            let mut later = old.clone();
+            later.roll.at = word.roll.at;
+            let mixed = HeadWord { roll: word.roll.clone(), share: old.share.clone() };
+            said.extend([old, later, mixed]);
+        }
+        vec![Message::Heads(said)]
+    }
+
     fn remember(&mut self, dice: &mut Dice, message: &Message) {
-        if self.tricks.is_empty() || !matches!(message, Message::Feed { .. } | Message::Head(_)) {
+        if self.tricks.is_empty() || !matches!(message, Message::Feed { .. } | Message::Heads(_)) {
             return;
         }
         if self.seen.len() < REMEMBERED {

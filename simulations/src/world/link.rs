@@ -135,13 +135,19 @@ pub(super) enum Sent {
 /// About how many bytes a message has on the wire.
 pub(super) fn weight(message: &Message) -> usize {
     const FRAME: usize = 64;
-    const HEAD: usize = 190;
+    const ROLL: usize = 120;
+    const SHARE: usize = 72;
+    const PATH: usize = 256;
     FRAME
         + match message {
             Message::Push(envelopes) => envelopes.iter().map(|it| it.0.len() + 4).sum(),
             Message::Feed { items, .. } => items.iter().map(|it| it.envelope.0.len() + 12).sum(),
             Message::Taken { stored, refused } => 32 * stored.len() + 40 * refused.len(),
-            Message::Head(_) => HEAD,
+            Message::Roll(update) => ROLL + SHARE * update.shares.len(),
+            Message::Heads(words) => {
+                let shares = words.iter().filter(|word| word.share.is_some()).count();
+                ROLL * words.len() + (SHARE + PATH) * shares
+            }
             _ => FRAME,
         }
 }

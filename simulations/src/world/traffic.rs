@@ -20,10 +20,8 @@ impl World {
             return;
         }
         if !facility.link.is_open() || !self.relay.is_up() {
-            // Nobody who is shut out for good keeps the world busy.
-            if !(self.truth.healed.is_some() && self.is_left_out(place)) {
-                self.after(RETRY_MS, Event::Reconnect { place });
-            }
+            // It tries in vain until then, which nobody sees; of hundreds of devices that is most of what happens.
+            self.facilities[place].waits_for_line = true;
             return;
         }
         let key = facility.key();
@@ -35,6 +33,14 @@ impl World {
         if !self.relay.is_up() {
             // It died as it took the connection, when nobody could be told yet who was connected.
             self.after(IDLE_MS, Event::Lost { place, session });
+        }
+    }
+
+    /// A line or the relay is there again: those who waited for it find out at their next try.
+    pub(super) fn line_is_back(&mut self, place: usize) {
+        if std::mem::take(&mut self.facilities[place].waits_for_line) {
+            let wait = self.dice.below(RETRY_MS);
+            self.after(wait, Event::Reconnect { place });
         }
     }
 
@@ -139,10 +145,9 @@ impl World {
         let now = self.now;
         let session = self.facilities[place].session();
         for message in self.facilities[place].take_sent() {
-            if let Message::Head(statement) = &message {
+            if let Message::Roll(update) = &message {
                 let stated = Stated { imports: self.truth.imports.len(), at: now };
-                let key = (statement.publisher, statement.recipient, statement.at);
-                self.truth.stated.insert(key, stated);
+                self.truth.stated.insert((update.roll.publisher, update.roll.at), stated);
             }
             if let Some(session) = session {
                 self.carry(place, session, message, Way::Up);
@@ -162,7 +167,6 @@ impl World {
         }
         if let Some(at) = self.facilities[place].wants_wake(now) {
             self.at(at, Event::FacilityWakes { place, life });
-            self.foresee(place, at);
         }
         if self.facilities[place].has_died() {
             self.kill(place);

@@ -25,7 +25,7 @@ pub(super) struct Truth {
     /// Edits as they were asked for, whatever became of them.
     pub(super) overwrites: Vec<Overwrite>,
     /// Head statements as they left: how much of `imports` there was, and when.
-    pub(super) stated: BTreeMap<(DeviceId, FacilityId, Timestamp), Stated>,
+    pub(super) stated: BTreeMap<(DeviceId, Timestamp), Stated>,
     /// When a device last lost its store.
     pub(super) lost: BTreeMap<usize, Timestamp>,
     /// Pages that were shown, by place, in their order.

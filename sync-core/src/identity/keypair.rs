@@ -22,8 +22,8 @@ pub enum Domain {
     Certificate,
     /// An envelope's header.
     Envelope,
-    /// A publisher's word to one recipient about how much there is.
-    HeadStatement,
+    /// A publisher's word to its recipients about how much there is.
+    HeadRoll,
     /// An entry of a device's access log.
     Ledger,
     /// A device's proof that it holds its key, for the facility that certifies it.
@@ -36,7 +36,7 @@ impl Domain {
         match self {
             Self::Certificate => b"azalea certificate v1\0",
             Self::Envelope => b"azalea envelope v1\0",
-            Self::HeadStatement => b"azalea head statement v1\0",
+            Self::HeadRoll => b"azalea head roll v1\0",
             Self::Ledger => b"azalea ledger v1\0",
             Self::Enrolment => b"azalea enrolment v1\0",
         }
@@ -77,16 +77,9 @@ impl SigningKeypair {
     /// Signs `message` for one purpose.
     pub fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
         let labelled = domain.labelled(message);
-        let sign = || self.0.sign(&labelled).to_bytes();
-        Signature(verified::made(&self.public().0, &labelled, sign))
-    }
-
-    /// Signs what [`SigningKeypair::sign`] will be asked to sign, where this thread keeps [`Signatures`]; the signature is
-    /// shown to nobody before that.
-    pub(crate) fn sign_ahead(&self, domain: Domain, message: &[u8]) {
-        let labelled = domain.labelled(message);
-        let sign = || self.0.sign(&labelled).to_bytes();
-        verified::make_ahead(&self.public().0, &labelled, sign);
+        let signature = self.0.sign(&labelled).to_bytes();
+        verified::made(&self.public().0, &labelled, &signature);
+        Signature(signature)
     }
 }
 
@@ -264,7 +257,7 @@ mod tests {
         let all = [
             Domain::Certificate,
             Domain::Envelope,
-            Domain::HeadStatement,
+            Domain::HeadRoll,
             Domain::Ledger,
             Domain::Enrolment,
         ];

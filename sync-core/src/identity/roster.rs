@@ -114,6 +114,16 @@ impl Roster {
         policies.filter(|policy| !self.is_revoked_registrar(&policy.by)).last()
     }
 
+    /// How often publishers say how much there is, in milliseconds, by the policy or where there is none.
+    pub fn statement_interval_ms(&self) -> u64 {
+        self.policy().map_or(STATEMENT_INTERVAL_MS, |policy| policy.statement_interval_ms)
+    }
+
+    /// How many facilities are known.
+    pub fn facility_count(&self) -> usize {
+        self.facilities.len()
+    }
+
     /// Every certificate held, issuers before those whom they vouch for: a newcomer can admit them in this order.
     pub fn certificates(&self) -> impl Iterator<Item = Certificate> {
         fn all<T: Renewable + Clone>(
@@ -361,6 +371,9 @@ fn insert_single<T: Renewable + Clone>(place: &mut Option<History<T>>, signed: &
         None => *place = Some(History::new(signed.clone())),
     }
 }
+
+/// How often publishers speak where the council's policy does not say, in milliseconds.
+const STATEMENT_INTERVAL_MS: u64 = 60_000;
 
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,14 @@ use crate::access::ScopeKind;
 use crate::id::{DeviceId, EnvelopeId, FacilityId, Timestamp};
 use crate::storage::row::ScopeNumber;
 use crate::storage::table;
-use crate::sync::heads::{HeadStatement, Tally};
+use crate::sync::heads::{
+    HeadRoll, HeadShare, HeadStatement, HeadTree, HeadUpdate, HeadWord, Tally,
+};
 use crate::wire::{Reader, Wire, WireError, Writer};
 
 use super::Tx;
 use super::state::{Scope, State};
+use super::step::After;
 
 /// The newest word of a publisher and how far it was found true.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +54,11 @@ pub(super) struct Freshness {
     /// What each facility may hold of us.
     owed: Count<FacilityId>,
     /// Facilities whose tally changed since they were last told.
-    pub(super) untold: BTreeSet<FacilityId>,
-    /// When all facilities were last told.
+    untold: BTreeSet<FacilityId>,
+    /// What each facility was last told.
+    told: HeadTree,
+    /// When anybody was last told, and when all were.
+    told_at: Timestamp,
     pub(super) told_all: Option<Timestamp>,
     /// When a grant of a scope begins or ends next: what it counts for changes then, though nothing arrives.
     due: BTreeSet<(Timestamp, ScopeNumber)>,
@@ -78,9 +84,9 @@ impl Freshness {
         taken
     }
 
-    /// How much there is of us for each facility.
-    pub(super) fn owed(&self) -> impl Iterator<Item = (FacilityId, Tally)> {
-        self.owed.tallies.iter().map(|(facility, tally)| (*facility, *tally))
+    /// Whether a relay that holds the roll with this root does not know yet what there is for whom.
+    pub(super) fn is_news(&self, known: Option<[u8; 32]>) -> bool {
+        !self.untold.is_empty() || known != Some(self.told.root())
     }
 
     fn wait_for(&mut self, number: ScopeNumber, at: Option<Timestamp>) {
@@ -245,7 +251,7 @@ impl State {
     /// What of a publisher is missing here, by its newest word and by what it accepted of others.
     pub(super) fn missing_of(&self, publisher: &DeviceId, facility: &FacilityId) -> u64 {
         let stated =
-            self.freshness.publishers.get(publisher).map_or(0, |it| it.statement.tally.count);
+            self.freshness.publishers.get(publisher).map_or(0, |it| it.statement.tally().count);
         stated.saturating_sub(self.held_of(publisher).count) + self.short_of(facility)
     }
 
@@ -255,21 +261,39 @@ impl State {
         short.filter(|(facility, _)| facility == owner).map(|(_, missing)| missing).sum()
     }
 
-    /// Takes a statement that arrived, if it is for us, newer and well signed. Says why not.
-    pub(super) fn take_statement(
+    /// Takes the words that arrived; asks for what those build on that say nothing by themselves.
+    pub(super) fn take_heads(&mut self, tx: &mut Tx<'_>, words: Vec<HeadWord>) -> Vec<After> {
+        let mut wanted = Vec::new();
+        for word in words {
+            let publisher = word.roll.publisher;
+            let known = self.freshness.publishers.get(&publisher).map(|known| &known.statement);
+            match word.complete(known) {
+                None => wanted.push(publisher),
+                Some(statement) => {
+                    if let Err(cause) = self.take_statement(tx, statement) {
+                        tx.refuse(cause);
+                    }
+                }
+            }
+        }
+        if wanted.is_empty() { Vec::new() } else { vec![After::WantHeads(wanted)] }
+    }
+
+    /// Takes a statement, if it is for us, newer and well signed. Says why not.
+    fn take_statement(
         &mut self,
         tx: &mut Tx<'_>,
         statement: HeadStatement,
     ) -> Result<(), &'static str> {
-        let publisher = statement.publisher;
-        if statement.network != self.identity.network || statement.recipient != self.home {
+        let (publisher, at) = (statement.roll.publisher, statement.at());
+        if statement.share.recipient != self.home {
             return Err("statement for another recipient");
         }
-        let standing =
-            self.roster.standing(&publisher, statement.at).map_err(|_| "statement's author")?;
-        statement.verify(&standing.device.key).map_err(|_| "statement's signature")?;
+        let standing = self.roster.standing(&publisher, at).map_err(|_| "statement's author")?;
+        let verified = statement.verify(&self.identity.network, &standing.device.key);
+        verified.map_err(|_| "statement's signature")?;
         let known = self.freshness.publishers.get(&publisher);
-        if known.is_some_and(|known| known.statement.at >= statement.at) {
+        if known.is_some_and(|known| known.statement.at() >= at) {
             return Ok(());
         }
         let complete = known.and_then(|known| known.complete);
@@ -285,10 +309,10 @@ impl State {
         let held = self.held_of(publisher);
         let waits = self.waits_for(publisher, tx.now);
         let Some(row) = self.freshness.publishers.get_mut(publisher) else { return };
-        if held == row.statement.tally && !waits {
-            row.complete = Some(row.statement.at);
+        if held == *row.statement.tally() && !waits {
+            row.complete = Some(row.statement.at());
         }
-        tx.batch.put(table::STATEMENT, publisher.as_bytes(), row.to_bytes());
+        tx.batch.put(table::HEAD, publisher.as_bytes(), row.to_bytes());
     }
 
     /// Whether something of a publisher's facility that is for us has its place here and is not opened (it lacks a key
@@ -319,19 +343,36 @@ impl State {
             || self.waiting_for_key.keys().any(|at| is_ours(at) == Some(device.facility))
     }
 
-    /// The statements that are due: to those whose tally changed, or to all once per interval.
-    pub(super) fn statements(&mut self, now: Timestamp, all: bool) -> Vec<HeadStatement> {
+    /// The roll that is due, with what a relay that holds the one with the root `known` does not know of it.
+    pub(super) fn roll(
+        &mut self,
+        now: Timestamp,
+        all: bool,
+        known: Option<[u8; 32]>,
+    ) -> HeadUpdate {
         let untold = std::mem::take(&mut self.freshness.untold);
-        if all {
-            self.freshness.told_all = Some(now);
-        }
         let owed = &self.freshness.owed.tallies;
-        owed.iter()
-            .filter(|(facility, _)| all || untold.contains(facility))
-            .map(|(facility, tally)| {
-                let network = self.identity.network;
-                HeadStatement::sign(network, *facility, now, *tally, &self.identity.device)
-            })
-            .collect()
+        let share = |recipient: FacilityId| {
+            let tally = owed.get(&recipient).copied().unwrap_or_default();
+            HeadShare { salt: self.identity.device.head_salt(&recipient), recipient, tally }
+        };
+        let changed: Vec<HeadShare> = untold.into_iter().map(share).collect();
+        let before = self.freshness.told.root();
+        self.freshness.told.set(changed.iter().cloned());
+        let root = self.freshness.told.root();
+        let (whole, shares) = match known {
+            Some(known) if known == root => (false, Vec::new()),
+            Some(known) if known == before => (false, changed),
+            _ => (true, self.freshness.told.shares().to_vec()),
+        };
+        // Two rolls of one moment would be one word twice.
+        let again = now == self.freshness.told_at;
+        let at = if again { now.plus_ms(1) } else { now };
+        self.freshness.told_at = at;
+        if all {
+            self.freshness.told_all = Some(at);
+        }
+        let roll = HeadRoll::sign(&self.identity.network, at, root, &self.identity.device);
+        HeadUpdate { roll, whole, shares }
     }
 }

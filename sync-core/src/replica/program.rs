@@ -93,7 +93,7 @@ impl State {
     pub(super) fn follow_program(&mut self, tx: &mut Tx<'_>) {
         let doubted: Vec<_> = if self.is_stepped_back() {
             for (publisher, row) in &self.freshness.publishers {
-                tx.batch.put(table::STATEMENT, publisher.as_bytes(), row.to_bytes());
+                tx.batch.put(table::HEAD, publisher.as_bytes(), row.to_bytes());
             }
             let of_scope = |scope: &super::state::Scope| {
                 let number = scope.number;

@@ -15,9 +15,6 @@ use super::rejudge::Rejudge;
 use super::state::{Scope, State, meta, scope_row};
 use super::step::Work;
 
-/// How often publishers speak where the council's policy does not say, in milliseconds.
-const STATEMENT_INTERVAL_MS: u64 = 60_000;
-
 impl State {
     /// Draws the consequences of a step and writes the rows of every scope that it touched.
     pub(super) fn settle(&mut self, tx: &mut Tx<'_>) {
@@ -120,9 +117,5 @@ impl State {
                 tx.batch.put(table::CERTIFICATE, digest, bytes);
             }
         }
-    }
-
-    pub(super) fn statement_interval_ms(&self) -> u64 {
-        self.roster.policy().map_or(STATEMENT_INTERVAL_MS, |policy| policy.statement_interval_ms)
     }
 }

@@ -79,6 +79,8 @@ pub(super) struct Session {
     pub(super) paused: Option<Timestamp>,
     /// What the relay lacks that we bring back.
     pub(super) bring_back: BringBack,
+    /// The root of our roll that the relay holds or will hold by what is on its way.
+    pub(super) known_roll: Option<[u8; 32]>,
     /// The relay takes nothing of ours until its operator has decided; kept over reconnects, until it takes something.
     pub(super) suspended: bool,
 }
@@ -100,6 +102,7 @@ impl Session {
             loading: false,
             paused: None,
             bring_back: BringBack::default(),
+            known_roll: None,
             suspended: false,
         }
     }
@@ -113,6 +116,7 @@ impl Session {
         self.pace = Pace::new(WINDOW_BYTES_MAX);
         self.paused = None;
         self.bring_back = BringBack::default();
+        self.known_roll = None;
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -184,6 +188,7 @@ impl State {
         session.reset(Phase::Open { epoch: welcome.epoch, end: welcome.end, held });
         session.clock_skew_ms =
             i64::try_from(i128::from(welcome.at.0) - i128::from(now.0)).unwrap_or(i64::MAX);
+        session.known_roll = Some(welcome.roll);
         let other = self.cursor.is_some_and(|cursor| cursor.epoch != epoch);
         other.then_some(Cursor { epoch, position: held })
     }

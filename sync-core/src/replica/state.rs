@@ -209,7 +209,7 @@ const TABLES: [Table; 13] = [
     table::QUARANTINE,
     table::REJUDGE,
     table::WAITING,
-    table::STATEMENT,
+    table::HEAD,
 ];
 
 impl State {
@@ -348,7 +348,7 @@ impl State {
                 self.suspensions.count(author, true);
             }
             self.next_waiting = self.next_waiting.max(count + 1);
-        } else if table == table::STATEMENT {
+        } else if table == table::HEAD {
             let row = PublisherRow::from_bytes(value)?;
             self.freshness.publishers.insert(DeviceId::from_bytes(key)?, row);
         }

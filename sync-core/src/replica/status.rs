@@ -145,7 +145,7 @@ impl Replica {
                 facility: certificate.facility,
                 device: Some(*device),
                 heard: Some(row.heard),
-                stated: Some(row.statement.at),
+                stated: Some(row.statement.at()),
                 complete: row.complete,
                 missing: state.missing_of(device, &certificate.facility),
             });

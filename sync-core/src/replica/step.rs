@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::document::DocumentId;
-use crate::id::{EnvelopeId, RelayEpoch};
+use crate::id::{DeviceId, EnvelopeId, RelayEpoch};
 use crate::storage::row::{ChainRow, ScopeNumber, chain_key, key};
 use crate::storage::{Order, Range, table};
-use crate::sync::heads::HeadStatement;
+use crate::sync::heads::HeadWord;
 use crate::sync::message::{ChainEnd, Cursor, FeedItem, Refusal, RefusalCause};
 use crate::wire::{Reader, Wire};
 
@@ -38,7 +38,8 @@ pub(super) enum Work {
         stored: Vec<(EnvelopeId, Flight)>,
         refused: Vec<(Refusal, Flight)>,
     },
-    Head(HeadStatement),
+    /// Words of publishers.
+    Heads(Vec<HeadWord>),
     /// Something came that held envelopes of this scope waited for; those up to a row were tried before.
     Retry {
         scope: ScopeNumber,
@@ -97,6 +98,8 @@ pub(super) enum After {
     BringBack(Vec<u64>),
     /// More was salvaged from the lost store than one step puts back.
     Rebuild,
+    /// What the words of these publishers build on is not held.
+    WantHeads(Vec<DeviceId>),
 }
 
 impl After {
@@ -114,7 +117,14 @@ const FEED_BYTES_PER_STEP: usize = 4 << 20;
 impl Work {
     /// Work that makes no sense once the connection is gone: the relay will say it again.
     pub(super) fn is_of_session(&self) -> bool {
-        matches!(self, Self::Feed { .. } | Self::Behind(_) | Self::Offered | Self::BringBack { .. })
+        matches!(
+            self,
+            Self::Feed { .. }
+                | Self::Heads(_)
+                | Self::Behind(_)
+                | Self::Offered
+                | Self::BringBack { .. }
+        )
     }
 
     pub(super) fn into_command(self) -> Option<CommandId> {
@@ -176,7 +186,7 @@ impl Work {
             Self::Rebuilt => state.rebuilt_queries(),
             Self::Behind(_)
             | Self::Offered
-            | Self::Head(_)
+            | Self::Heads(_)
             | Self::Registry
             | Self::Program
             | Self::Renew
@@ -210,12 +220,7 @@ impl Work {
                 seen.into_iter().collect()
             }
             Self::Taken { stored, refused } => state.taken(tx, stored, refused, answers),
-            Self::Head(statement) => {
-                if let Err(cause) = state.take_statement(tx, statement) {
-                    tx.refuse(cause);
-                }
-                Vec::new()
-            }
+            Self::Heads(words) => state.take_heads(tx, words),
             Self::Retry { scope, .. } => {
                 let answer = answers.into_iter().next();
                 if answer.is_some_and(|answer| state.retry(tx, scope, answer)) {

@@ -1,6 +1,7 @@
 //! Stories told with whole replicas on virtual time, a post office in place of the relay.
 
 mod damaged;
+mod heads;
 mod offer;
 mod peer;
 mod program;
@@ -30,7 +31,7 @@ use crate::identity::{
     Root, Signed, SigningKeypair, Validity,
 };
 use crate::storage::{Memory, Read, StorageError, Store};
-use crate::sync::heads::HeadStatement;
+use crate::sync::heads::{HeadRoll, HeadTree, HeadWord};
 use crate::sync::message::{Bytes, ChainEnd, Cursor, FeedItem, Message, Welcome};
 use crate::view::{View, current};
 
@@ -274,7 +275,9 @@ struct Region {
     epoch: RelayEpoch,
     /// Everything that was pushed, in order, with who wrote it.
     post: Vec<(DeviceId, Bytes)>,
-    heads: Vec<HeadStatement>,
+    rolls: BTreeMap<DeviceId, (HeadRoll, HeadTree)>,
+    /// Who said a roll, whether whole, and with how many shares.
+    rolls_said: Vec<(DeviceId, bool, usize)>,
     /// How far each node has been sent the post; absent while its line is cut.
     online: BTreeMap<&'static str, usize>,
     /// How many entries of the post go into one message of a feed.
@@ -294,7 +297,8 @@ impl Region {
             nodes: BTreeMap::new(),
             epoch: RelayEpoch([1; 16]),
             post: Vec::new(),
-            heads: Vec::new(),
+            rolls: BTreeMap::new(),
+            rolls_said: Vec::new(),
             online: BTreeMap::new(),
             feed_max: usize::MAX,
         };
@@ -333,6 +337,18 @@ impl Region {
         self.online.remove(name);
         self.node(name).sent.clear();
         self.node(name).handle(now, Input::Disconnected);
+    }
+
+    /// Lets so many milliseconds pass, in which a node is woken when it asks to be, and at no other time.
+    fn pass(&mut self, name: &'static str, ms: u64) {
+        let end = self.now.plus_ms(ms);
+        while let Some(at) = self.nodes[name].replica.wake_at().filter(|at| *at <= end) {
+            self.now = at.max(self.now);
+            let now = self.now;
+            self.node(name).handle(now, Input::Tick);
+            self.run();
+        }
+        self.now = self.now.max(end);
     }
 
     /// Delivers until nothing moves.
@@ -387,6 +403,13 @@ impl Region {
         ChainEnd { scope, author: *author, seq, id }
     }
 
+    /// What a publisher last said to a reader.
+    fn word(&self, publisher: &DeviceId, reader: &'static str) -> Option<HeadWord> {
+        let (roll, tree) = self.rolls.get(publisher)?;
+        let share = tree.share(&self.facility(reader))?;
+        Some(HeadWord { roll: roll.clone(), share: Some(share) })
+    }
+
     fn take(&mut self, name: &'static str, message: Message) {
         let now = self.now;
         let me = self.nodes[name].identity.device_id();
@@ -398,7 +421,9 @@ impl Region {
                 let end = self.post.len() as u64;
                 let own = self.post.iter().filter(|(author, _)| *author == me);
                 let (epoch, yours) = (self.epoch, own.count() as u64);
-                let welcome = Welcome { epoch, position, end, at: now, yours };
+                let roll = self.rolls.get(&me).map(|(_, tree)| tree.root());
+                let roll = roll.unwrap_or_else(|| HeadTree::default().root());
+                let welcome = Welcome { epoch, position, end, at: now, yours, roll };
                 self.node(name).handle(now, Input::Received(Message::Welcome(welcome)));
             }
             Message::Push(envelopes) => {
@@ -423,16 +448,20 @@ impl Region {
                 let lacking = Message::Lacking { chains, certificates: Vec::new(), others: false };
                 self.node(name).handle(now, Input::Received(lacking));
             }
-            Message::Head(statement) => {
-                let recipient = statement.recipient;
-                self.heads.push(statement.clone());
+            Message::Roll(update) => {
+                self.rolls_said.push((me, update.whole, update.shares.len()));
+                let before = self.rolls.remove(&me).filter(|_| !update.whole);
+                let mut tree = before.map(|(_, tree)| tree).unwrap_or_default();
+                tree.set(update.shares);
+                assert_eq!(tree.root(), update.roll.root, "a roll covers what the relay has then");
+                self.rolls.insert(me, (update.roll, tree));
                 let names: Vec<_> = self.online.keys().copied().collect();
                 for other in names {
-                    if self.facility(other) == recipient {
+                    if let Some(word) = self.word(&me, other) {
                         // A real relay's feed comes first as well.
                         self.exchange(other);
-                        let head = Input::Received(Message::Head(statement.clone()));
-                        self.node(other).handle(now, head);
+                        let heads = Input::Received(Message::Heads(vec![word]));
+                        self.node(other).handle(now, heads);
                     }
                 }
             }

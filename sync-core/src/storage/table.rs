@@ -45,7 +45,7 @@ pub const REJUDGE: Table = Table::named("rejudge");
 /// Envelope id of a contradiction that is kept apart → who decided that it no longer stands against its author.
 pub const JUDGED: Table = Table::named("judged");
 /// Publisher device → its newest head statement and the time to which we are complete.
-pub const STATEMENT: Table = Table::named("statement");
+pub const HEAD: Table = Table::named("head");
 /// (recipient device, scope number) → the newest epoch that was given to it.
 pub const GIVEN: Table = Table::named("given");
 /// Local patient id → the network's patients and our own scopes.
@@ -72,7 +72,7 @@ pub const CORE: [Table; 19] = [
     QUARANTINE,
     REJUDGE,
     JUDGED,
-    STATEMENT,
+    HEAD,
     GIVEN,
     LOCAL,
     LEDGER,

@@ -16,10 +16,12 @@ use crate::id::{DeviceId, EnvelopeId, NetworkId, RelayEpoch, ScopeId, Timestamp}
 use crate::identity::{Certificate, PublicKey};
 use crate::wire::{Limit, Reader, Wire, WireError, Writer, limits};
 
-use super::heads::HeadStatement;
+use super::heads::{HeadUpdate, HeadWord};
 
 /// The session format that this program speaks.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
+/// The format of a goodbye, the same for ever: the one word that programs of all versions understand.
+const GOODBYE_VERSION: u8 = 1;
 
 /// A place in a recipient's feed, bound to one life of the relay's store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +60,8 @@ pub enum Message {
         /// The position.
         position: u64,
     },
-    /// Node → relay: a statement of ours; relay → node: the newest statement of a publisher for us.
-    Head(HeadStatement),
+    /// Node → relay: our roll, with what changed of it.
+    Roll(HeadUpdate),
     /// Joining node → relay: asks for admission with a one-time code.
     Enrol(Enrol),
     /// Relay → joining node: a nonce sealed to the new device; whoever opens it holds the agreement key.
@@ -100,6 +102,14 @@ pub enum Message {
     },
     /// Node → relay: certificates that the relay named in `Lacking`.
     Certificates(Vec<Certificate>),
+    /// Relay → node: the newest words of publishers, each with our share where it is new.
+    Heads(Vec<HeadWord>),
+    /// Relay → node: it does not hold what our roll builds on, and wants it whole. Node → relay: what a publisher's word
+    /// builds on is not held here.
+    WantHead {
+        /// Whose roll.
+        publisher: DeviceId,
+    },
 }
 
 /// The end of an author's chain in a scope.
@@ -171,6 +181,8 @@ pub struct Welcome {
     pub at: Timestamp,
     /// Envelopes of the recipient's own that the relay holds: fewer than it has acknowledged show that it has gone back.
     pub yours: u64,
+    /// The root of the recipient's own roll that the relay holds: what is as it was need not be said again.
+    pub roll: [u8; 32],
 }
 
 /// One item of a feed.
@@ -294,14 +306,20 @@ pub mod message_limits {
     pub const CERTIFICATES: Limit = Limit { name: "certificates_max", max: 4_096 };
     /// Ends of chains in one message.
     pub const CHAINS: Limit = Limit { name: "chains_max", max: 8_192 };
+    /// Publishers' words in one message.
+    pub const HEADS: Limit = Limit { name: "heads_max", max: 256 };
 }
+
+/// The kind that says goodbye.
+const GOODBYE_KIND: u8 = 11;
 
 /// An encapsulated key or a sealed nonce, in bytes.
 const CHALLENGE: Limit = Limit { name: "challenge_bytes_max", max: 4_096 };
 
 impl Wire for Message {
     fn write(&self, writer: &mut Writer) {
-        writer.u8(VERSION);
+        let is_goodbye = matches!(self, Self::Goodbye(_));
+        writer.u8(if is_goodbye { GOODBYE_VERSION } else { VERSION });
         match self {
             Self::Hello(hello) => {
                 writer.u8(0);
@@ -318,6 +336,7 @@ impl Wire for Message {
                 writer.u64(welcome.end);
                 welcome.at.write(writer);
                 writer.u64(welcome.yours);
+                writer.raw(&welcome.roll);
             }
             Self::Push(envelopes) => {
                 writer.u8(2);
@@ -337,9 +356,9 @@ impl Wire for Message {
                 writer.u8(5);
                 writer.u64(*position);
             }
-            Self::Head(statement) => {
+            Self::Roll(update) => {
                 writer.u8(6);
-                statement.write(writer);
+                update.write(writer);
             }
             Self::Enrol(enrol) => {
                 writer.u8(7);
@@ -361,7 +380,7 @@ impl Wire for Message {
                 writer.list(certificates);
             }
             Self::Goodbye(goodbye) => {
-                writer.u8(11);
+                writer.u8(GOODBYE_KIND);
                 goodbye.write(writer);
             }
             Self::Holding { chains, certificates } => {
@@ -379,15 +398,28 @@ impl Wire for Message {
                 writer.u8(14);
                 writer.list(certificates);
             }
+            Self::Heads(words) => {
+                writer.u8(15);
+                writer.list(words);
+            }
+            Self::WantHead { publisher } => {
+                writer.u8(16);
+                publisher.write(writer);
+            }
         }
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let version = reader.u8("message version")?;
-        if version != VERSION {
-            return Err(WireError::Version { field: "message", found: version, known: VERSION });
+        let unknown = WireError::Version { field: "message", found: version, known: VERSION };
+        if ![GOODBYE_VERSION, VERSION].contains(&version) {
+            return Err(unknown);
         }
-        Ok(match reader.u8("message kind")? {
+        let kind = reader.u8("message kind")?;
+        if (version == GOODBYE_VERSION) != (kind == GOODBYE_KIND) {
+            return Err(unknown);
+        }
+        Ok(match kind {
             0 => Self::Hello(Hello {
                 network: NetworkId::read(reader)?,
                 device: DeviceId::read(reader)?,
@@ -401,6 +433,7 @@ impl Wire for Message {
                 end: reader.u64("end")?,
                 at: Timestamp::read(reader)?,
                 yours: reader.u64("yours")?,
+                roll: reader.array("roll")?,
             }),
             2 => Self::Push(reader.list(limits::ENVELOPES)?),
             3 => Self::Taken {
@@ -409,7 +442,7 @@ impl Wire for Message {
             },
             4 => Self::Feed { items: reader.list(limits::ENVELOPES)?, end: reader.u64("end")? },
             5 => Self::Seen { position: reader.u64("position")? },
-            6 => Self::Head(HeadStatement::read(reader)?),
+            6 => Self::Roll(HeadUpdate::read(reader)?),
             7 => Self::Enrol(Enrol {
                 secret: reader.array("secret")?,
                 facility: PublicKey::read(reader)?,
@@ -421,7 +454,7 @@ impl Wire for Message {
             },
             9 => Self::Prove { nonce: reader.array("nonce")? },
             10 => Self::Enrolled { certificates: reader.list(message_limits::CERTIFICATES)? },
-            11 => Self::Goodbye(Goodbye::read(reader)?),
+            GOODBYE_KIND => Self::Goodbye(Goodbye::read(reader)?),
             12 => Self::Holding {
                 chains: reader.list(message_limits::CHAINS)?,
                 certificates: read_digests(reader)?,
@@ -432,6 +465,8 @@ impl Wire for Message {
                 others: reader.bool("others")?,
             },
             14 => Self::Certificates(reader.list(message_limits::CERTIFICATES)?),
+            15 => Self::Heads(reader.list(message_limits::HEADS)?),
+            16 => Self::WantHead { publisher: DeviceId::read(reader)? },
             _ => return Err(WireError::Invalid { field: "message kind" }),
         })
     }

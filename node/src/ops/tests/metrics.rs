@@ -4,7 +4,7 @@ use super::*;
 use azalea_core::identity::FacilityKind;
 use azalea_core::replica::PublisherRow;
 use azalea_core::storage::Batch;
-use azalea_core::sync::heads::{HeadStatement, Tally};
+use azalea_core::sync::heads::{HeadRoll, HeadShare, HeadStatement, HeadTree, Tally};
 use azalea_core::wire::Wire;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,11 +18,15 @@ fn hear_clinic(opened: &Opened) {
     let now = opened.node.handle().clock().now().0;
     let (complete, heard) = (Timestamp(now - 90_000), Timestamp(now - 60_000));
     let tally = Tally { count: 3, sum: [1; 4] };
-    let home = opened.node.home();
-    let statement = HeadStatement::sign(clinic.network, home, heard, tally, &clinic.device);
+    let recipient = opened.node.home();
+    let salt = clinic.device.head_salt(&recipient);
+    let tree = HeadTree::of([HeadShare { salt, recipient, tally }]);
+    let roll = HeadRoll::sign(&clinic.network, heard, tree.root(), &clinic.device);
+    let (share, path) = tree.share(&recipient).expect("it is in it");
+    let statement = HeadStatement { roll, share, path };
     let row = PublisherRow { statement, heard, complete: Some(complete) };
     let mut rows = Batch::new();
-    rows.put(table::STATEMENT, clinic.device_id().as_bytes(), row.to_bytes());
+    rows.put(table::HEAD, clinic.device_id().as_bytes(), row.to_bytes());
     opened.node.handle().store().commit_all([&rows]).expect("room");
 }
 

@@ -1,7 +1,6 @@
 //! Who gets what, in which order, and from where a reader goes on.
 
 use azalea_core::access::pair_scope;
-use azalea_core::sync::heads::{HeadStatement, Tally};
 
 use super::*;
 
@@ -221,41 +220,6 @@ fn no_more_is_under_way_than_the_window_and_a_silent_reader_is_let_go() {
     world.wait(200_000);
     assert_eq!(world.closed.get(&clinic.session), Some(&Goodbye::Closing));
     assert_eq!(world.closed.get(&hospital.session), None);
-}
-
-#[test]
-fn a_statement_reaches_its_facility_after_what_it_counts_and_only_the_newest_is_kept() {
-    let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
-    let statement = |world: &World, hospital: &Member, clinic: &Member, count| {
-        let tally = Tally { count, ..Tally::default() };
-        let (to, network) = (clinic.facility_id(), world.network());
-        HeadStatement::sign(network, to, world.now, tally, &hospital.device)
-    };
-    let older = statement(&world, &hospital, &clinic, 1);
-    world.now = world.now.plus_ms(1_000);
-    let newer = statement(&world, &hospital, &clinic, 2);
-    let written = hospital.write(&world, chart, b"result");
-    world.push_all(&hospital, &[written]);
-    for said in [&newer, &older] {
-        world.say(&hospital, Message::Head(said.clone()));
-    }
-    let heads = |world: &World, clinic: &Member| -> Vec<HeadStatement> {
-        let head = |message: &Message| match message {
-            Message::Head(statement) => Some(statement.clone()),
-            _ => None,
-        };
-        world.sent[&clinic.session].iter().filter_map(head).collect()
-    };
-    assert_eq!(heads(&world, &clinic), std::slice::from_ref(&newer));
-    assert!(matches!(world.sent[&clinic.session].last(), Some(Message::Head(_))));
-    // Nobody else can speak for the hospital.
-    world.now = world.now.plus_ms(1_000);
-    let forged = HeadStatement { at: world.now, ..newer.clone() };
-    world.say(&hospital, Message::Head(forged));
-    world.restart();
-    world.connect(&mut clinic, None).unwrap();
-    assert_eq!(heads(&world, &clinic), [newer]);
-    assert!(matches!(world.sent[&clinic.session].last(), Some(Message::Head(_))));
 }
 
 #[test]

@@ -52,6 +52,8 @@ fn no_row_is_read_as_what_it_is_not() {
         check::<tables::DeviceRow>(bytes);
         check::<tables::ScopeRow>(bytes);
         check::<Invite>(bytes);
+        check::<azalea_core::sync::heads::HeadRoll>(bytes);
+        check::<azalea_core::sync::heads::HeadShare>(bytes);
         let _ = tables::parse_chain_key(bytes);
         let _ = tables::parse_member_key(bytes);
         let _ = tables::feed_position(bytes);

@@ -51,7 +51,7 @@ pub(super) fn relay(world: &World) -> Words {
     let texts: [&[u8]; 3] = [b"resourceType", "記録".as_bytes(), "改題".as_bytes()];
     let mut words = Vec::new();
     let rows = &world.relay.disk.rows;
-    for table in [tables::LOG, tables::FORK, tables::SCOPE, tables::HEAD, tables::CHAIN] {
+    for table in [tables::LOG, tables::FORK, tables::SCOPE, tables::HEAD_SHARE, tables::CHAIN] {
         rows.scan(table, &Range::all(), Order::Ascending, &mut |_, value| {
             if texts.iter().any(|text| value.windows(text.len()).any(|part| part == *text)) {
                 words.push(format!("the relay's table {} holds text", table.name()));

@@ -15,7 +15,7 @@ pub(super) fn check(world: &World) -> Words {
             let (Some(device), Some(complete)) = (publisher.device, publisher.complete) else {
                 continue;
             };
-            let Some(stated) = world.truth.stated.get(&(device, me, complete)) else {
+            let Some(stated) = world.truth.stated.get(&(device, complete)) else {
                 words.push(format!("device {place} is complete as of a word that nobody said"));
                 continue;
             };

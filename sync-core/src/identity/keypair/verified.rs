@@ -4,13 +4,10 @@
 //! same answer for ever. What is kept is therefore the same answer, only sooner. Kept is a digest over all three, and
 //! only of what holds; a byte more or less in any of them is another digest and is verified as if nothing were kept.
 //!
-//! Ed25519 signs without chance, so that a signature too is the same whenever it is made: one that is foreseen can be
-//! made ahead, on another thread, and is taken from here when it is asked for.
-//!
 //! Off unless a thread asks for it. A node and a relay never do: each sees most signatures once.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::SignatureError;
@@ -26,13 +23,8 @@ pub struct Signatures(Arc<Mutex<Kept>>);
 impl Signatures {
     /// Keeps of those that hold at least the last `capacity` and at most twice as many, 32 bytes and a little each.
     pub fn keep(capacity: usize) -> Self {
-        let (young, old, ahead, taken) = (HashSet::new(), HashSet::new(), HashMap::new(), 0);
-        Self(Arc::new(Mutex::new(Kept { capacity, young, old, ahead, taken })))
-    }
-
-    /// How many signatures that were made ahead were asked for.
-    pub fn taken(&self) -> u64 {
-        self.lock().taken
+        let (young, old) = (HashSet::new(), HashSet::new());
+        Self(Arc::new(Mutex::new(Kept { capacity, young, old })))
     }
 
     /// From now on this thread uses them.
@@ -67,20 +59,11 @@ pub(super) fn once(
     Ok(())
 }
 
-/// Signs, unless that was done ahead, and takes note of the signature by the key that goes with `key`: it holds.
-pub(super) fn made(key: &[u8; 32], labelled: &[u8], sign: impl FnOnce() -> [u8; 64]) -> [u8; 64] {
-    let Some(kept) = here() else { return sign() };
-    let ahead = kept.lock().take(&digest(key, labelled, &[0; 64]));
-    let signature = ahead.unwrap_or_else(sign);
-    kept.lock().keep(digest(key, labelled, &signature));
-    signature
-}
-
-/// Signs ahead of the time at which it is asked for. Where nobody keeps signatures nothing is signed.
-pub(super) fn make_ahead(key: &[u8; 32], labelled: &[u8], sign: impl FnOnce() -> [u8; 64]) {
-    let Some(kept) = here() else { return };
-    let signature = sign();
-    kept.lock().foresee(digest(key, labelled, &[0; 64]), signature);
+/// Takes note of a signature that was just made by the key that goes with `key`: it holds.
+pub(super) fn made(key: &[u8; 32], labelled: &[u8], signature: &[u8; 64]) {
+    if let Some(kept) = here() {
+        kept.lock().keep(digest(key, labelled, signature));
+    }
 }
 
 fn here() -> Option<Signatures> {
@@ -99,9 +82,6 @@ struct Kept {
     capacity: usize,
     young: HashSet<[u8; 32]>,
     old: HashSet<[u8; 32]>,
-    /// Signatures made ahead, by the digest of key and message beside a signature of zeroes.
-    ahead: HashMap<[u8; 32], [u8; 64]>,
-    taken: u64,
 }
 
 impl Kept {
@@ -114,20 +94,6 @@ impl Kept {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(digest);
-    }
-
-    fn take(&mut self, digest: &[u8; 32]) -> Option<[u8; 64]> {
-        let ahead = self.ahead.remove(digest);
-        self.taken += u64::from(ahead.is_some());
-        ahead
-    }
-
-    /// Where more was foreseen than ever came, it is forgotten.
-    fn foresee(&mut self, digest: [u8; 32], signature: [u8; 64]) {
-        if self.ahead.len() == self.capacity {
-            self.ahead.clear();
-        }
-        self.ahead.insert(digest, signature);
     }
 }
 
@@ -211,42 +177,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_ahead_is_what_would_have_been_made() {
-        let (key, other) = (keypair(1), keypair(2));
-        let signature = key.sign(Domain::HeadStatement, b"words");
-        Signatures::keep(4).use_here();
-        let ahead = || here().map_or(0, |kept| kept.lock().ahead.len());
-        key.sign_ahead(Domain::HeadStatement, b"words");
-        assert_eq!((ahead(), kept()), (1, 0), "not said yet");
-        assert_ne!(other.sign(Domain::HeadStatement, b"words"), signature);
-        assert_ne!(key.sign(Domain::Envelope, b"words"), signature);
-        assert_eq!(ahead(), 1, "another key and another purpose take nothing of it");
-        assert_eq!(key.sign(Domain::HeadStatement, b"words"), signature);
-        assert_eq!(ahead(), 0, "taken once");
-        for number in 0..9_u8 {
-            key.sign_ahead(Domain::HeadStatement, &[number]);
-            assert!(ahead() <= 4);
-        }
-        Signatures::use_none_here();
-        key.sign_ahead(Domain::HeadStatement, b"words");
-        assert_eq!(ahead(), 0);
-    }
-
-    #[test]
     fn threads_that_use_the_same_share_what_they_know() {
         let key = keypair(1);
         let signatures = Signatures::keep(4);
         let elsewhere = signatures.clone();
-        std::thread::spawn(move || {
+        let signature = std::thread::spawn(move || {
             elsewhere.use_here();
-            keypair(1).sign_ahead(Domain::HeadStatement, b"words");
-        })
-        .join()
-        .expect("it signs");
+            keypair(1).sign(Domain::HeadRoll, b"words")
+        });
+        let signature = signature.join().expect("it signs");
         signatures.use_here();
-        assert_eq!(here().map_or(0, |kept| kept.lock().ahead.len()), 1);
-        key.sign(Domain::HeadStatement, b"words");
-        assert_eq!((signatures.taken(), signatures.lock().ahead.len()), (1, 0));
+        assert_eq!(kept(), 1);
+        assert_eq!(key.public().verify(Domain::HeadRoll, b"words", &signature), Ok(()));
         Signatures::use_none_here();
     }
 }

@@ -65,7 +65,7 @@ fn the_feed_of_another_store_begins_at_the_beginning() {
     let end = node.replica.state.cursor.expect("a feed").position;
     let epoch = RelayEpoch([2; 16]);
     node.handle(now, Input::Connected);
-    let welcome = Welcome { epoch, position: end, end, at: now, yours: 1_000 };
+    let welcome = Welcome { epoch, position: end, end, at: now, yours: 1_000, roll: [0; 32] };
     node.handle(now, Input::Received(Message::Welcome(welcome)));
     let cursor = Some(Cursor { epoch, position: 0 });
     assert_eq!(node.replica.state.cursor, cursor);
@@ -84,7 +84,7 @@ fn an_offer_that_was_cut_short_is_made_again() {
     let offers = |node: &mut Node, lacking: Option<Vec<[u8; 32]>>| {
         node.trace.clear();
         node.handle(now, Input::Connected);
-        let welcome = Welcome { epoch, position: 0, end: 0, at: now, yours: 1_000 };
+        let welcome = Welcome { epoch, position: 0, end: 0, at: now, yours: 1_000, roll: [0; 32] };
         node.handle(now, Input::Received(Message::Welcome(welcome)));
         let holding = node.trace.iter().filter(|it| it.starts_with("Send(Holding")).count();
         if let Some(certificates) = lacking {
@@ -133,10 +133,7 @@ fn what_an_author_wrote_who_never_comes_back_is_brought_back_by_a_reader() {
         "until the relay has said that it lacks nothing"
     );
     // It asks again, and once it hears that nothing is lacking, no more.
-    let due = region.nodes["clinic"].replica.wake_at().expect("to ask again");
-    region.now = due;
-    region.node("clinic").handle(due, Input::Tick);
-    region.run();
+    region.pass("clinic", 30_000);
     assert!(!region.nodes["clinic"].replica.state.offering);
     assert_eq!(region.nodes["clinic"].status().unsent, 0, "none of it is its own");
     region.cut("clinic");
@@ -162,7 +159,7 @@ fn what_the_relay_never_takes_is_not_offered_for_ever_and_what_it_cannot_take_no
         let epoch = RelayEpoch([2; 16]);
         let node = region.node("clinic");
         node.handle(now, Input::Connected);
-        let welcome = Welcome { epoch, position: 0, end: 0, at: now, yours: 1_000 };
+        let welcome = Welcome { epoch, position: 0, end: 0, at: now, yours: 1_000, roll: [0; 32] };
         node.handle(now, Input::Received(Message::Welcome(welcome)));
         let held = |node: &mut Node| -> Vec<Vec<ChainEnd>> {
             let sent = std::mem::take(&mut node.sent);

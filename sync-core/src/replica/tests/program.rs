@@ -297,7 +297,8 @@ fn what_the_relay_is_too_old_for_stays_to_be_sent() {
     region.command("hospital", import(vec![record("p1", "o3", "later")])).expect("an import");
     let now = region.now;
     region.node("hospital").handle(now, Input::Connected);
-    let welcome = Welcome { epoch: region.epoch, position: 0, end: 0, at: now, yours: 99 };
+    let welcome =
+        Welcome { epoch: region.epoch, position: 0, end: 0, at: now, yours: 99, roll: [0; 32] };
     let node = region.node("hospital");
     node.sent.clear();
     node.handle(now, Input::Received(Message::Welcome(welcome)));

@@ -44,7 +44,8 @@ fn a_device_renews_its_certificate_once_a_third_of_it_is_left() {
     node.handle(now.plus_ms(2), Input::Connected);
     assert_eq!((until(&node), node.status().unsent), (now.plus_ms(299 * DAY_MS), 1));
     let (epoch, position, end) = (RelayEpoch([1; 16]), 0, 0);
-    let welcome = Message::Welcome(Welcome { epoch, position, end, at: now, yours: 0 });
+    let welcome =
+        Message::Welcome(Welcome { epoch, position, end, at: now, yours: 0, roll: [0; 32] });
     node.handle(now.plus_ms(3), Input::Received(welcome));
     let pushed = node.sent.iter().find_map(|message| match message {
         Message::Push(envelopes) => Some(envelopes[0].0.clone()),

@@ -32,11 +32,7 @@ fn is_complete(region: &Region) -> bool {
 fn a_grant_that_begins_by_itself_is_counted_when_it_begins() {
     let mut region = consented_ahead();
     assert!(!is_complete(&region), "by the clinic's clock it may not read yet");
-    let due = region.nodes["clinic"].replica.wake_at().expect("it waits for the grant to begin");
-    region.now = due.max(region.now);
-    let now = region.now;
-    region.node("clinic").handle(now, Input::Tick);
-    region.run();
+    region.pass("clinic", AHEAD_MS);
     assert!(is_complete(&region), "{:?}", region.nodes["clinic"].status().publishers);
 }
 
@@ -82,9 +78,10 @@ fn a_clock_that_is_set_back_makes_nothing_complete() {
     assert!(!region.nodes["clinic"].status().waiting_for_key.is_empty());
     let (earlier, later) = (Timestamp(region.now.0 - AHEAD_MS), region.now.plus_ms(AHEAD_MS));
     let clinic = region.facility("clinic");
-    let statements = region.node("hospital").replica.state.statements(later, true);
-    let theirs = statements.into_iter().find(|it| it.recipient == clinic).expect("it is owed some");
-    region.node("clinic").handle(earlier, Input::Received(Message::Head(theirs)));
+    let update = region.node("hospital").replica.state.roll(later, true, None);
+    let share = HeadTree::of(update.shares).share(&clinic).expect("it is owed some");
+    let word = HeadWord { roll: update.roll, share: Some(share) };
+    region.node("clinic").handle(earlier, Input::Received(Message::Heads(vec![word])));
     assert!(!is_complete(&region), "{:?}", region.nodes["clinic"].status().publishers);
 }
 

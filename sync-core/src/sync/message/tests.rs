@@ -4,14 +4,31 @@ use super::*;
 use crate::corpus;
 use crate::id::FacilityId;
 use crate::identity::SigningKeypair;
-use crate::sync::heads::Tally;
+use crate::sync::heads::{HeadRoll, HeadShare, HeadTree, Tally};
 
 fn samples() -> Vec<(Message, String)> {
     let signer = SigningKeypair::from_seed([7; 32]);
     let network = NetworkId([0x11; 32]);
     let tally = Tally { count: 3, sum: [1, 2, 3, 4] };
-    let head = HeadStatement::sign(network, FacilityId([0x22; 16]), Timestamp(5), tally, &signer);
-    let head_hex: String = head.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let recipient = FacilityId([0x22; 16]);
+    let share = HeadShare { salt: [0x23; 16], recipient, tally };
+    let other = HeadShare { salt: [0x24; 16], recipient: FacilityId([0x25; 16]), tally };
+    let tree = HeadTree::of([share.clone(), other.clone()]);
+    let path = tree.share(&recipient).expect("it is in it").1;
+    let roll = HeadRoll::sign(&network, Timestamp(5), tree.root(), &signer);
+    let roll_hex: String = roll.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sums = "0000000000000001000000000000000200000000000000030000000000000004";
+    let share_hex = |salt: &str, to: &str| {
+        format!("{}{}0000000000000003{sums}", salt.repeat(16), to.repeat(16))
+    };
+    let sibling = HeadTree::of([other.clone()]).root();
+    let sibling: String = sibling.iter().map(|byte| format!("{byte:02x}")).collect();
+    let known_hex = format!("{}000000000000000200000001{sibling}", share_hex("23", "22"));
+    let update = HeadUpdate { roll: roll.clone(), whole: true, shares: vec![other] };
+    let words = vec![
+        HeadWord { roll: roll.clone(), share: Some((share, path)) },
+        HeadWord { roll, share: None },
+    ];
     let cursor = Cursor { epoch: RelayEpoch([0x33; 16]), position: 9 };
     let device = DeviceId([0x44; 16]);
     let id = EnvelopeId([0x55; 32]);
@@ -43,7 +60,7 @@ fn samples() -> Vec<(Message, String)> {
                 at: Timestamp(6),
             }),
             format!(
-                "0100{}{}01{}0000000000000009010000000000000006",
+                "0200{}{}01{}0000000000000009010000000000000006",
                 "11".repeat(32),
                 "44".repeat(16),
                 "33".repeat(16)
@@ -56,29 +73,31 @@ fn samples() -> Vec<(Message, String)> {
                 end: 10,
                 at: Timestamp(6),
                 yours: 7,
+                roll: [0x34; 32],
             }),
             format!(
-                "0101{}0000000000000009000000000000000a00000000000000060000000000000007",
-                "33".repeat(16)
+                "0201{}0000000000000009000000000000000a00000000000000060000000000000007{}",
+                "33".repeat(16),
+                "34".repeat(32)
             ),
         ),
-        (Message::Push(vec![Bytes(vec![0xcc])]), "01020000000100000001cc".into()),
+        (Message::Push(vec![Bytes(vec![0xcc])]), "02020000000100000001cc".into()),
         (
             Message::Taken { stored: vec![id], refused },
-            format!("010300000001{}00000009{refused_hex}", "55".repeat(32)),
+            format!("020300000001{}00000009{refused_hex}", "55".repeat(32)),
         ),
         (
             Message::Feed { items: vec![item], end: 2 },
-            "010400000001000000000000000100000002aabb0000000000000002".into(),
+            "020400000001000000000000000100000002aabb0000000000000002".into(),
         ),
-        (Message::Seen { position: 1 }, "01050000000000000001".into()),
-        (Message::Head(head), format!("0106{head_hex}")),
+        (Message::Seen { position: 1 }, "02050000000000000001".into()),
+        (Message::Roll(update), format!("0206{roll_hex}0100000001{}", share_hex("24", "25"))),
         (
             Message::Challenge { enc: vec![1], sealed: vec![2, 3] },
-            "01080000000101000000020203".into(),
+            "02080000000101000000020203".into(),
         ),
-        (Message::Prove { nonce: [9; 32] }, format!("0109{}", "09".repeat(32))),
-        (Message::Enrolled { certificates: Vec::new() }, "010a00000000".into()),
+        (Message::Prove { nonce: [9; 32] }, format!("0209{}", "09".repeat(32))),
+        (Message::Enrolled { certificates: Vec::new() }, "020a00000000".into()),
         (Message::Goodbye(Goodbye::Version { ours: 1 }), "010b0000000001".into()),
         (Message::Goodbye(Goodbye::Busy { retry_after_ms: 256 }), "010b0500000100".into()),
         (Message::Goodbye(Goodbye::NotAdmitted(NotAdmitted::Unknown)), "010b0100000000".into()),
@@ -87,13 +106,15 @@ fn samples() -> Vec<(Message, String)> {
         (Message::Goodbye(Goodbye::Closing), "010b0600000000".into()),
         (
             Message::Holding { chains: vec![end], certificates: vec![[0x66; 32]] },
-            format!("010c00000001{end_hex}00000001{}", "66".repeat(32)),
+            format!("020c00000001{end_hex}00000001{}", "66".repeat(32)),
         ),
         (
             Message::Lacking { chains: vec![end], certificates: Vec::new(), others: true },
-            format!("010d00000001{end_hex}0000000001"),
+            format!("020d00000001{end_hex}0000000001"),
         ),
-        (Message::Certificates(Vec::new()), "010e00000000".into()),
+        (Message::Certificates(Vec::new()), "020e00000000".into()),
+        (Message::Heads(words), format!("020f00000002{roll_hex}01{known_hex}{roll_hex}00")),
+        (Message::WantHead { publisher: device }, format!("0210{}", "44".repeat(16))),
     ]
 }
 
@@ -110,9 +131,21 @@ fn every_message_has_these_bytes() {
 #[test]
 fn a_message_of_a_newer_version_asks_for_an_update() {
     let mut bytes = Message::Seen { position: 1 }.to_bytes();
-    bytes[0] = 2;
-    let error = Message::from_bytes(&bytes).expect_err("version 2 is not known");
+    bytes[0] = 3;
+    let error = Message::from_bytes(&bytes).expect_err("version 3 is not known");
     assert!(error.to_string().ends_with("update this program"), "{error}");
+}
+
+/// A program of the version before is told in words that it understands.
+#[test]
+fn an_older_version_is_named_and_answered_with_a_goodbye_of_its_own_form() {
+    let mut bytes = Message::Seen { position: 1 }.to_bytes();
+    bytes[0] = 1;
+    let older = WireError::Version { field: "message", found: 1, known: 2 };
+    assert_eq!(Message::from_bytes(&bytes), Err(older));
+    let goodbye = Message::Goodbye(Goodbye::Version { ours: VERSION }).to_bytes();
+    assert_eq!(goodbye, [1, 11, 0, 0, 0, 0, 2]);
+    assert_eq!(Message::from_bytes(&goodbye), Ok(Message::Goodbye(Goodbye::Version { ours: 2 })));
 }
 
 #[test]
@@ -121,7 +154,7 @@ fn a_cause_that_carries_what_its_kind_does_not_is_refused() {
     let mut bytes = refusal.to_bytes();
     *bytes.last_mut().expect("not empty") = 1;
     assert_eq!(Refusal::from_bytes(&bytes), Err(WireError::Invalid { field: "refusal cause" }));
-    for goodbye in ["0100000006", "0600000001"] {
+    for goodbye in ["0200000006", "0600000001"] {
         let bytes: Vec<u8> = goodbye
             .as_bytes()
             .chunks(2)
