@@ -88,6 +88,7 @@ pub struct Mailbox {
     effects: VecDeque<Effect>,
     next_effect: u64,
     housekeeping_at: Timestamp,
+    flush_at: Timestamp,
     /// When readers are told next what publishers have said.
     passing_at: Timestamp,
     /// Everybody who is subscribed was found in good order at the first moment and stays so until the second, unless the
@@ -113,7 +114,10 @@ enum Loading {
 }
 
 /// How often sessions are looked over.
-const HOUSEKEEPING_MS: u64 = 5_000;
+const HOUSEKEEPING_MS: u64 = 15_000;
+/// How often what devices hold is written down where nothing else is: it goes with every commit, and only a relay that would
+/// otherwise write nothing writes for its sake.
+const NOTED_MS: u64 = 60_000;
 /// Pause after the disk refused.
 const RETRY_MS: u64 = 1_000;
 
@@ -162,6 +166,7 @@ impl Mailbox {
             effects: VecDeque::new(),
             next_effect: 0,
             housekeeping_at: now.plus_ms(HOUSEKEEPING_MS),
+            flush_at: now,
             passing_at,
             in_order: None,
             retry_at: None,
@@ -213,7 +218,10 @@ impl Mailbox {
         self.pass_heads(now);
         if now >= self.housekeeping_at {
             self.housekeeping_at = now.plus_ms(HOUSEKEEPING_MS);
-            self.flush = !self.noted.is_empty();
+            if now >= self.flush_at && !self.noted.is_empty() {
+                self.flush_at = now.plus_ms(NOTED_MS);
+                self.flush = true;
+            }
             self.close_stalled(now);
         }
     }

@@ -1,13 +1,14 @@
 //! A store in memory: for tests and the simulation, where its contents are what a disk would hold.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::{Batch, Change, Order, Range, Read, StorageError, Store, Table};
 
 /// Tables as ordered maps. Durable in the sense of the contract: a commit is whole or absent.
 #[derive(Default, Clone, PartialEq, Eq)]
 pub struct Memory {
-    tables: BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>,
+    tables: BTreeMap<Table, BTreeMap<Box<[u8]>, Box<[u8]>>>,
 }
 
 impl Memory {
@@ -21,23 +22,23 @@ impl Memory {
         for Change { table, key, value } in batch.into_changes() {
             let rows = self.tables.entry(table).or_default();
             match value {
-                Some(value) => rows.insert(key, value),
-                None => rows.remove(&key),
+                Some(value) => rows.insert(key.into(), value.into()),
+                None => rows.remove(key.as_slice()),
             };
         }
     }
 
     /// Every row of every table, in order.
     pub fn rows(&self) -> impl Iterator<Item = (Table, &[u8], &[u8])> {
-        self.tables.iter().flat_map(|(table, rows)| {
-            rows.iter().map(|(key, value)| (*table, key.as_slice(), value.as_slice()))
-        })
+        self.tables
+            .iter()
+            .flat_map(|(table, rows)| rows.iter().map(|(key, value)| (*table, &**key, &**value)))
     }
 }
 
 impl Read for Memory {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
-        Ok(self.tables.get(&table).and_then(|rows| rows.get(key)).cloned())
+        Ok(self.tables.get(&table).and_then(|rows| rows.get(key)).map(|value| value.to_vec()))
     }
 
     fn scan(
@@ -51,11 +52,9 @@ impl Read for Memory {
         if range.to.as_ref().is_some_and(|to| *to <= range.from) {
             return Ok(());
         }
-        let rows = match &range.to {
-            Some(to) => rows.range(range.from.clone()..to.clone()),
-            None => rows.range(range.from.clone()..),
-        };
-        let mut visit = |(key, value): (&Vec<u8>, &Vec<u8>)| visit(key, value);
+        let to = range.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = rows.range::<[u8], _>((Bound::Included(range.from.as_slice()), to));
+        let mut visit = |(key, value): (&Box<[u8]>, &Box<[u8]>)| visit(key, value);
         match order {
             Order::Ascending => rows.into_iter().all(&mut visit),
             Order::Descending => rows.into_iter().rev().all(&mut visit),
