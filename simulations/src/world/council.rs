@@ -56,9 +56,8 @@ impl Council {
         };
         // Before everybody whom they admit.
         let papers = council.associations.iter().enumerate();
-        let papers = papers.map(|(number, key)| {
-            council.registrar_paper(&format!("医師会{}", number + 1), key)
-        });
+        let papers = papers
+            .map(|(number, key)| council.registrar_paper(&format!("医師会{}", number + 1), key));
         council.members = papers.collect();
         council
     }

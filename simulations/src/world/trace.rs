@@ -15,7 +15,13 @@ pub(super) struct Trace {
 
 impl Trace {
     pub(super) fn new() -> Self {
-        Self { hasher: blake3::Hasher::new(), waiting: Vec::new(), events: 0, kinds: Vec::new(), aloud: false }
+        Self {
+            hasher: blake3::Hasher::new(),
+            waiting: Vec::new(),
+            events: 0,
+            kinds: Vec::new(),
+            aloud: false,
+        }
     }
 
     /// Notes one event: what it was, where, and a number that tells it from its like.

@@ -22,9 +22,11 @@ pub(super) fn check(world: &World) -> Words {
             let merged = marks(&note.text);
             for edit in edits.iter().filter(|edit| merged.contains(&edit.number)) {
                 let set = title(edit.number);
-                let replaced = overwrites.get(id).into_iter().flatten().any(|other| {
-                    other.number != edit.number && other.saw.contains(&set)
-                });
+                let replaced = overwrites
+                    .get(id)
+                    .into_iter()
+                    .flatten()
+                    .any(|other| other.number != edit.number && other.saw.contains(&set));
                 if !replaced && !shown.contains(&set) {
                     let (place, number) = (facility.place(), edit.number);
                     words.push(format!("device {place} does not show what edit {number} set"));

@@ -9,7 +9,12 @@ use crate::world::truth::{Edit, Import, Note, Standing};
 
 impl World {
     /// A facility answered, or died before it could.
-    pub(in crate::world) fn done(&mut self, place: usize, index: usize, result: Result<Outcome, Failure>) {
+    pub(in crate::world) fn done(
+        &mut self,
+        place: usize,
+        index: usize,
+        result: Result<Outcome, Failure>,
+    ) {
         let now = self.now;
         let outcome = match result {
             Ok(outcome) => outcome,
