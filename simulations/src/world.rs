@@ -11,10 +11,12 @@
 //! disturbed nothing may be claimed that is not so; then the region is healed; then it has to come to rest within
 //! a stated time, and be right. What *right* is, the checkers say, one property each: see [`check`].
 
+mod atlas;
 pub mod campaign;
 pub mod check;
 mod clock;
 mod council;
+mod days;
 mod disk;
 mod event;
 mod facility;
@@ -24,9 +26,12 @@ mod link;
 mod mutation;
 mod opening;
 mod options;
+mod panel;
 mod people;
+mod queue;
 mod relay;
 pub mod report;
+mod staff;
 mod trace;
 mod traffic;
 mod truth;
@@ -36,13 +41,16 @@ use std::collections::BTreeMap;
 
 use azalea_core::envelope::Formats;
 use azalea_core::id::Timestamp;
-use azalea_core::identity::{FacilityKind, Signatures};
+use azalea_core::identity::Signatures;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::population::Dice;
+pub use atlas::Place;
 use clock::Clock;
 use council::{Council, Member};
+use days::Days;
+pub use days::Work;
 use event::Event;
 pub use facility::{Facility, Held, HeldNote};
 use fault::Fault;
@@ -50,9 +58,11 @@ use hostile::Hostile;
 pub use hostile::Trick;
 pub use link::Quality;
 pub use mutation::Mutation;
-pub use options::{Faults, Options};
+pub use options::{Faults, Options, Region};
 use people::Asked;
+use queue::Queue;
 use relay::Relay;
+use staff::Staff;
 use trace::Trace;
 use truth::{Standing, Truth};
 pub use watch::{Sample, Watch};
@@ -64,10 +74,11 @@ pub struct World {
     now: Timestamp,
     dice: Dice,
     rng: StdRng,
-    queue: BTreeMap<(Timestamp, u64), Event>,
-    next_event: u64,
+    queue: Queue,
     next_session: u64,
     council: Council,
+    /// What stands where.
+    atlas: Vec<Place>,
     members: Vec<Member>,
     relay: Relay,
     facilities: Vec<Facility>,
@@ -84,6 +95,9 @@ pub struct World {
     /// The relay has forgotten what the council said since its backup, and must be told again.
     told_again: bool,
     jobs: Vec<Asked>,
+    /// Who lives in the region, where its work is counted by its patients.
+    days: Option<Days>,
+    staff: Staff,
     truth: Truth,
     trace: Trace,
     watch: Watch,
@@ -106,20 +120,19 @@ impl World {
         let now = Timestamp(START_MS);
         // Certificates are a day old, so that a clock that runs late is not out of them.
         let issued = Timestamp(START_MS - 86_400_000);
-        let mut council = Council::new(&mut rng, issued, options.statement_seconds * 1_000);
-        let mut members = Vec::new();
-        for _ in 0..options.hospitals {
-            members.push(council.enrol(&mut rng, FacilityKind::Hospital));
+        let statement_ms = options.statement_seconds * 1_000;
+        let mut council = Council::new(&mut rng, issued, statement_ms, options.associations);
+        let atlas = atlas::draw(&options);
+        let mut members: Vec<Member> = Vec::new();
+        for place in &atlas {
+            let member = match place.tablet_of {
+                Some(of) => council.tablet(&mut rng, &members[of].identity),
+                None => council.enrol(&mut rng, place),
+            };
+            members.push(member);
         }
-        for _ in 0..options.clinics {
-            members.push(council.enrol(&mut rng, FacilityKind::Clinic));
-        }
-        for number in 0..options.tablets.min(options.clinics) {
-            let of = members[options.hospitals + number].identity.clone();
-            members.push(council.tablet(&mut rng, &of));
-        }
-        let hostile_member = council.enrol(&mut rng, FacilityKind::Clinic);
-        let joining = options.joining.min(options.clinics + options.tablets);
+        let hostile_member = council.enrol(&mut rng, &atlas::HOSTILE);
+        let joining = options.joining.min(members.len() - options.hospitals);
         for member in &members[..members.len() - joining] {
             council.admit(member);
         }
@@ -128,10 +141,10 @@ impl World {
         let mut world = Self {
             mutation,
             now,
+            staff: Staff::nameless(&dice),
             dice: dice.fork("world", 0),
             rng,
-            queue: BTreeMap::new(),
-            next_event: 0,
+            queue: Queue::default(),
             next_session: 0,
             council,
             relay,
@@ -145,10 +158,12 @@ impl World {
             hostile_member,
             told_again: false,
             jobs: Vec::new(),
+            days: None,
             truth: Truth::default(),
             trace: Trace::new(),
             watch: Watch::default(),
             findings: Vec::new(),
+            atlas,
             members,
             options,
         };
@@ -197,6 +212,16 @@ impl World {
         &self.facilities
     }
 
+    /// What stands where, by place.
+    pub fn atlas(&self) -> &[Place] {
+        &self.atlas
+    }
+
+    /// How many people work there now, where they are told apart.
+    pub fn staff_now(&self) -> u64 {
+        self.staff.many()
+    }
+
     /// A digest over everything that happened, in its order.
     pub fn trace(&self) -> String {
         self.trace.digest()
@@ -232,14 +257,8 @@ impl World {
             };
             let drift = self.dice.between(-options.drift_ppm, options.drift_ppm);
             let clock = Clock::new(now, skew, drift);
-            let line = match place.checked_sub(options.hospitals) {
-                Some(number) if !options.lines.is_empty() => {
-                    options.lines[number % options.lines.len()]
-                }
-                _ => Quality::Fibre,
-            };
             let (identity, seed) = (member.identity.clone(), options.seed);
-            let line = (line, now);
+            let line = (self.atlas[place].line, now);
             let mut facility = Facility::new(place, identity, seed, clock, line, self.mutation);
             if options.faults.upgrades > 0 {
                 facility.install(fault::old_program());
@@ -268,16 +287,11 @@ impl World {
     }
 
     fn at(&mut self, at: Timestamp, event: Event) {
-        self.next_event += 1;
-        self.queue.insert((at.max(self.now), self.next_event), event);
+        self.queue.push(at.max(self.now), event);
     }
 
     fn until(&mut self, end: Timestamp) {
-        while let Some((&(at, number), _)) = self.queue.first_key_value() {
-            if at > end {
-                break;
-            }
-            let event = self.queue.remove(&(at, number)).expect("looked at just above");
+        while let Some((at, event)) = self.queue.pop(end) {
             self.now = at;
             let (what, place, number) = event.sign();
             self.trace.note(at, what, place, number);
@@ -287,7 +301,7 @@ impl World {
     }
 
     fn heal(&mut self) {
-        self.queue.retain(|_, event| !matches!(event, Event::Fault(_)));
+        self.queue.take(|_, event| matches!(event, Event::Fault(_)));
         self.truth.healed = Some(self.now);
         self.ask_again_soon();
         if !self.options.tricks.is_empty() {
@@ -394,6 +408,7 @@ impl World {
                     self.attempt(number);
                 }
             }
+            Event::Day(stream) => self.day(stream),
             Event::Fault(fault) => self.fault(fault),
             Event::Probe => {
                 self.probes += 1;
@@ -457,6 +472,11 @@ impl World {
 
 /// Virtual time begins here: certificates need a past.
 const START_MS: u64 = 1_800_000_000_000;
+/// So many milliseconds after the beginning.
+fn since_beginning(ms: u64) -> Timestamp {
+    Timestamp(START_MS + ms)
+}
+
 /// How long a dead connection goes unnoticed.
 const IDLE_MS: u64 = 9_000;
 /// The pause before something is tried again.

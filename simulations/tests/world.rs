@@ -1,7 +1,7 @@
 //! Seeds of bad luck: a region is disturbed, healed, and then has to be right.
 
 use azalea_simulations::world::campaign::{Verdict, kept_runs, run};
-use azalea_simulations::world::{Faults, Options, World};
+use azalea_simulations::world::{Faults, Options, Region, Work, World};
 
 #[test]
 fn a_quiet_region_comes_to_one_view() {
@@ -52,6 +52,60 @@ fn the_trace_is_the_same_on_one_thread_and_on_two() {
     let (one, two) = (run(1), run(2));
     assert_eq!(one, two);
     assert_eq!(one.2, []);
+}
+
+/// A month of forty patients and all kinds of facilities in two hours of virtual time.
+#[test]
+fn a_region_by_the_fields_figures_comes_to_rest_with_all_of_its_work_done() {
+    let options = Options {
+        hospitals: 2,
+        clinics: 3,
+        pharmacies: 2,
+        visiting_nurses: 1,
+        reading_hospitals: 1,
+        associations: 4,
+        tablets: 2,
+        joining: 1,
+        late: 1,
+        links: 2,
+        seconds: 7_200,
+        rest_seconds: 1_800,
+        statement_seconds: 300,
+        probe_seconds: 600,
+        region: Some(Region {
+            patients: 40,
+            pace: 360,
+            openings: [12, 60],
+            notes: 600,
+            edits: 400,
+            clashes: 2_000,
+            referrals: 100,
+            changes: 100,
+            turnover: 200,
+            ..Region::default()
+        }),
+        faults: Faults { cuts: 4, kills: 2, crashes: 2, lasting: 20, ..Faults::default() },
+        ..Options::default()
+    };
+    let run = || {
+        let mut world = World::new(options.clone());
+        let findings = world.run();
+        (world, findings)
+    };
+    let (world, findings) = run();
+    assert_eq!(findings, []);
+    let days = world.watch().days.clone();
+    let done = |work| days.get(&work).copied().unwrap_or(0);
+    assert_eq!(done(Work::Chart), 40);
+    assert_eq!(done(Work::Consent) + done(Work::Newcomer), 40);
+    assert_eq!(done(Work::Message), 40 * 60 * 30 / 365);
+    assert!(done(Work::Opening) > 40 && done(Work::Note) > 10 && done(Work::Edit) > 5);
+    assert!(done(Work::Clash) > 0, "two people met in one note, both offline");
+    assert!(done(Work::Referral) > 0 && done(Work::Change) > 0 && done(Work::Turnover) > 0);
+    let messages = done(Work::Message);
+    let records = world.saved() as u64;
+    assert!(records > 3 * messages, "{records} things saved by {messages} messages");
+    assert_eq!(run().0.trace(), world.trace());
 }
 
 #[test]

@@ -176,7 +176,14 @@ fn smaller(options: &Options) -> Vec<Options> {
         with(&|it| *count(it) /= 2);
     }
     with(&|it| (it.skew_ms, it.drift_ppm) = (0, 0));
-    with(&|it| it.clinics = it.clinics.saturating_sub(1).max(1));
+    for count in KINDS {
+        with(&|it| *count(it) = count(it).saturating_sub(1));
+    }
+    with(&|it| {
+        if let Some(region) = &mut it.region {
+            region.patients = (region.patients / 2).max(1);
+        }
+    });
     with(&|it| it.hospitals = it.hospitals.saturating_sub(1).max(1));
     with(&|it| it.withdrawals = 0);
     with(&|it| it.notes /= 2);
@@ -184,11 +191,21 @@ fn smaller(options: &Options) -> Vec<Options> {
     with(&|it| it.patients = (it.patients / 2).max(1));
     with(&|it| it.records = (it.records / 2).max(1));
     with(&|it| it.lines.clear());
+    with(&|it| it.associations = 0);
+    all.retain(|it| it.readers_of_all_kinds() > 0);
     all
 }
 
 /// A count in the options.
 type Count = fn(&mut Options) -> &mut usize;
+
+/// Facilities that read; a region has one of them at the least.
+const KINDS: [Count; 4] = [
+    |it| &mut it.clinics,
+    |it| &mut it.pharmacies,
+    |it| &mut it.visiting_nurses,
+    |it| &mut it.reading_hospitals,
+];
 
 const FAULTS: [Count; 19] = [
     |it| &mut it.faults.cuts,

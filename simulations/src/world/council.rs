@@ -1,4 +1,4 @@
-//! The council: root, registrar, the relay's keys, and a certificate for each member.
+//! The council: root, registrar, the relay's keys, and a certificate for each member, from the association of its district.
 
 use azalea_core::id::{FacilityId, RelayEpoch, Timestamp};
 use azalea_core::identity::{
@@ -8,6 +8,8 @@ use azalea_core::identity::{
 use azalea_core::storage::Batch;
 use azalea_relay::mailbox::Genesis;
 use rand::rngs::StdRng;
+
+use super::atlas::Place;
 
 /// A device that may take part, with what vouches for it.
 #[derive(Clone)]
@@ -23,6 +25,8 @@ pub(super) struct Council {
     pub(super) relay_device: SigningKeypair,
     relay_facility: SigningKeypair,
     relay_agreement: AgreementKeypair,
+    /// The medical associations that the root lets admit facilities; with none the council's registrar does.
+    associations: Vec<SigningKeypair>,
     validity: Validity,
     members: Vec<Certificate>,
     created: Timestamp,
@@ -31,19 +35,42 @@ pub(super) struct Council {
 }
 
 impl Council {
-    pub(super) fn new(rng: &mut StdRng, now: Timestamp, statement_ms: u64) -> Self {
-        Self {
+    pub(super) fn new(
+        rng: &mut StdRng,
+        now: Timestamp,
+        statement_ms: u64,
+        associations: usize,
+    ) -> Self {
+        let mut council = Self {
             root: SigningKeypair::generate(rng),
             registrar: SigningKeypair::generate(rng),
             relay_device: SigningKeypair::generate(rng),
             relay_facility: SigningKeypair::generate(rng),
             relay_agreement: AgreementKeypair::generate(rng),
+            associations: (0..associations).map(|_| SigningKeypair::generate(rng)).collect(),
             validity: Validity::lasting(now, YEARS_MS),
             members: Vec::new(),
             created: now,
             statement_ms,
             facilities: 0,
-        }
+        };
+        // Before everybody whom they admit.
+        let papers = council.associations.iter().enumerate();
+        let papers = papers
+            .map(|(number, key)| council.registrar_paper(&format!("医師会{}", number + 1), key));
+        council.members = papers.collect();
+        council
+    }
+
+    /// Lets somebody admit facilities.
+    fn registrar_paper(&self, name: &str, key: &SigningKeypair) -> Certificate {
+        let claims = Registrar {
+            network: self.root.public().network_id(),
+            key: key.public(),
+            name: name.to_owned(),
+            validity: self.validity,
+        };
+        Certificate::Registrar(Signed::sign(claims, &self.root).expect("a small certificate"))
     }
 
     /// The first rows of the relay's store.
@@ -63,7 +90,8 @@ impl Council {
     }
 
     /// Admits a facility: its identity, and the certificates of it and of its first device.
-    pub(super) fn enrol(&mut self, rng: &mut StdRng, kind: FacilityKind) -> Member {
+    pub(super) fn enrol(&mut self, rng: &mut StdRng, place: &Place) -> Member {
+        let registrar = self.associations.get(place.district).unwrap_or(&self.registrar).clone();
         let network = self.root.public().network_id();
         let facility_key = SigningKeypair::generate(rng);
         self.facilities += 1;
@@ -74,13 +102,13 @@ impl Council {
             name: format!("施設{}", self.facilities),
             kana: String::new(),
             english: String::new(),
-            kind,
-            rights: Rights { disclose: kind == FacilityKind::Hospital, view: true },
+            kind: place.kind,
+            rights: Rights { disclose: place.discloses, view: true },
             validity: self.validity,
-            registrar: self.registrar.public(),
+            registrar: registrar.public(),
         };
         let facility = claims.id();
-        let signed = Signed::sign(claims, &self.registrar).expect("a small certificate");
+        let signed = Signed::sign(claims, &registrar).expect("a small certificate");
         let mut member = self.device(rng, facility, facility_key, "受付");
         member.certificates.insert(0, Certificate::Facility(signed));
         member
@@ -131,12 +159,7 @@ impl Council {
     pub(super) fn given(&self) -> Vec<Certificate> {
         let root =
             Root { key: self.root.public(), name: "協議会".to_owned(), created: self.created };
-        let registrar = Registrar {
-            network: self.root.public().network_id(),
-            key: self.registrar.public(),
-            name: "協議会".to_owned(),
-            validity: self.validity,
-        };
+        let registrar = self.registrar_paper("協議会", &self.registrar);
         let relay = Facility {
             network: self.root.public().network_id(),
             key: self.relay_facility.public(),
@@ -167,7 +190,7 @@ impl Council {
         let small = "a small certificate";
         let mut all = vec![
             Certificate::Root(Signed::sign(root, &self.root).expect(small)),
-            Certificate::Registrar(Signed::sign(registrar, &self.root).expect(small)),
+            registrar,
             Certificate::Facility(Signed::sign(relay, &self.registrar).expect(small)),
             Certificate::Device(Signed::sign(device, &self.relay_facility).expect(small)),
         ];

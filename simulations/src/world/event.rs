@@ -41,6 +41,8 @@ pub(super) enum Event {
         life: u64,
     },
     Job(usize),
+    /// The next piece of a kind of work of the region's days.
+    Day(usize),
     Fault(Fault),
     /// The world looks at what the screens say.
     Probe,
@@ -61,6 +63,7 @@ impl Event {
             Self::RelayWakes { life } => ("relay wakes", 0, *life),
             Self::FacilityWakes { place, life } => ("wakes", *place, *life),
             Self::Job(number) => ("job", *number, 0),
+            Self::Day(stream) => ("day", *stream, 0),
             Self::Fault(_) => ("fault", 0, 0),
             Self::Probe => ("probe", 0, 0),
         }

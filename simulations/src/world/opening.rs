@@ -15,6 +15,8 @@ pub(super) struct Opening {
     pub(super) patient: PatientId,
     pub(super) at: Timestamp,
     pub(super) online: bool,
+    /// Who opened it, where staff are told apart.
+    pub(super) staff: Option<u32>,
 }
 
 impl World {
@@ -34,7 +36,22 @@ impl World {
         let patients = self.facilities[place].patients();
         let chosen = patients.len() as u64 * choice / 1_000_000;
         let Some(patient) = patients.into_iter().nth(chosen as usize) else { return };
-        match self.facilities[place].open(self.now, patient) {
+        let staff = self.staff.number(place);
+        self.show(index, place, patient, staff);
+    }
+
+    /// Opens one of the region's patients, if this device shows them.
+    pub(super) fn look_at(&mut self, index: usize, place: usize, person: usize) {
+        let (hospital, local) = (self.person(person).hospital, self.person(person).local());
+        let Some(patient) = self.network_patient(&(hospital, local)) else { return };
+        if self.facilities[place].patients().contains(&patient) {
+            let staff = self.staff.number(place);
+            self.show(index, place, patient, staff);
+        }
+    }
+
+    fn show(&mut self, index: usize, place: usize, patient: PatientId, staff: Option<u32>) {
+        match self.facilities[place].open(self.now, patient, staff) {
             Ok(opening) => {
                 self.jobs[index].done = true;
                 self.truth.openings.entry(place).or_default().push(opening);
@@ -47,9 +64,14 @@ impl World {
 
 impl Facility {
     /// Opens a patient: writes it into the ledger, and shows the page if the disk took that.
-    fn open(&mut self, now: Timestamp, patient: PatientId) -> Result<Opening, StorageError> {
+    fn open(
+        &mut self,
+        now: Timestamp,
+        patient: PatientId,
+        staff: Option<u32>,
+    ) -> Result<Opening, StorageError> {
         let at = self.clock.shows(now);
-        let opening = Opening { patient, at, online: self.session().is_some() };
+        let opening = Opening { patient, at, online: self.session().is_some(), staff };
         if self.mutation == Some(Mutation::ShowUnlogged) && at.0.is_multiple_of(4) {
             return Ok(opening);
         }
@@ -58,7 +80,9 @@ impl Facility {
         let end = end.map_or_else(|| Ledger::open(&self.disk.rows), Ok)?;
         let entry = Entry {
             at,
-            staff: Some(StaffId("nurse".to_owned())),
+            staff: Some(StaffId(
+                staff.map_or_else(|| "nurse".to_owned(), |number| format!("s{number}")),
+            )),
             staff_name: "看護師".to_owned(),
             kind: AccessKind::OpenedPatient,
             patient: Some(patient),

@@ -1,6 +1,11 @@
 //! What a world is made of and how much befalls it: drawn from the seed, printed before anything happens.
 
+mod region;
+
 use serde::{Deserialize, Serialize};
+
+pub use region::Region;
+pub(super) use region::YEAR_S;
 
 use super::hostile::Trick;
 use super::link::Quality;
@@ -16,12 +21,28 @@ pub struct Options {
     pub seed: u64,
     /// Hospitals that disclose.
     pub hospitals: usize,
-    /// Clinics and others that read.
+    /// Clinics, which read.
     pub clinics: usize,
-    /// Tablets: second devices of the first clinics.
+    /// Pharmacies, which read.
+    #[serde(skip_serializing_if = "is_none")]
+    pub pharmacies: usize,
+    /// Visiting-nurse stations, which read.
+    #[serde(skip_serializing_if = "is_none")]
+    pub visiting_nurses: usize,
+    /// Hospitals that only read.
+    #[serde(skip_serializing_if = "is_none")]
+    pub reading_hospitals: usize,
+    /// Medical associations that admit the facilities of their districts; with none the council admits them itself.
+    #[serde(skip_serializing_if = "is_none")]
+    pub associations: usize,
+    /// Tablets: further devices of the visiting-nurse stations, and second devices of the first clinics.
     pub tablets: usize,
-    /// Clinics among them that join while everything is under way.
+    /// Devices, the last of all, that join while everything is under way.
     pub joining: usize,
+    /// What is done, by patients and time. Then `patients`, `readers`, `records`, `notes`, `edits`, `openings`,
+    /// `withdrawals` and `lines` are not looked at: facilities' sizes and lines are drawn from the seed too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
     /// Patients of each hospital.
     pub patients: usize,
     /// Facilities that a consent names; 0 for all.
@@ -110,8 +131,13 @@ impl Default for Options {
             seed: 1,
             hospitals: 2,
             clinics: 2,
+            pharmacies: 0,
+            visiting_nurses: 0,
+            reading_hospitals: 0,
+            associations: 0,
             tablets: 0,
             joining: 0,
+            region: None,
             patients: 3,
             readers: 0,
             records: 5,
@@ -137,7 +163,17 @@ impl Default for Options {
     }
 }
 
+/// Whether there is none of something that older lines do not know.
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
 impl Options {
+    /// Facilities that read and do not disclose.
+    pub fn readers_of_all_kinds(&self) -> usize {
+        self.clinics + self.pharmacies + self.visiting_nurses + self.reading_hospitals
+    }
+
     /// Draws a small region and its misfortunes. Half of the kinds of misfortune are left out of each draw: where
     /// everything breaks all the time, little of it ever meets.
     pub fn draw(seed: u64) -> Self {
@@ -173,13 +209,14 @@ impl Options {
         let mut update = dice.fork("upgrades", 0);
         let upgrades = if update.below(6) == 0 { 1 + update.below(4) as usize } else { 0 };
         let faults = Faults { upgrades, ..faults };
+        let (mut kinds, mut field) = (dice.fork("kinds", 0), dice.fork("field", 0));
         let mut dice = dice.fork("region", 0);
         let mut tricks: Vec<Trick> = match dice.below(3) {
             0 => Trick::DRAWN.into_iter().filter(|_| dice.below(3) == 0).collect(),
             _ => Vec::new(),
         };
         tricks.extend(smuggles.then_some(Trick::Smuggle));
-        Self {
+        let mut drawn = Self {
             seed,
             hospitals: 1 + dice.below(3) as usize,
             clinics: 2 + dice.below(3) as usize,
@@ -205,7 +242,27 @@ impl Options {
             hostile_member: dice.below(4) == 0 || smuggles,
             left_out,
             ..Self::default()
+        };
+        // Some of the clinics are something else.
+        for _ in 0..drawn.clinics {
+            let kind = match kinds.below(8) {
+                0 => &mut drawn.pharmacies,
+                1 => &mut drawn.visiting_nurses,
+                2 => &mut drawn.reading_hospitals,
+                _ => continue,
+            };
+            *kind += 1;
         }
+        drawn.clinics -= drawn.pharmacies + drawn.visiting_nurses + drawn.reading_hospitals;
+        drawn.associations = kinds.below(5) as usize;
+        if field.below(4) == 0 {
+            drawn.region = Some(Region::draw(&mut field, drawn.seconds));
+            // So many records on a linked chart meet what `open.txt` knows of clocks, lost disks and links at once.
+            if drawn.faults.rebuilds > 0 && drawn.faults.clock_jumps > 0 {
+                drawn.links = 0;
+            }
+        }
+        drawn
     }
 
     /// One line with everything in it.
@@ -219,12 +276,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seeds_draw_the_smuggler_late_writers_and_upgrades_rarely_but_really() {
+    fn an_older_line_is_read_as_it_was_meant_and_written_as_it_was() {
+        let line = Options::default().line();
+        assert!(!line.contains("pharmacies") && !line.contains("region"), "{line}");
+        let read: Options = serde_json::from_str(r#"{"hospitals":2,"clinics":3}"#).expect("a line");
+        assert_eq!(read, Options { clinics: 3, ..Options::default() });
+        assert_eq!(read.readers_of_all_kinds(), 3);
+    }
+
+    #[test]
+    fn seeds_draw_what_is_rare_really() {
         let drawn: Vec<Options> = (1..1_001).map(Options::draw).collect();
         let smuggles = drawn.iter().filter(|it| it.tricks.contains(&Trick::Smuggle));
         assert!(smuggles.clone().all(|it| it.hostile_member), "who smuggles carries for somebody");
         assert!((30..120).contains(&smuggles.count()));
         assert!((60..250).contains(&drawn.iter().filter(|it| it.late > 0).count()));
         assert!((100..250).contains(&drawn.iter().filter(|it| it.faults.upgrades > 0).count()));
+        assert!((150..350).contains(&drawn.iter().filter(|it| it.region.is_some()).count()));
+        let with = |has: fn(&Options) -> bool| drawn.iter().filter(|it| has(it)).count();
+        assert!(with(|it| it.pharmacies > 0) > 100 && with(|it| it.visiting_nurses > 0) > 100);
+        assert!(with(|it| it.reading_hospitals > 0) > 100 && with(|it| it.associations > 1) > 400);
     }
 }

@@ -1,6 +1,7 @@
 //! What a run looked like, as a page that one would rather look at than read: no script, nothing from the network.
 //! Japanese first, English beside it.
 
+mod kinds;
 mod plot;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,10 @@ pub fn page(world: &World, verdict: &Verdict) -> String {
                 (figures(world, verdict))
                 @if *verdict != Verdict::Clean { pre.findings lang="en" { (verdict) } }
                 (section("閲覧できた端末の割合", "Devices on which charts can be opened", reading(world)))
+                (section("施設の種類", "Kinds of facilities", kinds::kinds(world)))
+                @if world.options().region.is_some() {
+                    (section("地域の仕事量", "What there was to do", kinds::days(world)))
+                }
                 (section("表示の鮮度", "Age of what screens show, by quality of the line", staleness(world)))
                 (section("中継サーバの滞留", "What waits at the relay for its readers", backlog(world)))
                 (section("通信量と回線容量", "Bytes per device and day, against the line", bytes(world)))

@@ -17,8 +17,8 @@ pub(super) struct Truth {
     pub(super) imports: Vec<Import>,
     /// Those of each chart, by their places there.
     imports_of: BTreeMap<Local, Vec<usize>>,
-    /// Of each record all versions that a hospital was ever handed, acknowledged or not.
-    pub(super) handed: BTreeMap<(usize, String, u64), BTreeSet<u64>>,
+    /// Of each chart's records, by their numbers, all versions that a hospital was ever handed, acknowledged or not.
+    handed: BTreeMap<Local, Vec<Versions>>,
     pub(super) charts: BTreeMap<Local, Chart>,
     pub(super) notes: Vec<Note>,
     pub(super) edits: Vec<Edit>,
@@ -44,6 +44,23 @@ pub(super) struct Import {
     pub(super) number: u64,
     pub(super) version: u64,
     pub(super) asked: Timestamp,
+}
+
+/// Versions of one record, a bit for each.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Versions(u64);
+
+impl Versions {
+    /// More versions of a record than these are not told apart.
+    pub(super) const MAX: u64 = 64;
+
+    pub(super) fn each(self) -> impl Iterator<Item = u64> {
+        (0..Self::MAX).filter(move |version| self.0 & (1 << version) != 0)
+    }
+
+    pub(super) fn count(self) -> u64 {
+        u64::from(self.0.count_ones())
+    }
 }
 
 /// Who may read a hospital's chart of a patient.
@@ -129,6 +146,19 @@ impl Truth {
         let chart = self.imports_of.entry((import.place, import.local.clone())).or_default();
         chart.push(self.imports.len());
         self.imports.push(import);
+    }
+
+    /// A hospital is handed a version of a record.
+    pub(super) fn hands(&mut self, place: usize, local: &str, number: u64, version: u64) {
+        let records = self.handed.entry((place, local.to_owned())).or_default();
+        let number = number as usize;
+        records.resize(records.len().max(number + 1), Versions::default());
+        records[number].0 |= 1 << version;
+    }
+
+    /// What a hospital was handed of a chart, by the numbers of its records.
+    pub(super) fn handed(&self, chart: &Local) -> &[Versions] {
+        self.handed.get(chart).map_or(&[][..], Vec::as_slice)
     }
 
     /// The imports of a chart among the first so many of all.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use azalea_core::id::Timestamp;
 
+use super::days::Work;
 use super::hostile::Trick;
 use super::{START_MS, World};
 
@@ -14,6 +15,8 @@ pub struct Watch {
     pub samples: Vec<Sample>,
     /// How long the healed region took to come to rest, in milliseconds.
     pub rested_ms: u64,
+    /// How much work of each kind the region's days brought.
+    pub days: BTreeMap<Work, u64>,
     /// How often the hostile member had its say.
     pub attacks: u64,
     /// What the hostile relay tried: seconds since the beginning, what, and to whom.

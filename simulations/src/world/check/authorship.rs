@@ -2,6 +2,7 @@
 //! hospital's name was handed to that hospital.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use azalea_core::envelope::{Header, SignedEnvelope};
 use azalea_core::identity::{Certificate, Domain, FacilityKind, PublicKey, Signature};
@@ -23,16 +24,20 @@ pub(super) fn check(world: &World) -> Words {
     let mut signed = HashSet::new();
     for facility in &world.facilities {
         let place = facility.place();
-        for ((owner, record), contents) in facility.held().iter() {
-            let from = world.place_of(owner);
+        // Records of a chart stand one after the other.
+        let (held, mut chart, mut handed) = (facility.held(), None, &[][..]);
+        for ((owner, record), contents) in held.iter() {
+            let local = local_of(record);
+            if chart != Some((owner, local)) {
+                let from = world.place_of(owner).map(|from| (from, local.to_owned()));
+                handed = from.map_or(&[][..], |from| world.truth.handed(&from));
+                chart = Some((owner, local));
+            }
             let number = record.rsplit('-').next().and_then(|number| number.parse::<u64>().ok());
-            let known = from.zip(number).and_then(|(from, number)| {
-                let local = local_of(record).to_owned();
-                Some((world.truth.handed.get(&(from, local.clone(), number))?, local, number))
-            });
-            let is_known = |bytes: &Vec<u8>| {
-                known.as_ref().is_some_and(|(versions, local, number)| {
-                    versions.iter().any(|version| *bytes == content(local, *number, *version))
+            let known = number.and_then(|number| Some((number, handed.get(number as usize)?)));
+            let is_known = |bytes: &Arc<[u8]>| {
+                known.is_some_and(|(number, versions)| {
+                    versions.each().any(|version| **bytes == *content(local, number, version))
                 })
             };
             if !contents.all.iter().all(is_known) {

@@ -25,7 +25,7 @@ pub(super) fn check(world: &World) -> Words {
             for import in world.truth.imports_of(&chart, usize::MAX) {
                 let bytes = content(&import.local, import.number, import.version);
                 let is_this = *record == key(&import.local, import.number);
-                if is_this && import.asked > out && contents.all.contains(&bytes) {
+                if is_this && import.asked > out && contents.has(&bytes) {
                     words.push(format!(
                         "device {place} can read {}-{}, written after it was put out",
                         import.local, import.number

@@ -12,19 +12,17 @@ pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
     let held: BTreeMap<usize, _> = world.core().map(|it| (it.place(), it.held())).collect();
     let notes: BTreeMap<usize, _> = world.core().map(|it| (it.place(), it.notes())).collect();
+    let is_refused = world.facilities.iter().any(|author| late::is_refused(world, author));
     for (owner, local) in world.truth.charts.keys() {
         let (Some(own), Some(hospital)) = (held.get(owner), world.facilities.get(*owner)) else {
             continue;
         };
-        let disclosed = |facility: &crate::world::Held| -> BTreeMap<String, _> {
-            // A record's key is its patient's number, a hyphen and its own; nothing else lies between the two ends.
-            let end = |mark| (hospital.id(), format!("{}{mark}", key_of(local)));
-            let theirs = facility.range(end('-')..end('.'));
-            theirs.map(|((_, key), contents)| (key.clone(), contents.clone())).collect()
-        };
-        let shown = disclosed(own);
+        // A record's key is its patient's number, a hyphen and its own; nothing else lies between the two ends.
+        let end = |mark| (hospital.id(), format!("{}{mark}", key_of(local)));
+        let chart = end('-')..end('.');
         for reader in readers(world, *owner, local) {
-            let differs = disclosed(&held[&reader.place()]) != shown;
+            let theirs = held[&reader.place()].range(chart.clone());
+            let differs = !theirs.eq(own.range(chart.clone()));
             if differs {
                 let place = reader.place();
                 words.push(format!(
@@ -36,7 +34,7 @@ pub(super) fn check(world: &World) -> Words {
         if world.truth.charts[&(*owner, local.clone())].linked.is_some() {
             continue;
         }
-        if world.facilities.iter().any(|author| late::is_refused(world, author)) {
+        if is_refused {
             continue;
         }
         let shown = of_patient(&notes[owner], patient);

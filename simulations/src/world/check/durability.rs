@@ -18,11 +18,10 @@ pub(super) fn check(world: &World) -> Words {
         let (place, local, number) = (import.place, &import.local, import.number);
         let owner = world.facilities[place].id();
         let contents = held[&place].get(&(owner, key(local, number)));
-        let kept =
-            contents.is_some_and(|it| it.all.contains(&content(local, number, import.version)));
-        let versions = &world.truth.handed[&(place, local.clone(), number)];
+        let kept = contents.is_some_and(|it| it.has(&content(local, number, import.version)));
+        let versions = world.truth.handed(&(place, local.clone()))[number as usize];
         let one = contents.is_some_and(|it| match it.current.as_slice() {
-            [one] => versions.iter().any(|version| *one == content(local, number, *version)),
+            [one] => versions.each().any(|version| **one == *content(local, number, version)),
             _ => false,
         });
         if !kept {

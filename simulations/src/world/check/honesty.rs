@@ -39,7 +39,7 @@ pub(super) fn check(world: &World) -> Words {
                 for import in world.truth.imports_of(chart, stated.imports) {
                     let record = (publisher.facility, key(&import.local, import.number));
                     let bytes = content(&import.local, import.number, import.version);
-                    if !held.get(&record).is_some_and(|it| it.all.contains(&bytes)) {
+                    if !held.get(&record).is_some_and(|it| it.has(&bytes)) {
                         words.push(format!(
                             "device {place} claims to be complete without {}-{} version {}",
                             import.local, import.number, import.version

@@ -1,4 +1,4 @@
-//! Every page that was shown is in the ledger of its device, in its order, and the chain is unbroken.
+//! Every page that was shown is in the ledger of its device, in its order, by whom it was, and the chain is unbroken.
 
 use azalea_core::ledger;
 
@@ -12,10 +12,13 @@ pub(super) fn check(world: &World) -> Words {
         let (place, mut logged) = (facility.place(), Vec::new());
         let each = &mut |entry: ledger::Entry| {
             let (patient, online) = (entry.patient, entry.online);
+            // Who stands there as a number, or by a role alone.
+            let staff = entry.staff.and_then(|staff| staff.0.strip_prefix('s')?.parse().ok());
             logged.extend(patient.zip(online).map(|(patient, online)| Opening {
                 patient,
                 at: entry.at,
                 online,
+                staff,
             }));
         };
         let found = ledger::check(&facility.disk.rows, &facility.key(), each).expect("memory");

@@ -27,9 +27,16 @@ pub type Held = BTreeMap<(FacilityId, String), Contents>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
     /// Those that count.
-    pub current: Vec<Vec<u8>>,
-    /// Those, and all that were replaced.
-    pub all: BTreeSet<Vec<u8>>,
+    pub current: Vec<Arc<[u8]>>,
+    /// Those, and all that were replaced, in the order of their bytes.
+    pub all: Vec<Arc<[u8]>>,
+}
+
+impl Contents {
+    /// Whether this is among them, or was.
+    pub fn has(&self, content: &[u8]) -> bool {
+        self.all.iter().any(|it| **it == *content)
+    }
 }
 
 /// An envelope that is kept and not applied yet.

@@ -204,12 +204,21 @@ fn records(source: Source<'_>, scope: &ScopeEntry) -> Vec<((FacilityId, String),
             Err(error) if error.is_newer() => None,
             version => {
                 let version = version.expect("a sound store");
-                Some(version.raw().unwrap_or_default().to_vec())
+                Some(Arc::<[u8]>::from(version.raw().unwrap_or_default()))
             }
         };
+        let mut all: Vec<Arc<[u8]>> = versions.iter().filter_map(&mut open).collect();
+        all.sort();
+        all.dedup();
         let mut current: Vec<_> = current(&versions).into_iter().filter_map(&mut open).collect();
         current.sort();
-        (key, Contents { current, all: versions.iter().filter_map(&mut open).collect() })
+        // A region's disks hold a million of them: what counts is the same piece of memory in both lists.
+        for content in &mut current {
+            if let Ok(at) = all.binary_search(content) {
+                content.clone_from(&all[at]);
+            }
+        }
+        (key, Contents { current, all })
     });
     contents.collect()
 }
@@ -218,6 +227,8 @@ fn add(known: &mut Contents, more: Contents) {
     known.current.extend(more.current);
     known.current.sort();
     known.all.extend(more.all);
+    known.all.sort();
+    known.all.dedup();
 }
 
 /// The notes of a scope, each with its changes and `more` of them merged.
