@@ -218,7 +218,8 @@ impl Mailbox {
         self.pass_heads(now);
         if now >= self.housekeeping_at {
             self.housekeeping_at = now.plus_ms(HOUSEKEEPING_MS);
-            if now >= self.flush_at && !self.noted.is_empty() {
+            let is_unsaved = !self.noted.is_empty() || self.state.heads.is_unsaved();
+            if now >= self.flush_at && is_unsaved {
                 self.flush_at = now.plus_ms(NOTED_MS);
                 self.flush = true;
             }

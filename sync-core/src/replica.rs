@@ -147,6 +147,10 @@ impl Replica {
             self.queue.push_back(Work::Renew);
         }
         self.follow_time(now);
+        let saves = |work: &Work| matches!(work, Work::Heads(_));
+        if self.state.heads_due().is_some_and(|due| due <= now) && !self.queue.iter().any(saves) {
+            self.queue.push_back(Work::Heads(Vec::new()));
+        }
         if self.session.is_open() && self.session.bring_back.again().is_some_and(|at| at <= now) {
             self.ask_what_it_lacks();
         }
@@ -171,7 +175,8 @@ impl Replica {
         // Nobody may come by for long, and what another program left is looked over all the same.
         let may_begin = self.step.is_none() && self.store_pause.is_none();
         let program = (may_begin && self.state.has_other_program()).then_some(Timestamp(0));
-        [store, paused, statements, due, again, program].into_iter().flatten().min()
+        let heads = self.state.heads_due().filter(|_| may_begin);
+        [store, paused, statements, due, again, program, heads].into_iter().flatten().min()
     }
 
     /// Has what follows from grants that begin or end at a time done when that comes.
@@ -321,6 +326,7 @@ impl Replica {
         let mut tx = Tx::new(now, rng);
         let after = work.run(&mut self.state, &mut tx, answers);
         self.state.settle(&mut tx);
+        self.state.save_heads(&mut tx);
         let follow_up = self.state.follow_up(&mut tx);
         let Tx { batch, applied, notices, sealed, .. } = tx;
         self.effects.extend(notices.into_iter().map(Effect::Notify));

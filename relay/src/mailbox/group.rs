@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use azalea_core::envelope::Chain;
-use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, ScopeId, Timestamp};
+use azalea_core::id::{DeviceId, EnvelopeId, ScopeId, Timestamp};
 use azalea_core::identity::{Certificate, Roster};
 use azalea_core::storage::Batch;
 use azalea_core::sync::message::{Goodbye, Refusal};
 use azalea_core::wire::Wire;
 
-use super::heads::Said;
+use super::heads::Unsaved;
 use super::invite::Invite;
 use super::members::Fill;
 use super::state::{Device, Party, Scope, State};
@@ -33,10 +33,8 @@ pub(crate) struct Group {
     pub(crate) new_scopes: Vec<ScopeId>,
     pub(crate) devices: BTreeMap<DeviceNumber, Device>,
     pub(crate) new_devices: Vec<DeviceId>,
-    /// Publishers' new rolls, whom they tell something new, and publishers whose roll does not follow from what is held.
-    pub(crate) heads: BTreeMap<DeviceId, Said>,
-    pub(crate) told: BTreeSet<(FacilityId, DeviceId)>,
-    pub(crate) wanted: BTreeSet<DeviceNumber>,
+    /// Publishers' rolls that are written with it.
+    pub(crate) heads: Unsaved,
     pub(crate) invites: BTreeMap<[u8; 32], Option<Invite>>,
     pub(crate) next_log: u64,
     pub(crate) forks: Option<Forks>,
@@ -130,10 +128,6 @@ impl<'a> Draft<'a> {
             let new = self.group.new_devices.iter().position(|new| new == id)?;
             u32::try_from(self.state.devices.len() + new).ok()
         })
-    }
-
-    pub(crate) fn device(&self, number: DeviceNumber) -> Option<&Device> {
-        self.group.devices.get(&number).or_else(|| self.state.device(number))
     }
 
     pub(crate) fn device_mut(&mut self, number: DeviceNumber) -> Option<&mut Device> {
@@ -281,7 +275,6 @@ impl Group {
                 None => state.devices.push(device),
             }
         }
-        state.heads.extend(std::mem::take(&mut self.heads), &self.told);
         for (digest, invite) in std::mem::take(&mut self.invites) {
             match invite {
                 Some(invite) => state.invites.insert(digest, invite),

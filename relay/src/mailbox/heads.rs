@@ -1,18 +1,20 @@
 //! Publishers' rolls: kept as they were signed, passed on to each recipient with its own share.
 //!
-//! Whose share changed is told at once. Everybody else is told once per interval, in one message, what all of their publishers
+//! A roll counts as soon as it is here and is written down with whatever is written next: what a crash takes of it its publisher
+//! says again, by the root that the relay's next welcome names. Whose share changed is told at once. Everybody else is told once per interval, in one message, what all of their publishers
 //! have said: that nothing has changed can wait until the others have said it too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use azalea_core::id::{DeviceId, FacilityId, Timestamp};
+use azalea_core::storage::Batch;
 use azalea_core::sync::heads::{HeadRoll, HeadShare, HeadTree, HeadUpdate, HeadWord, rounds};
 use azalea_core::sync::message::Message;
 use azalea_core::wire::{Wire, WireError};
 
-use super::group::Draft;
+use super::session::Session;
 use super::state::{OpenError, each};
-use super::tables::{self, DeviceNumber};
+use super::tables;
 use super::{Mailbox, Read, SessionId};
 
 /// What a publisher said last.
@@ -28,7 +30,11 @@ pub(crate) struct Heads {
     said: BTreeMap<DeviceId, Said>,
     /// Who is told something by whom.
     told: BTreeSet<(FacilityId, DeviceId)>,
+    unsaved: Unsaved,
 }
+
+/// Rolls that the disk does not have, each with the recipients whose share is another one there.
+pub(crate) type Unsaved = BTreeMap<DeviceId, BTreeSet<FacilityId>>;
 
 impl Heads {
     /// Reads what was said. A roll that does not cover the shares beside it is as good as none: its publisher says it again.
@@ -57,14 +63,68 @@ impl Heads {
         self.said.get(publisher)
     }
 
-    /// Takes what is new: rolls, and whom they tell something else than before.
-    pub(crate) fn extend(
-        &mut self,
-        said: BTreeMap<DeviceId, Said>,
-        told: &BTreeSet<(FacilityId, DeviceId)>,
-    ) {
-        self.told.extend(told);
-        self.said.extend(said);
+    /// Takes a roll that is newer and signed, if it covers the shares that are held with those that came. Gives the recipients
+    /// whose share is another one than before; `None` where it does not fit: then what was held of a roll that was to be changed
+    /// is of no more use, and one that came whole changes nothing.
+    fn take(&mut self, update: HeadUpdate, shares_max: usize) -> Option<BTreeSet<FacilityId>> {
+        let HeadUpdate { roll, whole, shares } = update;
+        let publisher = roll.publisher;
+        let anew = whole.then(|| HeadTree::of(shares.iter().cloned()));
+        if anew.as_ref().is_some_and(|tree| tree.root() != roll.root) {
+            return None;
+        }
+        let mut before = self.said.remove(&publisher).map(|said| said.tree).unwrap_or_default();
+        let is_new = |share: &&HeadShare| before.get(&share.recipient) != Some(share);
+        let mut changed: BTreeSet<FacilityId> =
+            shares.iter().filter(is_new).map(|share| share.recipient).collect();
+        let tree = match anew {
+            Some(tree) => {
+                let all = before.shares().iter().map(|share| share.recipient);
+                changed.extend(all.filter(|recipient| tree.get(recipient).is_none()));
+                tree
+            }
+            None => {
+                before.set(shares);
+                before
+            }
+        };
+        if tree.root() != roll.root || tree.shares().len() > shares_max {
+            return None;
+        }
+        self.told.extend(changed.iter().map(|recipient| (*recipient, publisher)));
+        self.unsaved.entry(publisher).or_default().extend(&changed);
+        self.said.insert(publisher, Said { roll, tree });
+        Some(changed)
+    }
+
+    /// Whether the disk lacks something of it.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        !self.unsaved.is_empty()
+    }
+
+    /// The rows that the disk lacks, and what to give back to [`Heads::not_saved`] where it refuses them.
+    pub(crate) fn save(&mut self) -> (Batch, Unsaved) {
+        let unsaved = std::mem::take(&mut self.unsaved);
+        let mut rows = Batch::new();
+        for (publisher, recipients) in &unsaved {
+            let Some(Said { roll, tree }) = self.said.get(publisher) else { continue };
+            rows.put(tables::HEAD_ROLL, publisher.as_bytes(), roll.to_bytes());
+            for recipient in recipients {
+                let key = tables::share_key(publisher, recipient);
+                match tree.get(recipient) {
+                    Some(share) => rows.put(tables::HEAD_SHARE, key, share.to_bytes()),
+                    None => rows.remove(tables::HEAD_SHARE, key),
+                }
+            }
+        }
+        (rows, unsaved)
+    }
+
+    /// The disk did not take what it lacked.
+    pub(crate) fn not_saved(&mut self, unsaved: Unsaved) {
+        for (publisher, recipients) in unsaved {
+            self.unsaved.entry(publisher).or_default().extend(recipients);
+        }
     }
 
     /// Who says something to a facility.
@@ -167,64 +227,34 @@ impl Mailbox {
         self.pump(session);
     }
 
-    /// A publisher's roll does not follow from what is held here.
-    pub(crate) fn want_head(&mut self, device: DeviceNumber) {
-        let Some(publisher) = self.state.device(device).map(|device| device.id) else { return };
-        if let Some(session) = self.by_device.get(&device).copied() {
-            self.send(session, Message::WantHead { publisher });
-        }
-    }
-}
-
-impl Draft<'_> {
-    /// Keeps a publisher's roll, if it is its own, in order, and newer than the one before.
-    pub(crate) fn take_roll(&mut self, device: DeviceNumber, update: HeadUpdate) {
-        let HeadUpdate { roll, whole, shares } = update;
-        let publisher = roll.publisher;
-        let before = self.group.heads.get(&publisher).or_else(|| self.state.heads.said(&publisher));
-        let is_newer = before.is_none_or(|before| before.roll.at < roll.at);
-        let is_own = self.device(device).is_some_and(|device| device.id == publisher);
-        let is_signed = || {
-            let standing = self.roster().standing(&publisher, self.now);
-            let network = &self.state.network;
-            standing.is_ok_and(|standing| roll.verify(network, &standing.device.key).is_ok())
+    /// A publisher's roll, if it is its own, newer than the one before, and signed. Where it does not follow from what is held,
+    /// it is asked for whole.
+    pub(crate) fn take_roll(&mut self, now: Timestamp, session: SessionId, update: HeadUpdate) {
+        let (publisher, whole) = (update.roll.publisher, update.whole);
+        let Some(member) = self.sessions.get(&session).and_then(Session::subscribed) else {
+            return;
         };
-        if !(is_newer && is_own && is_signed()) {
+        let (is_own, facility) = (member.id == publisher, member.facility);
+        let heads = &self.state.heads;
+        let is_newer = heads.said(&publisher).is_none_or(|before| before.roll.at < update.roll.at);
+        if !is_own || !is_newer || self.pushed.take(now, &facility, 1).is_err() {
             return;
         }
-        let tree = match (whole, before) {
-            (true, _) | (false, None) => HeadTree::of(shares.iter().cloned()),
-            (false, Some(before)) => {
-                let mut tree = before.tree.clone();
-                tree.set(shares.iter().cloned());
-                tree
-            }
-        };
+        let (roster, network) = (&self.state.roster, &self.state.network);
+        let standing = roster.standing(&publisher, now);
+        let verified = standing.is_ok_and(|it| update.roll.verify(network, &it.device.key).is_ok());
+        if !verified {
+            return;
+        }
         // Facilities that are not known here yet may be among them, within reason.
-        let many = self.roster().facility_count() * 2 + STRANGERS_MAX;
-        if tree.root() != roll.root || tree.shares().len() > many {
-            if !whole {
-                self.group.wanted.insert(device);
+        let shares_max = roster.facility_count() * 2 + STRANGERS_MAX;
+        match self.state.heads.take(update, shares_max) {
+            Some(changed) => {
+                changed.into_iter().for_each(|recipient| self.head_changed(recipient, publisher));
             }
-            return;
+            None if whole => {}
+            None => self.send(session, Message::WantHead { publisher }),
         }
-        let is_new = |share: &HeadShare| {
-            before.and_then(|before| before.tree.get(&share.recipient)) != Some(share)
-        };
-        let is_gone = |share: &&HeadShare| tree.get(&share.recipient).is_none();
-        let new: Vec<HeadShare> = shares.into_iter().filter(is_new).collect();
-        let before = before.into_iter().flat_map(|before| before.tree.shares());
-        let gone: Vec<HeadShare> = before.filter(is_gone).cloned().collect();
-        for share in &gone {
-            self.group.batch.remove(tables::HEAD_SHARE, tables::share_key(&publisher, share));
-        }
-        for share in &new {
-            let key = tables::share_key(&publisher, share);
-            self.group.batch.put(tables::HEAD_SHARE, key, share.to_bytes());
-            self.group.told.insert((share.recipient, publisher));
-        }
-        self.group.batch.put(tables::HEAD_ROLL, publisher.as_bytes(), roll.to_bytes());
-        self.group.heads.insert(publisher, Said { roll, tree });
     }
 }
 

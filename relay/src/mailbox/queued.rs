@@ -5,13 +5,10 @@ use std::sync::Arc;
 use azalea_core::envelope::{SignedEnvelope, VerifiedEnvelope};
 use azalea_core::id::{EnvelopeId, FacilityId, Timestamp};
 use azalea_core::identity::{Certificate, SigningKeypair};
-use azalea_core::sync::heads::HeadUpdate;
 use azalea_core::sync::message::{Bytes, Message, Refusal, RefusalCause};
-use azalea_core::wire::Wire;
 
 use super::accept::{Accepted, Repeat};
 use super::group::Draft;
-use super::tables::DeviceNumber;
 use super::{Mailbox, SessionId};
 
 /// Bytes of one device that wait for their turn; a node has far less under way.
@@ -26,11 +23,7 @@ pub(crate) enum Queued {
     },
     Fork {
         session: SessionId,
-        verified: VerifiedEnvelope,
-    },
-    Roll {
-        device: DeviceNumber,
-        update: HeadUpdate,
+        verified: Box<VerifiedEnvelope>,
     },
     /// Brought back by a member, after this store had gone back in time.
     Certificate(Box<Certificate>),
@@ -70,17 +63,6 @@ impl Mailbox {
             && self.pushed_bytes.take(now, facility, size as u64).is_ok()
     }
 
-    pub(crate) fn queue_roll(&mut self, session: SessionId, update: HeadUpdate) {
-        let facility = self.facility_of(session);
-        let device = self.device_of(session);
-        if let (Some(facility), Some(device)) = (facility, device) {
-            let size = update.to_bytes().len();
-            if self.queue.bytes_of(&facility) + size <= WAITING_BYTES_MAX {
-                self.queue.push(facility, size, Queued::Roll { device, update });
-            }
-        }
-    }
-
     pub(crate) fn repeats_loaded(&mut self, repeats: Vec<Repeated>, held: Vec<Option<EnvelopeId>>) {
         for (repeated, held) in repeats.into_iter().zip(held) {
             let Repeated { session, repeat: Repeat { verified, .. } } = repeated;
@@ -96,6 +78,7 @@ impl Mailbox {
                 Some(_) => {
                     if let Some(facility) = self.facility_of(session) {
                         let size = verified.as_bytes().len();
+                        let verified = Box::new(verified);
                         self.queue.push(facility, size, Queued::Fork { session, verified });
                     }
                 }
@@ -136,7 +119,6 @@ impl Draft<'_> {
                 let accepted = self.fork(&verified);
                 self.answer(session, accepted);
             }
-            Queued::Roll { device, update } => self.take_roll(device, update),
         }
     }
 

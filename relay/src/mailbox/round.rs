@@ -28,7 +28,7 @@ impl Mailbox {
                 && self.admits.is_empty()
                 && self.filled.is_empty()
                 && due.is_empty())
-                || self.flush && !self.noted.is_empty();
+                || self.flush && (!self.noted.is_empty() || self.state.heads.is_unsaved());
             if !has_work {
                 return;
             }
@@ -44,7 +44,10 @@ impl Mailbox {
                 }
             }
             let mut repeats = Vec::new();
+            let (heads, unsaved) = self.state.heads.save();
             let mut draft = Draft::new(&self.state, now);
+            draft.group.batch.extend(heads);
+            draft.group.heads = unsaved;
             for step in &filled {
                 draft.fill(step);
             }
@@ -156,12 +159,6 @@ impl Mailbox {
             }
         }
         self.forward(now, &group.items, group.feeds);
-        for (recipient, publisher) in group.told {
-            self.head_changed(recipient, publisher);
-        }
-        for device in group.wanted {
-            self.want_head(device);
-        }
         for (session, certificates) in group.enrolled {
             self.enrolled(session, certificates);
         }
@@ -179,6 +176,7 @@ impl Mailbox {
     /// The disk refused: nothing of the group has happened. Authors keep their envelopes and come again.
     fn abandoned(&mut self, now: Timestamp, group: Group, error: &StorageError) {
         self.retry_at = Some(now.plus_ms(RETRY_MS));
+        self.state.heads.not_saved(group.heads);
         self.fills.extend(group.worked);
         self.state.due.extend(group.due.into_iter().map(|scope| (now.plus_ms(RETRY_MS), scope)));
         for (id, _) in group.requests {

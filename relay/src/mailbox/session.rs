@@ -109,7 +109,7 @@ impl Mailbox {
             (Stage::Subscribed(_), Message::Seen { position }) => {
                 self.seen(now, session, position);
             }
-            (Stage::Subscribed(_), Message::Roll(update)) => self.queue_roll(session, update),
+            (Stage::Subscribed(_), Message::Roll(update)) => self.take_roll(now, session, update),
             (Stage::Subscribed(_), Message::WantHead { publisher }) => {
                 self.head_wanted(session, publisher);
             }
@@ -276,10 +276,6 @@ impl Mailbox {
 
     pub(crate) fn facility_of(&self, session: SessionId) -> Option<FacilityId> {
         self.sessions.get(&session)?.subscribed().map(|subscribed| subscribed.facility)
-    }
-
-    pub(crate) fn device_of(&self, session: SessionId) -> Option<DeviceNumber> {
-        self.sessions.get(&session)?.subscribed().map(|subscribed| subscribed.device)
     }
 
     /// Whether a device may read a scope now; asked again for every item that is sent.

@@ -4,9 +4,8 @@
 //! Integers in keys are big-endian.
 
 use azalea_core::access::ScopeAccess;
-use azalea_core::id::{DeviceId, EnvelopeId, ScopeId, Timestamp};
+use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, ScopeId, Timestamp};
 use azalea_core::storage::{Table, table};
-use azalea_core::sync::heads::HeadShare;
 use azalea_core::wire::{Reader, Wire, WireError, Writer, limits};
 
 /// Name → value: the format's version, the network, the epoch.
@@ -82,8 +81,8 @@ pub(crate) fn parse_member_key(key: &[u8]) -> Option<(ScopeNumber, DeviceNumber)
     Some((u32::from_be_bytes(*scope), u32::from_be_bytes(recipient.try_into().ok()?)))
 }
 
-pub(crate) fn share_key(publisher: &DeviceId, share: &HeadShare) -> Vec<u8> {
-    [publisher.as_bytes(), share.recipient.as_bytes()].concat()
+pub(crate) fn share_key(publisher: &DeviceId, recipient: &FacilityId) -> Vec<u8> {
+    [publisher.as_bytes(), recipient.as_bytes()].concat()
 }
 
 pub(crate) fn share_publisher(key: &[u8]) -> Option<DeviceId> {

@@ -147,7 +147,10 @@ impl World {
         for message in self.facilities[place].take_sent() {
             if let Message::Roll(update) = &message {
                 let stated = Stated { imports: self.truth.imports.len(), at: now };
-                self.truth.stated.insert((update.roll.publisher, update.roll.at), stated);
+                // Who has its clock set back may say a moment twice: the first word is the one that counts, for the relay as for
+                // readers, since the second is not newer.
+                let key = (update.roll.publisher, update.roll.at);
+                self.truth.stated.entry(key).or_insert(stated);
             }
             if let Some(session) = session {
                 self.carry(place, session, message, Way::Up);

@@ -55,6 +55,9 @@ pub(super) struct Freshness {
     owed: Count<FacilityId>,
     /// Facilities whose tally changed since they were last told.
     untold: BTreeSet<FacilityId>,
+    /// Publishers of whom the disk has an older word, and since when it has.
+    unsaved: BTreeSet<DeviceId>,
+    unsaved_since: Option<Timestamp>,
     /// What each facility was last told.
     told: HeadTree,
     /// When anybody was last told, and when all were.
@@ -312,7 +315,28 @@ impl State {
         if held == *row.statement.tally() && !waits {
             row.complete = Some(row.statement.at());
         }
-        tx.batch.put(table::HEAD, publisher.as_bytes(), row.to_bytes());
+        self.freshness.unsaved.insert(*publisher);
+        self.freshness.unsaved_since.get_or_insert(tx.now);
+    }
+
+    /// When publishers' words are written down at the latest: one interval of them later.
+    pub(super) fn heads_due(&self) -> Option<Timestamp> {
+        let interval = self.roster.statement_interval_ms();
+        self.freshness.unsaved_since.map(|since| since.plus_ms(interval))
+    }
+
+    /// Writes publishers' words with whatever else a step writes, or because they have waited for long enough. What a crash takes
+    /// of them the relay tells again; until then an older time is shown, which is as true as it was.
+    pub(super) fn save_heads(&mut self, tx: &mut Tx<'_>) {
+        if tx.batch.is_empty() && self.heads_due().is_none_or(|due| tx.now < due) {
+            return;
+        }
+        self.freshness.unsaved_since = None;
+        for publisher in std::mem::take(&mut self.freshness.unsaved) {
+            if let Some(row) = self.freshness.publishers.get(&publisher) {
+                tx.batch.put(table::HEAD, publisher.as_bytes(), row.to_bytes());
+            }
+        }
     }
 
     /// Whether something of a publisher's facility that is for us has its place here and is not opened (it lacks a key

@@ -8,8 +8,11 @@ use super::{Batch, Change, Order, Range, Read, StorageError, Store, Table};
 /// Tables as ordered maps. Durable in the sense of the contract: a commit is whole or absent.
 #[derive(Default, Clone, PartialEq, Eq)]
 pub struct Memory {
-    tables: BTreeMap<Table, BTreeMap<Box<[u8]>, Box<[u8]>>>,
+    tables: BTreeMap<Table, Rows>,
 }
+
+/// Keys and values of one table, without slack: a simulated region holds millions.
+type Rows = BTreeMap<Box<[u8]>, Box<[u8]>>;
 
 impl Memory {
     /// A store without rows.
@@ -54,10 +57,10 @@ impl Read for Memory {
         }
         let to = range.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let rows = rows.range::<[u8], _>((Bound::Included(range.from.as_slice()), to));
-        let mut visit = |(key, value): (&Box<[u8]>, &Box<[u8]>)| visit(key, value);
+        let mut rows = rows.into_iter();
         match order {
-            Order::Ascending => rows.into_iter().all(&mut visit),
-            Order::Descending => rows.into_iter().rev().all(&mut visit),
+            Order::Ascending => rows.all(|(key, value)| visit(key, value)),
+            Order::Descending => rows.rev().all(|(key, value)| visit(key, value)),
         };
         Ok(())
     }

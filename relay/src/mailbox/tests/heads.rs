@@ -66,12 +66,27 @@ fn a_word_reaches_its_facility_after_what_it_counts_and_only_the_newest_is_kept(
     let uncovered = update(&world, &hospital, &tree(&nine), ten, true);
     world.say(&hospital, uncovered);
     assert_eq!(told(&mut world, &clinic), Vec::<Vec<HeadWord>>::new());
+    // It is written down with whatever comes next, or before long by itself.
+    world.wait(60_000);
     world.restart();
     world.connect(&mut clinic, None).unwrap();
     assert_eq!(told(&mut world, &clinic), [vec![word.clone()]]);
     // The hospital finds its roll where it left it.
     let welcome = world.connect(&mut hospital, None).unwrap();
     assert_eq!(welcome.roll, tree(&two).root());
+}
+
+/// The relay is killed before it has written a roll down: it does not pretend to hold it.
+#[test]
+fn what_a_crash_takes_of_a_roll_its_publisher_says_again() {
+    let (mut world, mut hospital, clinic, _) = hospital_and_clinic();
+    let tree = HeadTree::of([share(&hospital, clinic.facility_id(), 1)]);
+    let said = update(&world, &hospital, &tree, tree.shares().to_vec(), true);
+    world.say(&hospital, said);
+    assert_eq!(told(&mut world, &clinic).len(), 1);
+    world.restart();
+    let welcome = world.connect(&mut hospital, None).unwrap();
+    assert_eq!(welcome.roll, HeadTree::default().root());
 }
 
 /// Two hospitals say that nothing has changed: their reader hears of both in one message, and of no share again.

@@ -1,6 +1,9 @@
 //! What a publisher says of how much there is: as little as the relay needs, and nothing that a reader cannot check.
 
 use super::*;
+use crate::replica::PublisherRow;
+use crate::storage::table;
+use crate::wire::Wire;
 
 /// A hospital whose patients two clinics may see, all of them connected.
 fn disclosed() -> Region {
@@ -86,4 +89,37 @@ fn a_word_that_builds_on_what_is_not_held_is_asked_about() {
     }
     assert_eq!(hear(&mut region, word), 0);
     assert_eq!(region.nodes["clinic"].replica.state.freshness.publishers.len(), 1);
+}
+
+/// Words come more often than anything else: a disk that has nothing else to write is written once per interval.
+#[test]
+fn words_are_written_with_what_else_is_written_or_once_per_interval() {
+    let mut region = disclosed();
+    let hospital = region.nodes["hospital"].identity.device_id();
+    let word = |region: &mut Region, later: u64| {
+        let at = region.now.plus_ms(later);
+        let node = region.node("hospital");
+        let update = node.replica.state.roll(at, true, None);
+        let share = HeadTree::of(update.shares).share(&region.facility("clinic"));
+        Input::Received(Message::Heads(vec![HeadWord { roll: update.roll, share }]))
+    };
+    let stated = |region: &Region| {
+        let on_disk = region.nodes["clinic"].disk.get(table::HEAD, hospital.as_bytes());
+        let row = on_disk.expect("memory").expect("a word of the hospital");
+        PublisherRow::from_bytes(&row).expect("a row").statement.at()
+    };
+    region.pass("clinic", 60_000);
+    let before = stated(&region);
+    let (now, heads) = (region.now, word(&mut region, 1));
+    region.node("clinic").handle(now, heads);
+    assert_eq!(stated(&region), before, "nothing else is written");
+    assert!(region.nodes["clinic"].status().publishers[0].stated > Some(before), "but shown");
+    region.pass("clinic", 60_000);
+    let written = stated(&region);
+    assert!(written > before);
+    let (now, heads) = (region.now, word(&mut region, 1));
+    region.node("clinic").handle(now, heads);
+    region.command("hospital", import(vec![record("p1", "o3", "{}")])).expect("an import");
+    region.run();
+    assert!(stated(&region) > written, "with the record");
 }
