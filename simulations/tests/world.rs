@@ -79,8 +79,8 @@ fn a_region_by_the_fields_figures_comes_to_rest_with_all_of_its_work_done() {
             notes: 600,
             edits: 400,
             clashes: 2_000,
-            referrals: 100,
-            changes: 100,
+            referrals: 600,
+            changes: 300,
             turnover: 200,
             ..Region::default()
         }),

@@ -198,6 +198,6 @@ impl World {
             self.job(at + 20_000 + note * 500, Job::Write { place, person, number });
         }
         // A day of a month, or whoever is cut off would do little but try to connect.
-        self.after(at + span / 30, Event::Fault(Fault::Restore { place }));
+        self.after(at + (span / 30).max(60_000), Event::Fault(Fault::Restore { place }));
     }
 }

@@ -165,9 +165,11 @@ impl World {
         self.job(0, Job::Give { place, local: local.clone(), places: places.clone() });
         self.days().panel.people[person].readers.push(to);
         let span = self.options.seconds * 1_000;
-        self.writes(span / 50 + dice.below(span / 20), to, person);
+        let at = self.in_time(span / 50 + dice.below(span / 20));
+        self.writes(at, to, person);
         if dice.below(2) == 0 {
-            self.job(span / 10 + dice.below(span / 20), Job::Withdraw { place, local, places });
+            let at = self.in_time(span / 10 + dice.below(span / 20));
+            self.job(at, Job::Withdraw { place, local, places });
         }
         true
     }
@@ -185,11 +187,15 @@ impl World {
         self.later_message(span / 200, person);
         self.later_message(span / 50, person);
         if dice.below(2) == 0 {
-            self.job(
-                span / 40 + dice.below(span / 20),
-                Job::Give { place, local, places: it.readers },
-            );
+            let at = self.in_time(span / 40 + dice.below(span / 20));
+            self.job(at, Job::Give { place, local, places: it.readers });
         }
+    }
+
+    /// So much later, but while there is still time: what is wanted after the region was healed would keep it from its rest.
+    fn in_time(&self, after_ms: u64) -> u64 {
+        let end = crate::world::since_beginning(self.options.seconds * 980);
+        after_ms.min(end.since_ms(self.now))
     }
 
     /// A message of one new record, whenever that is.

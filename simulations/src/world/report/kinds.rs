@@ -105,7 +105,7 @@ fn line(kind: Kind, row: &mut Row) -> Markup {
     let per_device = row.bytes as f64 / row.devices.max(1) as f64 / 1e6;
     html! {
         tr {
-            th scope="row" { (japanese) " " (english(words)) }
+            th scope="row" { span.name { (japanese) } " " (english(words)) }
             td { (row.devices) }
             td.words {
                 @for (line, many) in &row.lines {
