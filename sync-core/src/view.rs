@@ -84,12 +84,14 @@ pub struct View<'a, R: Read + ?Sized> {
     store: &'a R,
     formats: Formats,
     opened: Option<(u64, Vec<RecordVersion>)>,
+    /// The key that was used last: a chart has one for many envelopes.
+    key: Option<(ScopeId, u32, ScopeKey)>,
 }
 
 impl<'a, R: Read + ?Sized> View<'a, R> {
     /// Reads `store`.
     pub fn new(store: &'a R) -> Self {
-        Self { store, formats: Formats::default(), opened: None }
+        Self { store, formats: Formats::default(), opened: None, key: None }
     }
 
     /// Reads it as a program does that knows these formats.
@@ -146,6 +148,17 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
             .ok_or(ViewError::Missing { table: table::LOG.name() })
     }
 
+    /// Opens versions, in the order in which they are named. Each envelope is opened once, whatever the order is.
+    pub fn open_all(&mut self, entries: &[&VersionEntry]) -> Vec<Result<RecordVersion, ViewError>> {
+        let mut by_position: Vec<usize> = (0..entries.len()).collect();
+        by_position.sort_by_key(|at| entries[*at].row.position);
+        let mut opened: Vec<_> = entries.iter().map(|_| None).collect();
+        for at in by_position {
+            opened[at] = Some(self.open(entries[at]));
+        }
+        opened.into_iter().flatten().collect()
+    }
+
     /// The envelope at a position of the log.
     pub fn envelope(&self, position: u64) -> Result<AdmittedEnvelope, ViewError> {
         let missing = ViewError::Missing { table: table::LOG.name() };
@@ -154,17 +167,21 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
     }
 
     /// The content of the envelope at a position of the log.
-    pub fn body(&self, position: u64) -> Result<Body, ViewError> {
+    pub fn body(&mut self, position: u64) -> Result<Body, ViewError> {
         let envelope = self.envelope(position)?;
         if let Some(statement) = envelope.statement().map_err(row_error(table::LOG))? {
             return Ok(Body::Statement(statement));
         }
-        let header = envelope.header();
-        let missing = ViewError::Missing { table: table::SCOPE.name() };
-        let number = self.scope(&header.scope)?.ok_or(missing)?.number;
-        let missing = ViewError::Missing { table: table::KEY.name() };
-        let scope_key = self.scope_key(number, header.epoch)?.ok_or(missing)?;
-        let opened = envelope.open(&scope_key, self.formats);
+        let (scope, epoch) = (envelope.header().scope, envelope.header().epoch);
+        if self.key.as_ref().is_none_or(|(of, at, _)| (*of, *at) != (scope, epoch)) {
+            let missing = ViewError::Missing { table: table::SCOPE.name() };
+            let number = self.scope(&scope)?.ok_or(missing)?.number;
+            let missing = ViewError::Missing { table: table::KEY.name() };
+            let key = self.scope_key(number, epoch)?.ok_or(missing)?;
+            self.key = Some((scope, epoch, key));
+        }
+        let (_, _, scope_key) = self.key.as_ref().expect("found just above");
+        let opened = envelope.open(scope_key, self.formats);
         let opened = opened.map_err(|cause| ViewError::Open { position, cause })?;
         Ok(opened.into_inner())
     }

@@ -162,7 +162,7 @@ impl Node {
         };
         let scanned = snapshot.scan(table::OUTBOX, &Range::all(), Order::Descending, visit);
         scanned.map_err(disk)?;
-        let view = View::new(snapshot);
+        let mut view = View::new(snapshot);
         let directory = self.handle.directory();
         let mut items = Vec::new();
         for position in positions {

@@ -106,25 +106,27 @@ type Words = Vec<String>;
 
 pub(super) fn on_the_way(world: &mut World) {
     read(world);
-    take(world, Checker::Honesty, honesty::check);
-    take(world, Checker::Honesty, unsent::check);
-    take(world, Checker::Honesty, too_new::check);
-    take(world, Checker::Confidentiality, confidentiality::check);
+    say(world, &ON_THE_WAY);
 }
 
 pub(super) fn at_the_end(world: &mut World) {
     // What was read on the way was kept true by what changed; the judgement takes nobody's word for it.
     world.facilities.iter_mut().for_each(Facility::look_anew);
     read(world);
-    let judgements = judge(world, &AT_THE_END);
-    for ((checker, _), words) in AT_THE_END.into_iter().zip(judgements) {
-        add(world, checker, words);
-    }
+    say(world, &AT_THE_END);
     let words = bounds::check(world);
     add(world, Checker::Bounds, words);
 }
 
 type Check = fn(&World) -> Words;
+
+/// What is held against a region all the time, whatever befalls it.
+const ON_THE_WAY: [(Checker, Check); 4] = [
+    (Checker::Honesty, honesty::check),
+    (Checker::Honesty, unsent::check),
+    (Checker::Honesty, too_new::check),
+    (Checker::Confidentiality, confidentiality::check),
+];
 
 /// What judges a region at rest, and only looks; the order is that of the findings.
 const AT_THE_END: [(Checker, Check); 15] = [
@@ -155,6 +157,14 @@ fn read(world: &World) {
     });
 }
 
+/// Has the checks look, and keeps what they find.
+fn say(world: &mut World, checks: &[(Checker, Check)]) {
+    let judgements = judge(world, checks);
+    for ((checker, _), words) in checks.iter().zip(judgements) {
+        add(world, *checker, words);
+    }
+}
+
 /// What each check says. They only look, so that what they say does not hang on who looks first.
 fn judge(world: &World, checks: &[(Checker, Check)]) -> Vec<Words> {
     let said: Vec<OnceLock<Words>> = checks.iter().map(|_| OnceLock::new()).collect();
@@ -180,11 +190,6 @@ fn side_by_side(world: &World, work: &(dyn Fn() + Sync)) {
         }
         work();
     });
-}
-
-fn take(world: &mut World, checker: Checker, check: Check) {
-    let words = check(world);
-    add(world, checker, words);
 }
 
 /// A checker that has found something is believed after a few words.

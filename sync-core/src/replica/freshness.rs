@@ -2,6 +2,7 @@
 //!
 //! Tallies are kept as chains grow, so that neither a statement nor its check walks through all scopes.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::ScopeKind;
@@ -103,10 +104,17 @@ impl Freshness {
     }
 }
 
+/// Where a chain ends, and what it counts.
+#[derive(Clone, Copy)]
+struct End {
+    id: EnvelopeId,
+    part: Tally,
+}
+
 /// A tally per party, and which chain end of each scope went into it.
 struct Count<P> {
     tallies: BTreeMap<P, Tally>,
-    counted: BTreeMap<(ScopeNumber, P), (u64, EnvelopeId)>,
+    counted: BTreeMap<(ScopeNumber, P), End>,
 }
 
 impl<P> Default for Count<P> {
@@ -116,25 +124,26 @@ impl<P> Default for Count<P> {
 }
 
 impl<P: Ord + Copy> Count<P> {
-    /// Counts a scope's chain end for a party; `None` takes it out. Says whether anything changed.
+    /// Counts a scope's chain end for a party, with what it counts; `None` takes it out. Says whether anything changed.
     fn set(
         &mut self,
         party: P,
-        scope: &Scope,
-        author: &DeviceId,
-        end: Option<(u64, EnvelopeId)>,
+        scope: ScopeNumber,
+        end: Option<EnvelopeId>,
+        part: impl FnOnce() -> Tally,
     ) -> bool {
-        let key = (scope.number, party);
-        if self.counted.get(&key).copied() == end {
+        let key = (scope, party);
+        if self.counted.get(&key).map(|before| before.id) == end {
             return false;
         }
         let tally = self.tallies.entry(party).or_default();
-        if let Some((seq, id)) = self.counted.remove(&key) {
-            tally.remove(&scope.id, author, seq, &id);
+        if let Some(before) = self.counted.remove(&key) {
+            tally.remove(&before.part);
         }
-        if let Some((seq, id)) = end {
-            tally.add(&scope.id, author, seq, &id);
-            self.counted.insert(key, (seq, id));
+        if let Some(id) = end {
+            let part = part();
+            tally.add(&part);
+            self.counted.insert(key, End { id, part });
         }
         true
     }
@@ -208,8 +217,8 @@ impl State {
         };
         for (author, vector) in scope.vectors.iter().filter(|(author, _)| **author != self.me) {
             let counts = readable && vector.seq > 0 && reads(author);
-            let end = counts.then_some((vector.seq, vector.id));
-            freshness.held.set(*author, scope, author, end);
+            let part = || Tally::of(&scope.id, author, vector.seq, &vector.id);
+            freshness.held.set(*author, scope.number, counts.then_some(vector.id), part);
         }
     }
 
@@ -234,13 +243,15 @@ impl State {
         let is_reader = scope.is_reader(&self.home, now);
         let mut parties = freshness.owed.parties(scope.number);
         parties.extend(scope.access.iter().flat_map(|a| a.members(now).map(|(member, _)| member)));
+        // The same for every party, and only made where somebody's tally changes.
+        let part = OnceCell::new();
+        let part = || *part.get_or_init(|| Tally::of(&scope.id, &self.me, seq, &id));
         for facility in parties {
             if facility == self.home {
                 continue;
             }
             let counts = seq > 0 && is_reader && scope.is_reader(&facility, now);
-            let end = counts.then_some((seq, id));
-            if freshness.owed.set(facility, scope, &self.me, end) {
+            if freshness.owed.set(facility, scope.number, counts.then_some(id), part) {
                 freshness.untold.insert(facility);
             }
         }

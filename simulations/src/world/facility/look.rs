@@ -149,7 +149,7 @@ impl Facility {
     /// The envelopes that are for this device and that its program cannot read for no other reason than that they are
     /// newer.
     pub(in crate::world) fn too_new(&self) -> Vec<TooNew> {
-        let view = self.view();
+        let mut view = self.view();
         let scopes = self.scopes();
         let mut found = Vec::new();
         let each = &mut |at: &[u8], value: &[u8]| {

@@ -13,18 +13,23 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts a chain that reaches `seq` with envelope `id`.
-    pub fn add(&mut self, scope: &ScopeId, author: &DeviceId, seq: u64, id: &EnvelopeId) {
-        self.count = self.count.wrapping_add(seq);
-        for (lane, value) in self.sum.iter_mut().zip(Self::lanes(scope, author, seq, id)) {
+    /// What a chain counts that reaches `seq` with envelope `id`.
+    pub fn of(scope: &ScopeId, author: &DeviceId, seq: u64, id: &EnvelopeId) -> Self {
+        Self { count: seq, sum: Self::lanes(scope, author, seq, id) }
+    }
+
+    /// Counts a chain's part.
+    pub fn add(&mut self, part: &Self) {
+        self.count = self.count.wrapping_add(part.count);
+        for (lane, value) in self.sum.iter_mut().zip(part.sum) {
             *lane = lane.wrapping_add(value);
         }
     }
 
     /// Takes back what [`Tally::add`] counted.
-    pub fn remove(&mut self, scope: &ScopeId, author: &DeviceId, seq: u64, id: &EnvelopeId) {
-        self.count = self.count.wrapping_sub(seq);
-        for (lane, value) in self.sum.iter_mut().zip(Self::lanes(scope, author, seq, id)) {
+    pub fn remove(&mut self, part: &Self) {
+        self.count = self.count.wrapping_sub(part.count);
+        for (lane, value) in self.sum.iter_mut().zip(part.sum) {
             *lane = lane.wrapping_sub(value);
         }
     }
@@ -71,15 +76,15 @@ mod tests {
         let mut other = Tally::default();
         for n in [1, 2, 3] {
             let (scope, author, seq, id) = entry(n);
-            one.add(&scope, &author, seq, &id);
+            one.add(&Tally::of(&scope, &author, seq, &id));
         }
         for n in [3, 4, 1, 2] {
             let (scope, author, seq, id) = entry(n);
-            other.add(&scope, &author, seq, &id);
+            other.add(&Tally::of(&scope, &author, seq, &id));
         }
         assert_ne!(one, other);
         let (scope, author, seq, id) = entry(4);
-        other.remove(&scope, &author, seq, &id);
+        other.remove(&Tally::of(&scope, &author, seq, &id));
         assert_eq!(one, other);
         assert_eq!(one.count, 6);
     }

@@ -10,7 +10,7 @@ use azalea_core::envelope::Formats;
 use azalea_core::id::{FacilityId, NoteId, PatientId, ScopeId};
 use azalea_core::storage::row::ScopeNumber;
 use azalea_core::storage::{Batch, Memory, table};
-use azalea_core::view::{ScopeEntry, View, current};
+use azalea_core::view::{ScopeEntry, VersionEntry, View, current};
 use azalea_core::wire::Wire;
 
 use super::{Contents, Held, HeldNote};
@@ -196,28 +196,30 @@ fn records(source: Source<'_>, scope: &ScopeEntry) -> Vec<((FacilityId, String),
     let Some(access) = &scope.access else { return Vec::new() };
     let mut view = source.view();
     let records = view.records(scope.number).expect("a sound store");
-    let contents = records.into_iter().map(|versions| {
+    let entries: Vec<_> = records.iter().flatten().collect();
+    let opened = view.open_all(&entries).into_iter().map(|version| match version {
+        // Listed by a newer program than the one that runs now, which cannot show it.
+        Err(error) if error.is_newer() => None,
+        version => {
+            let version = version.expect("a sound store");
+            Some(Arc::<[u8]>::from(version.raw().unwrap_or_default()))
+        }
+    });
+    let mut opened = opened.collect::<Vec<_>>().into_iter();
+    let contents = records.iter().map(|versions| {
         let key = &versions[0].key;
         let key = (access.owner(), format!("{}/{}", key.kind, key.id));
-        let mut open = |entry: &_| match view.open(entry) {
-            // Listed by a newer program than the one that runs now, which cannot show it.
-            Err(error) if error.is_newer() => None,
-            version => {
-                let version = version.expect("a sound store");
-                Some(Arc::<[u8]>::from(version.raw().unwrap_or_default()))
-            }
+        let opened: Vec<Option<Arc<[u8]>>> = opened.by_ref().take(versions.len()).collect();
+        let shown: BTreeSet<_> = current(versions).into_iter().map(|entry| entry.id).collect();
+        // A region's disks hold a million of them: what counts is the same piece of memory in both lists.
+        let is_current = |(entry, content): (&VersionEntry, &Option<Arc<[u8]>>)| {
+            content.clone().filter(|_| shown.contains(&entry.id))
         };
-        let mut all: Vec<Arc<[u8]>> = versions.iter().filter_map(&mut open).collect();
+        let mut current: Vec<_> = versions.iter().zip(&opened).filter_map(is_current).collect();
+        current.sort();
+        let mut all: Vec<Arc<[u8]>> = opened.into_iter().flatten().collect();
         all.sort();
         all.dedup();
-        let mut current: Vec<_> = current(&versions).into_iter().filter_map(&mut open).collect();
-        current.sort();
-        // A region's disks hold a million of them: what counts is the same piece of memory in both lists.
-        for content in &mut current {
-            if let Ok(at) = all.binary_search(content) {
-                content.clone_from(&all[at]);
-            }
-        }
         (key, Contents { current, all })
     });
     contents.collect()
