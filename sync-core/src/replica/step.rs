@@ -52,6 +52,8 @@ pub(super) enum Work {
     Renew,
     /// The registry changed: keys to new devices, new epochs where somebody left.
     Registry,
+    /// This process has just begun, or has gone back to what its disk has: what follows from that is drawn.
+    Start,
     /// Grants of these scopes have begun or ended by themselves.
     Time(BTreeSet<ScopeNumber>),
     /// The relay has gone back in time; where its store is not the one we knew, this is our place in its feed.
@@ -179,6 +181,7 @@ impl Work {
             | Self::Head(_)
             | Self::Registry
             | Self::Program
+            | Self::Start
             | Self::Renew
             | Self::Time(_) => Vec::new(),
         };
@@ -234,6 +237,10 @@ impl Work {
             }
             Self::Program => {
                 state.follow_program(tx);
+                Vec::new()
+            }
+            Self::Start => {
+                state.start(tx);
                 Vec::new()
             }
             Self::Renew => {
