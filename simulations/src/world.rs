@@ -461,6 +461,7 @@ impl World {
         // What was opened there was known to that disk alone.
         self.truth.openings.remove(&place);
         self.truth.lost.insert(place, self.now);
+        self.truth.rebuilt.remove(&place);
         let (now, given) = (self.now, self.council.given());
         let rebuild = self.mutation != Some(Mutation::ReuseNumbers);
         let begun = self.facilities[place].join(now, given, rebuild);

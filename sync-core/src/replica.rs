@@ -172,11 +172,11 @@ impl Replica {
         let store = self.store_pause.filter(|_| self.step.is_none());
         let due = self.state.freshness.due();
         let again = self.session.bring_back.again().filter(|_| self.session.is_open());
-        // Nobody may come by for long, and what another program left is looked over all the same.
+        // Nobody may come by for long, and what the process before this one left undone is done all the same.
         let may_begin = self.step.is_none() && self.store_pause.is_none();
-        let program = (may_begin && self.state.has_other_program()).then_some(Timestamp(0));
+        let left = (may_begin && !self.queue.is_empty()).then_some(Timestamp(0));
         let heads = self.state.heads_due().filter(|_| may_begin);
-        [store, paused, statements, due, again, program, heads].into_iter().flatten().min()
+        [store, paused, statements, due, again, left, heads].into_iter().flatten().min()
     }
 
     /// Has what follows from grants that begin or end at a time done when that comes.

@@ -162,6 +162,12 @@ impl World {
         for (index, result) in self.facilities[place].take_done() {
             self.done(place, index, result);
         }
+        if self.truth.lost.contains_key(&place)
+            && !self.truth.rebuilt.contains_key(&place)
+            && self.facilities[place].status().is_some_and(|status| !status.rebuilding)
+        {
+            self.truth.rebuilt.insert(place, now);
+        }
         let life = self.facilities[place].life();
         if self.facilities[place].wants_disk() {
             let slow = if self.facilities[place].disk.condition.slow { SLOW_MS } else { 0 };

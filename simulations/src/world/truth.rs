@@ -28,6 +28,8 @@ pub(super) struct Truth {
     pub(super) stated: BTreeMap<(DeviceId, Timestamp), Stated>,
     /// When a device last lost its store.
     pub(super) lost: BTreeMap<usize, Timestamp>,
+    /// When a device that lost its store had learnt again all that its relay would tell it.
+    pub(super) rebuilt: BTreeMap<usize, Timestamp>,
     /// Pages that were shown, by place, in their order.
     pub(super) openings: BTreeMap<usize, Vec<Opening>>,
     /// Devices that the council has revoked, since when.
@@ -114,7 +116,9 @@ pub(super) struct Note {
 pub(super) struct Edit {
     pub(super) place: usize,
     pub(super) number: u64,
+    pub(super) patient: PatientId,
     pub(super) note: NoteId,
+    pub(super) asked: Timestamp,
 }
 
 /// An edit on its way, and the titles that its author saw and meant to replace.

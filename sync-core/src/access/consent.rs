@@ -5,6 +5,8 @@
 //! withdrawn. The rule looks only at what is held now, so it can be asked again at any time, after a crash or
 //! after a sync, and asks for nothing more once its duties are done.
 
+use std::collections::BTreeSet;
+
 use super::grant::ScopeAccess;
 use crate::id::{ConsentId, FacilityId, Timestamp};
 
@@ -50,15 +52,19 @@ pub struct ConsentGrant {
 /// alone. A grant on a newer consent replaces the one on the older, so such a facility is not put out in between.
 ///
 /// Whoever was put out of the care scope itself does not hear of later withdrawals there: nothing rests on it any more.
+///
+/// A consent that has yet to begin lets nobody in, and puts nobody out: whoever has the chart on it was let in before `at`'s
+/// clock was set back.
 pub fn consent_duties(care: &ScopeAccess, chart: &ScopeAccess, at: Timestamp) -> ConsentDuties {
     let mut duties = ConsentDuties::default();
     let hears = care.access_of(&chart.owner(), at).is_some_and(|access| access.read);
+    let read_from_now = || care.grants_from(at).filter(|grant| grant.access.read);
+    let will_hear = hears || read_from_now().any(|grant| grant.facility == chart.owner());
+    let consented = read_from_now().filter(|grant| will_hear && grant.consent.is_some());
+    let consented: BTreeSet<FacilityId> = consented.map(|grant| grant.facility).collect();
     for held in chart.grants_from(at) {
         let Some(consent) = held.consent else { continue };
-        let is_consented = hears
-            && care
-                .grant_of(&held.facility, at)
-                .is_some_and(|now| now.access.read && now.consent.is_some());
+        let is_consented = consented.contains(&held.facility);
         if !is_consented && care.was_granted_on(&held.facility, &consent) {
             let duty = ConsentRevoke { facility: held.facility, consent };
             // One revocation ends all of a facility's grants.

@@ -58,13 +58,20 @@ impl State {
         work
     }
 
-    /// The work that a crash, or a store that failed, may have left undone.
+    /// The work that a crash, or a store that failed, may have left undone, and what fell due while nobody was here.
     pub(super) fn left_undone(&self) -> Vec<Work> {
         let program = self.has_other_program().then_some(Work::Program);
         let held = self.waiting.keys();
         let retry = held.map(|scope| Work::Retry { scope: *scope, after: Vec::new() });
         let doubts = self.doubts.keys().map(|it| Work::Rejudge(Rejudge::begin(*it)));
-        program.into_iter().chain(retry).chain(doubts).collect()
+        let follows = self.owns_content().then_some(Work::Start);
+        program.into_iter().chain(retry).chain(doubts).chain(follows).collect()
+    }
+
+    /// Whether we have a chart or a directory, so that something may follow from what others say.
+    fn owns_content(&self) -> bool {
+        let mut accesses = self.scopes.values().filter_map(|scope| scope.access.as_ref());
+        accesses.any(|access| access.owner() == self.home && access.parties().is_none())
     }
 
     /// Gives keys to devices that are new, and starts a new epoch wherever somebody who has the newest key
@@ -100,6 +107,17 @@ impl State {
     /// Has everything drawn that follows from what a rebuilt store holds.
     pub(super) fn catch_up_with_consequences(&self, tx: &mut Tx<'_>) {
         tx.registry = true;
+        self.follow_consents(tx);
+    }
+
+    /// Has drawn what fell due while no process was here to see it: a consent that began or ended meanwhile, a device
+    /// that may read since, or one whose certificate has run out. What is done already is found so, and writes nothing.
+    pub(super) fn start(&mut self, tx: &mut Tx<'_>) {
+        self.follow_consents(tx);
+        self.follow_registry(tx);
+    }
+
+    fn follow_consents(&self, tx: &mut Tx<'_>) {
         let care = |scope: &&Scope| scope.kind() == Some(ScopeKind::Care);
         tx.governed.extend(self.scopes.values().filter(care).map(|scope| scope.number));
     }

@@ -53,6 +53,8 @@ pub(super) enum Work {
     Renew,
     /// The registry changed: keys to new devices, new epochs where somebody left.
     Registry,
+    /// This process has just begun, or has gone back to what its disk has: what follows from that is drawn.
+    Start,
     /// Grants of these scopes have begun or ended by themselves.
     Time(BTreeSet<ScopeNumber>),
     /// The relay has gone back in time; where its store is not the one we knew, this is our place in its feed.
@@ -189,6 +191,7 @@ impl Work {
             | Self::Heads(_)
             | Self::Registry
             | Self::Program
+            | Self::Start
             | Self::Renew
             | Self::Time(_) => Vec::new(),
         };
@@ -239,6 +242,10 @@ impl Work {
             }
             Self::Program => {
                 state.follow_program(tx);
+                Vec::new()
+            }
+            Self::Start => {
+                state.start(tx);
                 Vec::new()
             }
             Self::Renew => {

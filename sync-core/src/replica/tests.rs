@@ -115,7 +115,7 @@ impl Node {
     fn new(identity: Identity, seed: u64) -> Self {
         let disk = Memory::new();
         let formats = Formats::default();
-        let replica = open(&identity, formats, &disk);
+        let replica = open(&identity, formats, &disk, Timestamp(0));
         let rng = StdRng::seed_from_u64(seed);
         let (done, sent, trace) = (BTreeMap::new(), Vec::new(), Vec::new());
         let (full, commits_left, next_command) = (false, None, 1);
@@ -136,8 +136,13 @@ impl Node {
 
     /// Forgets everything but the disk, as after a crash.
     fn restart(&mut self) {
+        self.restart_at(Timestamp(0));
+    }
+
+    /// As above, by a clock that shows `now`.
+    fn restart_at(&mut self, now: Timestamp) {
         self.commits_left = None;
-        self.replica = open(&self.identity, self.formats, &self.disk);
+        self.replica = open(&self.identity, self.formats, &self.disk, now);
         self.sent.clear();
     }
 
@@ -245,9 +250,9 @@ impl Node {
     }
 }
 
-fn open(identity: &Identity, formats: Formats, disk: &Memory) -> Replica {
+fn open(identity: &Identity, formats: Formats, disk: &Memory, now: Timestamp) -> Replica {
     let answers = answer(disk, &Replica::queries());
-    Replica::open(identity.clone(), formats, answers, Timestamp(0)).expect("a sound store")
+    Replica::open(identity.clone(), formats, answers, now).expect("a sound store")
 }
 
 fn answer(disk: &Memory, queries: &[Query]) -> Vec<Answer> {

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use azalea_core::envelope::SignedEnvelope;
+use azalea_core::id::{NoteId, PatientId, Timestamp};
 use azalea_core::storage::{Order, Range, Read, table};
 
 use super::Words;
-use crate::world::World;
 use crate::world::people::{content, key, note_text};
-use crate::world::truth::Note;
+use crate::world::truth::{Edit, Note};
+use crate::world::{HeldNote, World};
 
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
@@ -35,16 +36,17 @@ pub(super) fn check(world: &World) -> Words {
         // What was written too late is kept for a person; that it is not merged is for another checker to say.
         let (place, notes) = (facility.place(), facility.kept_notes());
         for note in world.truth.notes.iter().filter(|note| note.place == place) {
-            let kept =
-                notes.get(&note.id).is_some_and(|held| held.text.contains(&note_text(note.number)));
-            if !kept && !is_kept_for(world, note) {
-                words.push(format!("device {place} lost its note {}", note.number));
+            let Note { number, patient, id, asked, .. } = *note;
+            let (text, written) = (note_text(number), Written { place, patient, id, asked });
+            if !holds(&notes, id, &text) && !is_kept_for(world, &written, &text) {
+                words.push(format!("device {place} lost its note {number}"));
             }
         }
         for edit in world.truth.edits.iter().filter(|edit| edit.place == place) {
-            let mark = format!("＋{}", edit.number);
-            if !notes.get(&edit.note).is_some_and(|held| held.text.contains(&mark)) {
-                words.push(format!("device {place} lost its edit {}", edit.number));
+            let Edit { number, patient, note: id, asked, .. } = *edit;
+            let (mark, written) = (format!("＋{number}"), Written { place, patient, id, asked });
+            if !holds(&notes, id, &mark) && !is_kept_for(world, &written, &mark) {
+                words.push(format!("device {place} lost its edit {number}"));
             }
         }
         words.extend(doubled(facility));
@@ -52,23 +54,35 @@ pub(super) fn check(world: &World) -> Words {
     words
 }
 
-/// A facility that was put out of a patient's care and then lost its disk gets nothing of that care back, its own notes
-/// included; nor does a device that lost its disk and was then reported lost itself. The hospital whose patient it is
-/// keeps them.
-fn is_kept_for(world: &World, note: &Note) -> bool {
-    let lost = world.truth.lost.get(&note.place);
-    let is_revoked = world.truth.revoked.contains_key(&note.place);
-    let author = world.facilities[note.place].id();
-    let charts = world.truth.charts.iter().filter(|(_, it)| it.patient == Some(note.patient));
+/// Something that somebody wrote in a note.
+struct Written {
+    place: usize,
+    patient: PatientId,
+    id: NoteId,
+    asked: Timestamp,
+}
+
+fn holds(notes: &BTreeMap<NoteId, HeldNote>, id: NoteId, text: &str) -> bool {
+    notes.get(&id).is_some_and(|held| held.text.contains(text))
+}
+
+/// A device that has lost its disk learns again what its relay may tell it. Where its facility is put out of a patient's care by
+/// the time at which that is done, it is told nothing of that care any more, what it wrote there itself included; nor is a
+/// device that was reported lost. Then it is the hospital whose patient it is that must have all of it: merged, or set apart
+/// for a person where it was written too late.
+fn is_kept_for(world: &World, written: &Written, text: &str) -> bool {
+    let Some(lost) = world.truth.lost.get(&written.place) else { return false };
+    let rebuilt = world.truth.rebuilt.get(&written.place);
+    let is_revoked = world.truth.revoked.contains_key(&written.place);
+    let author = world.facilities[written.place].id();
+    let charts = world.truth.charts.iter().filter(|(_, it)| it.patient == Some(written.patient));
     let mut owners = charts.filter(|((owner, local), _)| {
         let out = world.truth.is_out(*owner, local, &author);
-        let is_out = out.zip(lost).is_some_and(|(out, lost)| note.asked < out && out < *lost);
-        is_out || is_revoked && lost.is_some_and(|lost| note.asked < *lost)
+        let is_out = out.is_some_and(|out| rebuilt.is_none_or(|rebuilt| out < *rebuilt));
+        is_out || is_revoked
     });
-    owners.any(|((owner, _), _)| {
-        let notes = world.facilities[*owner].notes();
-        notes.get(&note.id).is_some_and(|held| held.text.contains(&note_text(note.number)))
-    })
+    let keeps = |place: usize| holds(&world.facilities[place].kept_notes(), written.id, text);
+    written.asked < *lost && owners.any(|((owner, _), _)| keeps(*owner))
 }
 
 fn doubled(facility: &crate::world::Facility) -> Words {

@@ -89,15 +89,24 @@ pub(super) fn check(world: &World) -> Words {
 }
 
 /// The hospitals and the facilities for which one of their charts stands open, and when the last of those begins to.
+///
+/// A linked chart follows another hospital's consent in a statement of its own, by its own clock: until that has been made, and
+/// begins, there is something to come.
 fn owed(world: &World) -> BTreeMap<(usize, FacilityId), Timestamp> {
     let mut owed = BTreeMap::new();
     for chart in world.truth.charts.keys() {
         let (owner, local) = chart;
-        let hospital = world.facilities[*owner].id();
+        let (facility, hospital) = (&world.facilities[*owner], world.facilities[*owner].id());
+        let is_linked = world.truth.charts[chart].linked.is_some();
+        let is_begun = || world.truth.imports_of(chart, usize::MAX).next().is_some();
         for reader in world.truth.readers_of(chart).into_iter().filter(|it| *it != hospital) {
             if let Some(stands) = world.truth.stands((*owner, &hospital), local, &reader) {
                 let begins: &mut Timestamp = owed.entry((*owner, reader)).or_default();
                 *begins = stands.begins.max(*begins);
+                if is_linked && is_begun() {
+                    let follows = facility.lets_in(local, &reader);
+                    *begins = follows.unwrap_or(Timestamp(u64::MAX)).max(*begins);
+                }
             }
         }
     }

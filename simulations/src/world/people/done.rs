@@ -60,7 +60,8 @@ impl World {
             }
             (Job::Edit { number, .. } | Job::Rewrite { number, .. }, Outcome::Saved { .. }) => {
                 let note = note.expect("noted when it was asked");
-                self.truth.edits.push(Edit { place, number, note });
+                let patient = patient.expect("noted when it was asked");
+                self.truth.edits.push(Edit { place, number, patient, note, asked });
             }
             (Job::Confirm { local, .. }, Outcome::Linked) => {
                 let linked_from = self.facilities[place].clock.shows(now);

@@ -61,6 +61,19 @@ fn a_chart_follows_the_consent() {
             vec![to_come()],
             revoked(1),
         ),
+        ("to begin", vec![to_come()], vec![], ConsentDuties::default()),
+        (
+            "to begin, by a clock that was set back since the chart followed",
+            vec![to_come()],
+            vec![to_come()],
+            ConsentDuties::default(),
+        ),
+        (
+            "withdrawn, by a clock that was set back since the chart followed",
+            vec![to_come(), gone()],
+            vec![to_come()],
+            revoked(1),
+        ),
         ("run out", vec![on(1, Some(400), 1)], vec![on(1, None, 1)], revoked(1)),
         (
             "withdrawn and done",
@@ -118,6 +131,18 @@ fn a_hospital_that_was_put_out_of_the_team_lets_nobody_in_on_what_it_heard_befor
     assert_eq!(consent_duties(&put_out, &open, NOW), revoked(1));
     let own = scope(ScopeKind::Care, HOSPITAL, &[on(1, None, 1)]);
     assert_eq!(consent_duties(&own, &fresh, NOW), granted(1, None), "its own patient");
+}
+
+/// A hospital's clock is set back behind the moment since which it is of the team: what it has granted rests on that all the same.
+#[test]
+fn a_clock_that_is_set_back_puts_nobody_out() {
+    let team = grant_during(HOSPITAL, Access::READ, (800, None), Some(9), 1);
+    let named = grant_during(CLINIC, Access::READ, (900, None), Some(1), 1);
+    let care = scope(ScopeKind::Care, COUNCIL, &[team, named.clone()]);
+    let open = scope(ScopeKind::Chart, HOSPITAL, &[named]);
+    assert!(consent_duties(&care, &open, NOW).is_empty());
+    let fresh = scope(ScopeKind::Chart, HOSPITAL, &[]);
+    assert!(consent_duties(&care, &fresh, NOW).is_empty(), "nobody is let in before it begins");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const MEMBERS: [(&str, FacilityKind); 3] = [
+pub(super) const MEMBERS: [(&str, FacilityKind); 3] = [
     ("hospital", FacilityKind::Hospital),
     ("second", FacilityKind::Hospital),
     ("clinic", FacilityKind::Clinic),
@@ -49,7 +49,7 @@ fn consented(region: &mut Region) -> PatientId {
     patient
 }
 
-fn link(region: &mut Region, patient: PatientId) {
+pub(super) fn link(region: &mut Region, patient: PatientId) {
     let (one, other) = (staff("s1"), staff("s2"));
     let propose = Command::ProposeLink { local: "q1".into(), patient, by: one };
     region.command("second", propose).expect("a proposal");

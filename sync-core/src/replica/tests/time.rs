@@ -1,6 +1,6 @@
 //! Clocks that differ, and words that count from a time on.
 
-use super::rebuild::{linked, part, stays_apart};
+use super::rebuild::{MEMBERS, link, linked, part, stays_apart};
 use super::*;
 
 /// How far the hospital's clock is ahead.
@@ -92,4 +92,52 @@ fn taking_a_link_back_ends_what_rested_on_it() {
     part(&mut region, patient);
     stays_apart(&mut region, "o3");
     assert_eq!(region.nodes["second"].records(), 3);
+}
+
+/// A hospital's machine is off while a consent of its patient's begins, recorded elsewhere by a clock that ran ahead. No word
+/// arrives at that moment, and none afterwards: the process that starts next has to find it.
+#[test]
+fn a_chart_follows_a_consent_that_began_while_no_process_was_there() {
+    let mut region = Region::new(34, &MEMBERS);
+    for (name, _) in MEMBERS {
+        region.connect(name);
+    }
+    region.command("second", import(vec![record("q1", "o2", "{}")])).expect("an import");
+    region.command("hospital", import(vec![record("p1", "o1", "{}")])).expect("an import");
+    let give = |region: &Region, name| Command::GiveConsent {
+        patient: local("p1"),
+        facilities: vec![region.facility(name)],
+        until: None,
+        by: staff("s1"),
+    };
+    let to_second = give(&region, "second");
+    let given = region.command("hospital", to_second);
+    let Ok(Outcome::Given { patient, .. }) = given else { panic!("{given:?}") };
+    region.run();
+    link(&mut region, patient);
+    let begins = region.now.plus_ms(AHEAD_MS);
+    let to_clinic = give(&region, "clinic");
+    region.node("hospital").command(begins, to_clinic).expect("a consent");
+    region.run();
+    assert_eq!(
+        region.nodes["clinic"].records(),
+        1,
+        "by the second hospital's clock it has yet to begin"
+    );
+
+    region.cut("second");
+    region.now = begins.plus_ms(AHEAD_MS);
+    let now = region.now;
+    region.node("second").restart_at(now);
+    let due = region.nodes["second"].replica.wake_at();
+    assert!(due.is_some_and(|due| due <= now), "nobody may come by for long: {due:?}");
+    region.connect("second");
+    region.run();
+    assert_eq!(region.nodes["clinic"].records(), 2, "both hospitals' charts");
+
+    let said = region.post.len();
+    region.node("second").restart_at(now);
+    region.connect("second");
+    region.run();
+    assert_eq!(region.post.len(), said, "what is done already is not said twice");
 }
