@@ -22,14 +22,17 @@ mod facility;
 mod fault;
 mod hostile;
 mod link;
+mod load;
 mod mutation;
 mod opening;
+mod operator;
 mod options;
 mod people;
 mod relay;
 pub mod report;
 mod trace;
 mod traffic;
+mod transit;
 mod truth;
 mod watch;
 
@@ -49,8 +52,9 @@ use event::Event;
 pub use facility::{Facility, Held, HeldNote};
 use fault::Fault;
 use hostile::Hostile;
+use link::{Link, Way};
 pub use hostile::Trick;
-pub use link::Quality;
+pub use link::{Datagrams, Quality};
 pub use mutation::Mutation;
 pub use options::{Faults, Options};
 use people::Asked;
@@ -222,6 +226,13 @@ impl World {
         &self.watch
     }
 
+    /// What the lines did to datagrams.
+    pub fn datagrams(&self) -> Datagrams {
+        let mut all = Datagrams::default();
+        self.facilities.iter().for_each(|it| all.add(it.link.counts()));
+        all
+    }
+
     /// What people were told is saved: imports, notes and edits together.
     pub fn saved(&self) -> usize {
         self.truth.imports.len() + self.truth.notes.len() + self.truth.edits.len()
@@ -244,7 +255,7 @@ impl World {
                 _ => Quality::Fibre,
             };
             let (identity, seed) = (member.identity.clone(), options.seed);
-            let line = (line, now);
+            let line = Link::new(line, Dice::new(seed).fork("line", place as u64), now);
             let mut facility = Facility::new(place, identity, seed, clock, line, self.mutation);
             if options.faults.upgrades > 0 {
                 facility.install(fault::old_program());
@@ -252,6 +263,7 @@ impl World {
             self.places.entry(facility.id()).or_insert(place);
             self.facilities.push(facility);
         }
+        self.give_stores();
         self.relay.publish(now, 1, self.council.certificates());
         self.drain_relay();
         while self.relay.is_busy() {
@@ -312,6 +324,7 @@ impl World {
             self.facilities[place].disk.condition = disk::Condition::default();
             self.facilities[place].dies_in = None;
             self.facilities[place].clock.correct();
+            self.look_after(place);
             self.facilities[place].forget_wake();
             if self.facilities[place].formats() != Formats::default() {
                 self.fault(Fault::Install { place, newest: true });
@@ -359,19 +372,20 @@ impl World {
     fn happen(&mut self, event: Event) {
         let now = self.now;
         match event {
-            Event::RelayGets { session, life, message } => {
+            Event::RelayGets { session, life, message, .. } => {
                 if life == self.relay.life() && self.relay.has(session) {
                     self.relay.received(now, session, *message);
                     self.drain_relay();
                 }
             }
-            Event::FacilityGets { place, session, message } => {
+            Event::FacilityGets { place, session, message, .. } => {
                 if self.facilities[place].session() == Some(session) {
                     self.facilities[place].received(now, *message);
                     self.drain_facility(place);
                 }
             }
             Event::Lost { place, session } => self.lost(place, session),
+            Event::Silent { place, session, since } => self.silent(place, session, since),
             Event::Reconnect { place } => self.connect(place),
             Event::RelayDisk { life } => {
                 if life == self.relay.life() {
@@ -403,6 +417,8 @@ impl World {
                     self.attempt(number);
                 }
             }
+            Event::StartRelay => self.fault(Fault::StartRelay),
+            Event::Operator { place } => self.operator(place),
             Event::Fault(fault) => self.fault(fault),
             Event::Probe => {
                 self.probes += 1;
@@ -422,6 +438,7 @@ impl World {
 
     fn kill(&mut self, place: usize) {
         let torn = self.dice.chance(0.5);
+        self.sender_died(place, Way::Up);
         if let Some(session) = self.facilities[place].kill(torn) {
             self.after(IDLE_MS, Event::Lost { place, session });
         }
@@ -432,6 +449,9 @@ impl World {
 
     fn kill_relay(&mut self) {
         let torn = self.dice.chance(0.5);
+        for place in 0..self.facilities.len() {
+            self.sender_died(place, Way::Down);
+        }
         self.relay.kill(torn);
         for place in 0..self.facilities.len() {
             if let Some(session) = self.facilities[place].session() {
@@ -445,9 +465,10 @@ impl World {
     /// had to a relay that kept it.
     fn rebuild(&mut self, place: usize) {
         let sent = self.facilities[place].status().is_some_and(|it| it.unsent == 0);
-        let kept = self.options.tricks.is_empty() && self.options.faults.relay_restores == 0;
+        let kept = self.options.tricks.is_empty() && !self.options.faults.relay_goes_back();
         let unsafe_now = self.mutation == Some(Mutation::RelayTakesBeforeStoring)
-            || self.facilities[place].disk.condition.is_bad();
+            || self.facilities[place].disk.condition.is_bad()
+            || self.truth.repairs.contains_key(&place);
         if !sent || !kept || unsafe_now || self.truth.revoked.contains_key(&place) {
             return;
         }

@@ -16,6 +16,7 @@ pub mod input;
 
 mod author;
 mod bring_back;
+mod burden;
 mod consent;
 mod freshness;
 mod hold;
@@ -52,6 +53,7 @@ pub use status::{PublisherStatus, RelayStatus, Status};
 pub use suspend::Suspended;
 
 use command::{CommandError, Outcome};
+pub use burden::Burden;
 use effect::{Effect, EffectId, Notice, Query};
 use input::{Answer, CommandId, Input};
 use session::{Next, Phase, Session};

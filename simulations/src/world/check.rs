@@ -114,7 +114,12 @@ pub(super) fn on_the_way(world: &mut World) {
 
 pub(super) fn at_the_end(world: &mut World) {
     // What was read on the way was kept true by what changed; the judgement takes nobody's word for it.
-    world.facilities.iter_mut().for_each(Facility::look_anew);
+    world.facilities.iter_mut().for_each(|facility| {
+        facility.look_anew();
+        if let Err(error) = facility.disk.examine() {
+            facility.disk.broken = Some(error.to_string());
+        }
+    });
     read(world);
     let judgements = judge(world, &AT_THE_END);
     for ((checker, _), words) in AT_THE_END.into_iter().zip(judgements) {
@@ -190,7 +195,7 @@ fn take(world: &mut World, checker: Checker, check: Check) {
 /// A checker that has found something is believed after a few words.
 const FINDINGS_MAX: usize = 8;
 
-fn add(world: &mut World, checker: Checker, words: Words) {
+pub(super) fn add(world: &mut World, checker: Checker, words: Words) {
     let at = world.now.since_ms(Timestamp(START_MS)) / 1_000;
     for words in words {
         let known = world.findings.iter().filter(|it| it.checker == checker);

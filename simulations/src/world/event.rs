@@ -13,16 +13,25 @@ pub(super) enum Event {
         session: SessionId,
         life: u64,
         message: Box<Message>,
+        /// Something of it, or before it, has to be sent again.
+        hangs: bool,
     },
     FacilityGets {
         place: usize,
         session: SessionId,
         message: Box<Message>,
+        hangs: bool,
     },
     /// Both ends find out that a connection is dead.
     Lost {
         place: usize,
         session: SessionId,
+    },
+    /// A connection has had no answer since then.
+    Silent {
+        place: usize,
+        session: SessionId,
+        since: Timestamp,
     },
     Reconnect {
         place: usize,
@@ -42,6 +51,12 @@ pub(super) enum Event {
         life: u64,
     },
     Job(usize),
+    /// The relay's operator has set it up.
+    StartRelay,
+    /// Whoever looks after a device comes to see it; the place after the last facility's is the relay's.
+    Operator {
+        place: usize,
+    },
     Fault(Fault),
     /// The world looks at what the screens say.
     Probe,
@@ -61,12 +76,15 @@ impl Event {
                 ("facility gets", *place, weight(message) as u64)
             }
             Self::Lost { place, session } => ("lost", *place, session.0),
+            Self::Silent { place, session, .. } => ("silent", *place, session.0),
             Self::Reconnect { place } => ("reconnect", *place, 0),
             Self::RelayDisk { life } => ("relay disk", 0, *life),
             Self::FacilityDisk { place, life } => ("disk", *place, *life),
             Self::RelayWakes { life } => ("relay wakes", 0, *life),
             Self::FacilityWakes { place, life } => ("wakes", *place, *life),
             Self::Job(number) => ("job", *number, 0),
+            Self::StartRelay => ("relay starts", 0, 0),
+            Self::Operator { place } => ("operator", *place, 0),
             Self::Fault(_) => ("fault", 0, 0),
             Self::Probe => ("probe", 0, 0),
             Self::Ahead { place, .. } => ("ahead", *place, 0),

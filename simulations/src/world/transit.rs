@@ -1,0 +1,116 @@
+//! What is said between a device and the relay, on its way, and what becomes of it when the line changes under it.
+
+use azalea_core::id::Timestamp;
+use azalea_core::sync::message::Message;
+use azalea_relay::mailbox::SessionId;
+
+use super::event::Event;
+use super::link::{Quality, Said, Sent, Way, weight};
+use super::{IDLE_MS, World};
+
+impl World {
+    /// A message leaves.
+    pub(super) fn carry(&mut self, place: usize, session: SessionId, message: Message, way: Way) {
+        if place < self.facilities.len() {
+            self.transmit(place, (session, Box::new(message)), way);
+        }
+    }
+
+    fn transmit(&mut self, place: usize, (session, message): Said, way: Way) {
+        let now = self.now;
+        let link = &mut self.facilities[place].link;
+        match link.send(now, way, weight(&message)) {
+            Sent::Arrives { at, hangs } => {
+                let life = self.relay.life();
+                let event = match way {
+                    Way::Up => Event::RelayGets { session, life, message, hangs },
+                    Way::Down => Event::FacilityGets { place, session, message, hangs },
+                };
+                self.at(at, event);
+            }
+            Sent::Held => self.hold(place, (session, message), way),
+        }
+    }
+
+    fn hold(&mut self, place: usize, said: Said, way: Way) {
+        let (now, session) = (self.now, said.0);
+        if self.facilities[place].link.hold(now, way, said) {
+            self.after(IDLE_MS, Event::Silent { place, session, since: now });
+        }
+    }
+
+    /// Both ends give a connection up that has had no answer since then, if it still has none.
+    pub(super) fn silent(&mut self, place: usize, session: SessionId, since: Timestamp) {
+        if self.facilities[place].link.silent_since(session) == Some(since) {
+            self.lost(place, session);
+        }
+    }
+
+    /// A direction is cut, and what is under way in it is lost.
+    pub(super) fn cut(&mut self, place: usize, way: Way) {
+        if self.facilities[place].link.close(self.now, way) {
+            for said in self.take_under_way(place, way, false) {
+                self.hold(place, said, way);
+            }
+        }
+    }
+
+    /// The line is back, and what fell into the cut is sent again.
+    pub(super) fn restore(&mut self, place: usize) {
+        for way in Way::BOTH {
+            let held = self.facilities[place].link.open(self.now, way);
+            held.into_iter().for_each(|said| self.transmit(place, said, way));
+        }
+    }
+
+    /// A device moves to another network, in the middle of whatever it is doing: its connection moves with it.
+    pub(super) fn change_address(&mut self, place: usize, quality: Quality) {
+        let under_way = Way::BOTH.map(|way| self.take_under_way(place, way, false));
+        self.facilities[place].link.change_address(self.now, quality);
+        for (way, all) in Way::BOTH.into_iter().zip(under_way) {
+            for said in all {
+                self.facilities[place].link.lost(weight(&said.1));
+                self.transmit(place, said, way);
+            }
+        }
+    }
+
+    /// A process has died: what hangs on something that it would have to send again never arrives, nor what it said after that.
+    pub(super) fn sender_died(&mut self, place: usize, way: Way) {
+        self.take_under_way(place, way, true);
+    }
+
+    /// Takes out of the queue what is under way to or from a place, in its order; or from the first on that hangs on its
+    /// sender. Only as much of the queue is looked at as lies before the last arrival.
+    fn take_under_way(&mut self, place: usize, way: Way, hanging: bool) -> Vec<Said> {
+        let last = self.facilities[place].link.whole(way);
+        if last < self.now {
+            return Vec::new();
+        }
+        let mut from_here = !hanging;
+        let mut is_meant = |event: &Event| match (event, way) {
+            (Event::RelayGets { session, hangs, .. }, Way::Up)
+                if self.relay.place_of(*session) == Some(place) =>
+            {
+                from_here |= hangs;
+                from_here
+            }
+            (Event::FacilityGets { place: to, hangs, .. }, Way::Down) if *to == place => {
+                from_here |= hangs;
+                from_here
+            }
+            _ => false,
+        };
+        let range = (self.now, 0)..=(last, u64::MAX);
+        let found = self.queue.range(range).filter(|(_, event)| is_meant(event));
+        let found: Vec<(Timestamp, u64)> = found.map(|(at, _)| *at).collect();
+        let taken = found.into_iter().filter_map(|at| match self.queue.remove(&at) {
+            Some(
+                Event::RelayGets { session, message, .. }
+                | Event::FacilityGets { session, message, .. },
+            ) => Some((session, message)),
+            _ => None,
+        });
+        taken.collect()
+    }
+}
