@@ -1,9 +1,9 @@
 //! The region in one process: the real engines, virtual time, and bad luck from a seed.
 //!
 //! ```text
-//! people ─ replicas (sync-core) ── links that are slow, cut, broken ── hostile? ── mailbox (relay)
-//!               │                                                                     │
-//!            disks that are slow, full, unreadable, and forget what was not durable when the process dies
+//! people ─ replicas (sync-core) ── datagrams lost, doubled, late; cuts; moves ── hostile? ── mailbox (relay)
+//!               │                                                                              │
+//!            disks that are slow, full, unreadable, that rot, and forget what was not durable when the process dies
 //! ```
 //!
 //! Nothing here waits or looks at a clock: the next event is taken from a queue ordered by virtual time, so

@@ -114,3 +114,50 @@ impl World {
         taken.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fault::Fault;
+    use super::super::{Options, START_MS};
+    use super::*;
+
+    /// A region in which everybody is connected, and its clinic's place.
+    fn region() -> (World, usize) {
+        let mut world = World::new(Options { seconds: 900, ..Options::default() });
+        world.until(Timestamp(START_MS + 120_000));
+        (world, 2)
+    }
+
+    fn pass(world: &mut World, seconds: u64) {
+        world.until(world.now.plus_ms(seconds * 1_000));
+    }
+
+    #[test]
+    fn a_connection_rides_out_a_short_cut_and_not_a_long_one() {
+        let (mut world, place) = region();
+        let session = world.facilities[place].session();
+        assert!(session.is_some());
+        for (seconds, survives) in [(4, true), (60, false)] {
+            world.fault(Fault::Cut { place });
+            pass(&mut world, seconds);
+            world.fault(Fault::Restore { place });
+            pass(&mut world, 30);
+            assert_eq!(world.facilities[place].session() == session, survives, "{seconds} s");
+        }
+        assert!(world.facilities[place].session().is_some(), "connected again");
+        assert_eq!(world.run(), []);
+    }
+
+    #[test]
+    fn a_device_that_moves_keeps_its_connection_and_what_was_under_way() {
+        let (mut world, place) = region();
+        let session = world.facilities[place].session();
+        for number in 0..40 {
+            world.fault(Fault::Move { place, to: Quality::ALL[number % 3] });
+            world.until(world.now.plus_ms(700));
+        }
+        assert_eq!(world.facilities[place].session(), session);
+        assert_eq!(world.datagrams().moves, 40);
+        assert_eq!(world.run(), []);
+    }
+}

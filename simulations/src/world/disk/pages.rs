@@ -123,3 +123,60 @@ const CACHE_BYTES: usize = 64 << 10;
 const WRITTEN_MAX: u64 = 120_000;
 /// Bits that turn at once.
 const ROTTEN_MAX: u64 = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(number: u64) -> Batch {
+        let mut batch = Batch::new();
+        batch.put(table::LOG, number.to_be_bytes(), vec![number as u8; 3_000]);
+        batch.put(table::OUTBOX, number.to_be_bytes(), Vec::new());
+        batch
+    }
+
+    #[test]
+    fn what_was_durable_survives_every_crash_and_what_was_under_way_is_whole_or_absent() {
+        let mut pages = Pages::new(Dice::new(1));
+        let mut expected = Memory::new();
+        let mut went_through = 0;
+        for round in 0..60 {
+            pages.commit(&batch(2 * round), false).expect("room");
+            expected.take(batch(2 * round));
+            pages.crash(Some(&batch(2 * round + 1)));
+            let found = pages.rows().expect("no page of a commit is torn");
+            let mut with = expected.clone();
+            with.take(batch(2 * round + 1));
+            let is_there = found.rows().eq(with.rows());
+            assert!(is_there || found.rows().eq(expected.rows()), "round {round}");
+            went_through += usize::from(is_there);
+            expected = found;
+        }
+        assert!((5..55).contains(&went_through), "{went_through} of 60 got there in time");
+    }
+
+    #[test]
+    fn a_bit_that_turns_is_noticed_or_harmless() {
+        let (mut noticed, mut harmless) = (0, 0);
+        for seed in 0..30 {
+            let mut pages = Pages::new(Dice::new(seed));
+            let mut expected = Memory::new();
+            for number in 0..20 {
+                pages.commit(&batch(number), false).expect("room");
+                expected.take(batch(number));
+            }
+            pages.rot();
+            match pages.examine() {
+                Ok(found) => {
+                    assert!(found.rows().eq(expected.rows()), "seed {seed}");
+                    harmless += 1;
+                }
+                Err(error) => {
+                    assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
+                    noticed += 1;
+                }
+            }
+        }
+        assert!(noticed > 5 && harmless > 2, "{noticed} noticed, {harmless} harmless");
+    }
+}
