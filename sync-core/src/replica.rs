@@ -52,8 +52,8 @@ pub use state::OpenError;
 pub use status::{PublisherStatus, RelayStatus, Status};
 pub use suspend::Suspended;
 
-use command::{CommandError, Outcome};
 pub use burden::Burden;
+use command::{CommandError, Outcome};
 use effect::{Effect, EffectId, Notice, Query};
 use input::{Answer, CommandId, Input};
 use session::{Next, Phase, Session};

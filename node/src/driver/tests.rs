@@ -9,9 +9,9 @@ use azalea_core::replica::command::{ImportRecord, Subject, Taken};
 use rand::SeedableRng;
 
 use crate::store::StoreKey;
+use crate::testing::{member, network};
 use azalea_store::backend::CACHE_BYTES;
 use azalea_store::disk::sim::SimDisk;
-use crate::testing::{member, network};
 
 fn begin(disk: &SimDisk) -> (Running, Vec<Certificate>) {
     let (identity, ours) = member(2, "筑後病院", FacilityKind::Hospital);

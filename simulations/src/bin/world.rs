@@ -164,7 +164,13 @@ fn met(world: &World) -> String {
     let (lines, watch) = (world.datagrams(), world.watch());
     format!(
         "{} datagrams: {} lost, {} doubled, {} before earlier ones; {} moves; {} rotten stores repaired, {} unsent lost and named",
-        lines.sent, lines.lost, lines.doubled, lines.overtook, lines.moves, watch.repairs, watch.lost_unsent,
+        lines.sent,
+        lines.lost,
+        lines.doubled,
+        lines.overtook,
+        lines.moves,
+        watch.repairs,
+        watch.lost_unsent,
     )
 }
 

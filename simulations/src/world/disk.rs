@@ -176,7 +176,8 @@ impl<I, L> Disk<I, L> {
                 under_way.into_iter().for_each(|batch| with.take(batch.clone()));
                 let is = |rows: &Memory| kept.rows().eq(rows.rows());
                 if !is(&self.rows) && !is(&with) && !pages.is_rotten() {
-                    self.broken = Some("neither all that was durable nor that and the batch".into());
+                    self.broken =
+                        Some("neither all that was durable nor that and the batch".into());
                 }
                 self.rows = kept;
             }

@@ -157,8 +157,7 @@ impl Facility {
     /// Notes what a disk of pages says of itself; one that cannot be read for a while is no reason to mend it.
     fn told<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
         let is_damage = matches!(result, Err(StorageError::Damaged { .. }));
-        self.trouble |=
-            is_damage && self.disk.pages.is_some() && !self.disk.condition.unreadable;
+        self.trouble |= is_damage && self.disk.pages.is_some() && !self.disk.condition.unreadable;
         result
     }
 

@@ -207,8 +207,10 @@ impl World {
         let mut dice = self.dice.fork("rot", 0);
         let stores = self.facilities.iter().filter(|it| it.disk.pages.is_some());
         let stores: Vec<usize> = stores.map(Facility::place).collect();
-        // The operator has a backup from before.
-        for _ in 0..self.options.faults.relay_rot.min(1) {
+        // The operator has a backup from before; stories that make backups of their own would put the damage into it.
+        let faults = &self.options.faults;
+        let has_backup = self.options.tricks.is_empty() && faults.relay_restores == 0;
+        for _ in 0..if has_backup { faults.relay_rot.min(1) } else { 0 } {
             let at = span / 4 + dice.below(span / 4);
             self.after(at, Event::Fault(Fault::BackUpRelay));
             let (place, at) = (self.facilities.len(), at + dice.below(span / 3));

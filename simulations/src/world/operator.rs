@@ -64,7 +64,8 @@ impl World {
             *owner == place && (chart.linked.is_some() || chart.parting)
         });
         // Who stays cut off, or is put out, gets nothing back from the relay.
-        let is_revoked = |asked: &Asked| matches!(asked.job, Job::Revoke { place: it } if it == place);
+        let is_revoked =
+            |asked: &Asked| matches!(asked.job, Job::Revoke { place: it } if it == place);
         let is_alone = self.is_left_out(place) || self.jobs.iter().any(is_revoked);
         let is_under_repair = self.truth.repairs.contains_key(&place);
         let facility = &mut self.facilities[place];

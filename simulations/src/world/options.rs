@@ -102,7 +102,8 @@ pub struct Faults {
     pub moves: usize,
     /// Times at which bits of a disk turn, of a device that has the node's own store.
     pub rot: usize,
-    /// Bits of the relay's log turn, and its operator sets it up from a backup once that was met; once at most.
+    /// Bits of the relay's log turn, and its operator sets it up from a backup once that was met: once at most,
+    /// and not where its backup serves another misfortune.
     pub relay_rot: usize,
     /// Devices that are updated before the others, and write what those cannot read; most of them are put back for a
     /// while. With none, everybody has the newest program from the beginning.

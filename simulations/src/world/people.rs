@@ -469,14 +469,7 @@ impl World {
         let (patient, note) = (*patient, *note);
         match (job, outcome) {
             (Job::Import { local, number, version, .. }, Outcome::Imported(_)) => {
-                self.truth.imported(Import {
-                    place,
-                    local,
-                    number,
-                    version,
-                    asked,
-                    lost: false,
-                });
+                self.truth.imported(Import { place, local, number, version, asked, lost: false });
             }
             (Job::Give { local, places, .. }, Outcome::Given { patient, consent }) => {
                 let facilities = self.ids(&places);

@@ -12,10 +12,10 @@ use rand::SeedableRng;
 use super::*;
 use crate::clock::Clock;
 use crate::driver::{Handle, start};
-use azalea_store::backend::CACHE_BYTES;
-use azalea_store::disk::sim::SimDisk;
 use crate::store::{RedbStore, Snapshot, StoreKey};
 use crate::testing::{member, network};
+use azalea_store::backend::CACHE_BYTES;
+use azalea_store::disk::sim::SimDisk;
 
 const DERIVED: [Table; 4] = [PERSON, TIMELINE, REVIEW, SCOPES];
 

@@ -12,7 +12,8 @@ fn on(disk: &SimDisk) -> RedbStore {
         drop(EncryptedFile::create(disk.clone(), path, &key()).expect("room"));
     }
     let disk = disk.clone();
-    RedbStore::with_opener(move || open_database(Ok(disk.clone()), path, &key(), CACHE_BYTES)).expect("intact")
+    RedbStore::with_opener(move || open_database(Ok(disk.clone()), path, &key(), CACHE_BYTES))
+        .expect("intact")
 }
 
 fn row(key: u8, len: usize) -> Batch {

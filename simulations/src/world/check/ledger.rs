@@ -28,7 +28,8 @@ pub(super) fn check(world: &World) -> Words {
         if torn {
             let mut shown = shown.iter();
             if !logged.iter().all(|line| shown.any(|it| it == line)) {
-                words.push(format!("the ledger of device {place} has a line that nobody was shown"));
+                words
+                    .push(format!("the ledger of device {place} has a line that nobody was shown"));
             }
         } else if logged != shown {
             let at = logged.iter().zip(shown).take_while(|(line, shown)| line == shown).count();

@@ -32,7 +32,9 @@ pub(super) fn check(world: &World) -> Words {
             continue;
         };
         if world.truth.repairs.contains_key(&place) {
-            words.push(format!("device {place} was repaired, and nobody has looked yet at what is missing"));
+            words.push(format!(
+                "device {place} was repaired, and nobody has looked yet at what is missing"
+            ));
         }
         if status.relay != RelayStatus::CaughtUp || status.rebuilding {
             words.push(format!("device {place} is {:?}", status.relay));

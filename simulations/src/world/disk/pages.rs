@@ -24,13 +24,7 @@ impl Pages {
     /// An empty store, made on an empty disk.
     pub(in crate::world) fn new(mut dice: Dice) -> Self {
         let key = StoreKey(std::array::from_fn(|_| dice.draw() as u8));
-        let mut pages = Self {
-            disk: SimDisk::default(),
-            key,
-            store: None,
-            dice,
-            rotten: 0,
-        };
+        let mut pages = Self { disk: SimDisk::default(), key, store: None, dice, rotten: 0 };
         pages.open().expect("an empty disk that works");
         pages
     }
