@@ -80,7 +80,7 @@ impl World {
     /// Whoever sees a device in trouble calls for somebody.
     pub(super) fn call_operator(&mut self, place: usize) {
         if self.facilities[place].take_trouble() {
-            self.after(CALLED_MS, Event::Operator { place });
+            self.call(place);
         }
     }
 
@@ -88,7 +88,7 @@ impl World {
     /// set up from its backup, and whoever holds what that lacks brings it back.
     pub(super) fn call_relay_operator(&mut self) {
         if self.relay.take_trouble() {
-            self.after(CALLED_MS, Event::Operator { place: self.facilities.len() });
+            self.call(self.facilities.len());
         }
     }
 
@@ -101,7 +101,15 @@ impl World {
         }
     }
 
+    /// Somebody comes in a while; who was called already is not called twice.
+    fn call(&mut self, place: usize) {
+        if self.truth.called.insert(place) {
+            self.after(CALLED_MS, Event::Operator { place });
+        }
+    }
+
     pub(super) fn operator(&mut self, place: usize) {
+        self.truth.called.remove(&place);
         if place == self.facilities.len() {
             self.watch.repairs += 1;
             self.fault(Fault::RestoreRelay);
@@ -116,7 +124,7 @@ impl World {
             return;
         }
         if facility.disk.condition.is_bad() {
-            return self.after(CALLED_MS, Event::Operator { place });
+            return self.call(place);
         }
         self.repair(place);
     }
@@ -158,7 +166,7 @@ impl World {
         assert!(begun, "a new store on a disk that works keeps what enrolment gave");
         self.drain_facility(place);
         self.after(500, Event::Reconnect { place });
-        self.after(CALLED_MS, Event::Operator { place });
+        self.call(place);
     }
 
     /// Once the device has rebuilt its store: what is missing of what was named, people do again.
@@ -166,7 +174,7 @@ impl World {
         let facility = &self.facilities[place];
         let is_rebuilt = facility.status().is_some_and(|status| !status.rebuilding);
         if !is_rebuilt && !self.truth.revoked.contains_key(&place) {
-            return self.after(CALLED_MS, Event::Operator { place });
+            return self.call(place);
         }
         let Some(mut repair) = self.truth.repairs.remove(&place) else { return };
         let apart = facility.quarantined().into_iter().filter(|row| {

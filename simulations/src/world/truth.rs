@@ -31,6 +31,8 @@ pub(super) struct Truth {
     pub(super) lost: BTreeMap<usize, Timestamp>,
     /// What repaired devices had not sent, until it is known what became of it.
     pub(super) repairs: BTreeMap<usize, Repair>,
+    /// Places to which somebody is on the way.
+    pub(super) called: BTreeSet<usize>,
     /// Devices of whose ledger a repair has named lines as lost.
     pub(super) torn_ledgers: BTreeSet<usize>,
     /// Pages that were shown, by place, in their order.
