@@ -17,6 +17,7 @@ pub use accounts::{AccountsCopy, AccountsError};
 pub use secrets::{Passphrase, Secrets, SecretsError};
 
 use azalea_core::id::NetworkId;
+pub(crate) use azalea_store::disk::sync_parent;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -217,14 +218,6 @@ fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
     new.sync_all()?;
     fs::rename(&beside, file)?;
     sync_parent(file)
-}
-
-/// Makes a rename in `file`'s directory survive a power cut.
-pub(crate) fn sync_parent(file: &Path) -> io::Result<()> {
-    match file.parent() {
-        Some(dir) if cfg!(unix) => File::open(dir)?.sync_all(),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,11 @@
-//! Where a node keeps what it holds: one `redb` file, sealed page by page under the store key.
+//! Where a node keeps what it holds: one sealed `redb` file (`azalea_store`), and in it the node's own [`tables`] beside the core's.
 //!
-//! [`backend`] speaks the core's storage trait, [`encrypt`] seals what reaches the file, [`disk`] is the file itself;
+//! [`derive`] keeps derived rows with the records that they describe, [`directory`] what is looked up all the time;
 //! [`overlay`] shows rows that are on their way.
 
-pub mod backend;
 pub mod derive;
 pub mod directory;
-pub mod disk;
-pub mod encrypt;
 pub mod overlay;
 pub mod tables;
 
-pub use backend::{RedbStore, Snapshot, StoreOpenError};
-pub use encrypt::{OpenError, StoreKey};
+pub use azalea_store::{OpenError, RedbStore, Snapshot, StoreKey, StoreOpenError};

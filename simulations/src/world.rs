@@ -1,9 +1,9 @@
 //! The region in one process: the real engines, virtual time, and bad luck from a seed.
 //!
 //! ```text
-//! people ─ replicas (sync-core) ── links that are slow, cut, broken ── hostile? ── mailbox (relay)
-//!               │                                                                     │
-//!            disks that are slow, full, unreadable, and forget what was not durable when the process dies
+//! people ─ replicas (sync-core) ── datagrams lost, doubled, late; cuts; moves ── hostile? ── mailbox (relay)
+//!               │                                                                              │
+//!            disks that are slow, full, unreadable, that rot, and forget what was not durable when the process dies
 //! ```
 //!
 //! Nothing here waits or looks at a clock: the next event is taken from a queue ordered by virtual time, so
@@ -23,8 +23,10 @@ mod facility;
 mod fault;
 mod hostile;
 mod link;
+mod load;
 mod mutation;
 mod opening;
+mod operator;
 mod options;
 mod panel;
 mod people;
@@ -34,6 +36,7 @@ pub mod report;
 mod staff;
 mod trace;
 mod traffic;
+mod transit;
 mod truth;
 mod watch;
 
@@ -56,7 +59,8 @@ pub use facility::{Facility, Held, HeldNote};
 use fault::Fault;
 use hostile::Hostile;
 pub use hostile::Trick;
-pub use link::Quality;
+pub use link::{Datagrams, Quality};
+use link::{Link, Way};
 pub use mutation::Mutation;
 pub use options::{Faults, Options, Region};
 use people::Asked;
@@ -242,6 +246,13 @@ impl World {
         &self.watch
     }
 
+    /// What the lines did to datagrams.
+    pub fn datagrams(&self) -> Datagrams {
+        let mut all = Datagrams::default();
+        self.facilities.iter().for_each(|it| all.add(it.link.counts()));
+        all
+    }
+
     /// What people were told is saved: imports, notes and edits together.
     pub fn saved(&self) -> usize {
         self.truth.imports.len() + self.truth.notes.len() + self.truth.edits.len()
@@ -258,7 +269,8 @@ impl World {
             let drift = self.dice.between(-options.drift_ppm, options.drift_ppm);
             let clock = Clock::new(now, skew, drift);
             let (identity, seed) = (member.identity.clone(), options.seed);
-            let line = (self.atlas[place].line, now);
+            let line = self.atlas[place].line;
+            let line = Link::new(line, Dice::new(seed).fork("line", place as u64), now);
             let mut facility = Facility::new(place, identity, seed, clock, line, self.mutation);
             if options.faults.upgrades > 0 {
                 facility.install(fault::old_program());
@@ -266,6 +278,7 @@ impl World {
             self.places.entry(facility.id()).or_insert(place);
             self.facilities.push(facility);
         }
+        self.give_stores();
         self.relay.publish(now, 1, self.council.certificates());
         self.drain_relay();
         while self.relay.is_busy() {
@@ -317,6 +330,7 @@ impl World {
             self.facilities[place].disk.condition = disk::Condition::default();
             self.facilities[place].dies_in = None;
             self.facilities[place].clock.correct();
+            self.look_after(place);
             self.facilities[place].forget_wake();
             if self.facilities[place].formats() != Formats::default() {
                 self.fault(Fault::Install { place, newest: true });
@@ -364,19 +378,20 @@ impl World {
     fn happen(&mut self, event: Event) {
         let now = self.now;
         match event {
-            Event::RelayGets { session, life, message } => {
+            Event::RelayGets { session, life, message, .. } => {
                 if life == self.relay.life() && self.relay.has(session) {
                     self.relay.received(now, session, *message);
                     self.drain_relay();
                 }
             }
-            Event::FacilityGets { place, session, message } => {
+            Event::FacilityGets { place, session, message, .. } => {
                 if self.facilities[place].session() == Some(session) {
                     self.facilities[place].received(now, *message);
                     self.drain_facility(place);
                 }
             }
             Event::Lost { place, session } => self.lost(place, session),
+            Event::Silent { place, session, since } => self.silent(place, session, since),
             Event::Reconnect { place } => self.connect(place),
             Event::RelayDisk { life } => {
                 if life == self.relay.life() {
@@ -409,6 +424,8 @@ impl World {
                 }
             }
             Event::Day(stream) => self.day(stream),
+            Event::StartRelay => self.fault(Fault::StartRelay),
+            Event::Operator { place } => self.operator(place),
             Event::Fault(fault) => self.fault(fault),
             Event::Probe => {
                 self.probes += 1;
@@ -427,6 +444,7 @@ impl World {
 
     fn kill(&mut self, place: usize) {
         let torn = self.dice.chance(0.5);
+        self.sender_died(place, Way::Up);
         if let Some(session) = self.facilities[place].kill(torn) {
             self.after(IDLE_MS, Event::Lost { place, session });
         }
@@ -437,6 +455,9 @@ impl World {
 
     fn kill_relay(&mut self) {
         let torn = self.dice.chance(0.5);
+        for place in 0..self.facilities.len() {
+            self.sender_died(place, Way::Down);
+        }
         self.relay.kill(torn);
         for place in 0..self.facilities.len() {
             if let Some(session) = self.facilities[place].session() {
@@ -450,9 +471,10 @@ impl World {
     /// had to a relay that kept it.
     fn rebuild(&mut self, place: usize) {
         let sent = self.facilities[place].status().is_some_and(|it| it.unsent == 0);
-        let kept = self.options.tricks.is_empty() && self.options.faults.relay_restores == 0;
+        let kept = self.options.tricks.is_empty() && !self.options.faults.relay_goes_back();
         let unsafe_now = self.mutation == Some(Mutation::RelayTakesBeforeStoring)
-            || self.facilities[place].disk.condition.is_bad();
+            || self.facilities[place].disk.condition.is_bad()
+            || self.truth.repairs.contains_key(&place);
         if !sent || !kept || unsafe_now || self.truth.revoked.contains_key(&place) {
             return;
         }

@@ -16,6 +16,7 @@ pub mod input;
 
 mod author;
 mod bring_back;
+mod burden;
 mod consent;
 mod freshness;
 mod hold;
@@ -51,6 +52,7 @@ pub use state::OpenError;
 pub use status::{PublisherStatus, RelayStatus, Status};
 pub use suspend::Suspended;
 
+pub use burden::Burden;
 use command::{CommandError, Outcome};
 use effect::{Effect, EffectId, Notice, Query};
 use input::{Answer, CommandId, Input};

@@ -8,7 +8,7 @@
 //! ```
 
 use super::{read_limited, write_whole};
-use crate::store::encrypt::StoreKey;
+use crate::store::StoreKey;
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};

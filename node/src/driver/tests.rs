@@ -9,12 +9,13 @@ use azalea_core::replica::command::{ImportRecord, Subject, Taken};
 use rand::SeedableRng;
 
 use crate::store::StoreKey;
-use crate::store::disk::sim::SimDisk;
 use crate::testing::{member, network};
+use azalea_store::backend::CACHE_BYTES;
+use azalea_store::disk::sim::SimDisk;
 
 fn begin(disk: &SimDisk) -> (Running, Vec<Certificate>) {
     let (identity, ours) = member(2, "筑後病院", FacilityKind::Hospital);
-    let store = RedbStore::on(disk.clone(), StoreKey([4; 32])).expect("intact");
+    let store = RedbStore::on(disk.clone(), StoreKey([4; 32]), CACHE_BYTES).expect("intact");
     let rng = StdRng::seed_from_u64(1);
     let running =
         start(identity, Formats::default(), store, Clock::default(), rng).expect("intact");

@@ -140,6 +140,7 @@ fn one(arguments: &Arguments) -> Result<u8> {
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let kinds: Vec<String> = kinds.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
         println!("{}", kinds.join(", "));
+        println!("{}", met(world));
         if let Some(path) = &arguments.report {
             std::fs::write(path, report::page(world, &verdict))
                 .with_context(|| format!("{} cannot be written", path.display()))?;
@@ -153,6 +154,21 @@ fn one(arguments: &Arguments) -> Result<u8> {
         println!("as small as it fails alike:\n  cargo simulate --options '{}'", small.line());
     }
     Ok(verdict.code())
+}
+
+/// What lines and disks did, in words.
+fn met(world: &World) -> String {
+    let (lines, watch) = (world.datagrams(), world.watch());
+    format!(
+        "{} datagrams: {} lost, {} doubled, {} before earlier ones; {} moves; {} rotten stores repaired, {} unsent lost and named",
+        lines.sent,
+        lines.lost,
+        lines.doubled,
+        lines.overtook,
+        lines.moves,
+        watch.repairs,
+        watch.lost_unsent,
+    )
 }
 
 fn campaign(runs: &[Options], arguments: &Arguments) -> u8 {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::{Checker, Finding};
-use super::{Mutation, Options, World};
+use super::{Datagrams, Mutation, Options, World};
 
 /// What became of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +109,12 @@ pub struct Ran {
     pub saved: usize,
     /// How long the healed region took to come to rest, in virtual seconds.
     pub rested_seconds: u64,
+    /// Stores that were repaired because they had rotted.
+    pub repairs: u64,
+    /// Envelopes that had not been sent and were lost with them, each named by its repair.
+    pub lost_unsent: u64,
+    /// What the lines did to datagrams.
+    pub datagrams: Datagrams,
     /// How long it took, in real seconds.
     pub seconds: f64,
 }
@@ -127,6 +133,9 @@ impl Ran {
             events: world.map_or(0, World::events),
             saved: world.map_or(0, World::saved),
             rested_seconds: world.map_or(0, |world| world.watch().rested_ms / 1_000),
+            repairs: world.map_or(0, |world| world.watch().repairs),
+            lost_unsent: world.map_or(0, |world| world.watch().lost_unsent),
+            datagrams: world.map_or_else(Datagrams::default, World::datagrams),
             seconds,
         }
     }
@@ -207,7 +216,7 @@ const KINDS: [Count; 4] = [
     |it| &mut it.reading_hospitals,
 ];
 
-const FAULTS: [Count; 19] = [
+const FAULTS: [Count; 23] = [
     |it| &mut it.faults.cuts,
     |it| &mut it.faults.half_cuts,
     |it| &mut it.faults.kills,
@@ -221,6 +230,10 @@ const FAULTS: [Count; 19] = [
     |it| &mut it.faults.unreadable,
     |it| &mut it.faults.clock_jumps,
     |it| &mut it.faults.typhoons,
+    |it| &mut it.faults.moves,
+    |it| &mut it.faults.rot,
+    |it| &mut it.faults.relay_rot,
+    |it| &mut it.stores,
     |it| &mut it.faults.upgrades,
     |it| &mut it.tablets,
     |it| &mut it.joining,

@@ -111,7 +111,12 @@ pub(super) fn on_the_way(world: &mut World) {
 
 pub(super) fn at_the_end(world: &mut World) {
     // What was read on the way was kept true by what changed; the judgement takes nobody's word for it.
-    world.facilities.iter_mut().for_each(Facility::look_anew);
+    world.facilities.iter_mut().for_each(|facility| {
+        facility.look_anew();
+        if let Err(error) = facility.disk.examine() {
+            facility.disk.broken = Some(error.to_string());
+        }
+    });
     read(world);
     say(world, &AT_THE_END);
     let words = bounds::check(world);
@@ -195,7 +200,7 @@ fn side_by_side(world: &World, work: &(dyn Fn() + Sync)) {
 /// A checker that has found something is believed after a few words.
 const FINDINGS_MAX: usize = 8;
 
-fn add(world: &mut World, checker: Checker, words: Words) {
+pub(super) fn add(world: &mut World, checker: Checker, words: Words) {
     let at = world.now.since_ms(Timestamp(START_MS)) / 1_000;
     for words in words {
         let known = world.findings.iter().filter(|it| it.checker == checker);

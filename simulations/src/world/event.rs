@@ -1,5 +1,6 @@
 //! What happens in the world, one thing after the other.
 
+use azalea_core::id::Timestamp;
 use azalea_core::sync::message::Message;
 use azalea_relay::mailbox::SessionId;
 
@@ -12,16 +13,25 @@ pub(super) enum Event {
         session: SessionId,
         life: u64,
         message: Box<Message>,
+        /// Something of it, or before it, has to be sent again.
+        hangs: bool,
     },
     FacilityGets {
         place: usize,
         session: SessionId,
         message: Box<Message>,
+        hangs: bool,
     },
     /// Both ends find out that a connection is dead.
     Lost {
         place: usize,
         session: SessionId,
+    },
+    /// A connection has had no answer since then.
+    Silent {
+        place: usize,
+        session: SessionId,
+        since: Timestamp,
     },
     Reconnect {
         place: usize,
@@ -43,6 +53,12 @@ pub(super) enum Event {
     Job(usize),
     /// The next piece of a kind of work of the region's days.
     Day(usize),
+    /// The relay's operator has set it up.
+    StartRelay,
+    /// Whoever looks after a device comes to see it; the place after the last facility's is the relay's.
+    Operator {
+        place: usize,
+    },
     Fault(Fault),
     /// The world looks at what the screens say.
     Probe,
@@ -57,6 +73,7 @@ impl Event {
                 ("facility gets", *place, weight(message) as u64)
             }
             Self::Lost { place, session } => ("lost", *place, session.0),
+            Self::Silent { place, session, .. } => ("silent", *place, session.0),
             Self::Reconnect { place } => ("reconnect", *place, 0),
             Self::RelayDisk { life } => ("relay disk", 0, *life),
             Self::FacilityDisk { place, life } => ("disk", *place, *life),
@@ -64,6 +81,8 @@ impl Event {
             Self::FacilityWakes { place, life } => ("wakes", *place, *life),
             Self::Job(number) => ("job", *number, 0),
             Self::Day(stream) => ("day", *stream, 0),
+            Self::StartRelay => ("relay starts", 0, 0),
+            Self::Operator { place } => ("operator", *place, 0),
             Self::Fault(_) => ("fault", 0, 0),
             Self::Probe => ("probe", 0, 0),
         }

@@ -13,7 +13,7 @@ use azalea_core::replica::command::{Command, CommandError, Outcome};
 use azalea_core::replica::effect::{Effect, EffectId, Notice, Query};
 use azalea_core::replica::input::{Answer, CommandId, Input};
 use azalea_core::replica::{Replica, Status};
-use azalea_core::storage::{Memory, Read};
+use azalea_core::storage::{Read, StorageError};
 use azalea_core::sync::message::Message;
 use azalea_relay::mailbox::SessionId;
 use rand::SeedableRng;
@@ -21,7 +21,8 @@ use rand::rngs::StdRng;
 
 use super::clock::Clock;
 use super::disk::{Disk, Work};
-use super::link::{Link, Quality};
+use super::link::Link;
+use super::load::Load;
 use super::mutation::Mutation;
 use look::Looked;
 pub use look::{Held, HeldNote};
@@ -49,12 +50,16 @@ pub struct Facility {
     /// Effects until the process dies by itself.
     pub(super) dies_in: Option<u64>,
     died: bool,
+    /// Its disk has said that it is damaged.
+    trouble: bool,
     sent: Vec<Message>,
     hangup: bool,
     done: Vec<(usize, Result<Outcome, Failure>)>,
     wake_planned: Option<Timestamp>,
     asked: BTreeMap<u64, usize>,
     next_command: u64,
+    /// What it has under way, seen from outside.
+    pub(super) load: Load,
     /// Envelopes and statements that it refused, by its own word.
     pub(super) refusals: u64,
     pub(super) mutation: Option<Mutation>,
@@ -81,7 +86,7 @@ impl Facility {
         identity: Identity,
         seed: u64,
         clock: Clock,
-        line: (Quality, Timestamp),
+        link: Link,
         mutation: Option<Mutation>,
     ) -> Self {
         Self {
@@ -91,7 +96,7 @@ impl Facility {
             replica: None,
             disk: Disk::new(),
             clock,
-            link: Link::new(line.0, line.1),
+            link,
             rng: StdRng::seed_from_u64(seed.wrapping_mul(31).wrapping_add(place as u64)),
             life: 0,
             session: None,
@@ -100,12 +105,14 @@ impl Facility {
             begun: false,
             dies_in: None,
             died: false,
+            trouble: false,
             sent: Vec::new(),
             hangup: false,
             done: Vec::new(),
             wake_planned: None,
             asked: BTreeMap::new(),
             next_command: 0,
+            load: Load::default(),
             refusals: 0,
             mutation,
             ledger: None,
@@ -139,9 +146,21 @@ impl Facility {
 
     /// Its store is gone.
     pub(super) fn lose_store(&mut self) {
-        self.disk = Disk::new();
+        self.disk.renew();
         self.look_anew();
         self.ledger = None;
+    }
+
+    /// Its disk said that it is damaged, since this was asked last.
+    pub(super) fn take_trouble(&mut self) -> bool {
+        std::mem::take(&mut self.trouble)
+    }
+
+    /// Notes what a disk of pages says of itself; one that cannot be read for a while is no reason to mend it.
+    fn told<T>(&mut self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        let is_damage = matches!(result, Err(StorageError::Damaged { .. }));
+        self.trouble |= is_damage && self.disk.pages.is_some() && !self.disk.condition.unreadable;
+        result
     }
 
     /// The facility.
@@ -192,10 +211,11 @@ impl Facility {
 
     /// Starts the process. `false` where it runs already or its disk cannot be read.
     pub(super) fn start(&mut self, now: Timestamp) -> bool {
-        if self.replica.is_some() || !self.joined || self.disk.reads().is_err() {
+        if self.replica.is_some() || !self.joined {
             return false;
         }
-        let answers = answer(&self.disk.rows, &Replica::queries());
+        let read = self.disk.read(|rows| answer(rows, &Replica::queries()));
+        let Ok(answers) = self.told(read) else { return false };
         let (identity, shows) = (self.identity.clone(), self.clock.shows(now));
         let opened = Replica::open(identity, self.formats, answers, shows);
         self.replica = Some(opened.expect("the replica's own rows are sound"));
@@ -231,6 +251,7 @@ impl Facility {
 
     pub(super) fn connected(&mut self, now: Timestamp, session: SessionId) {
         self.session = Some(session);
+        self.load.begin();
         self.handle(now, Input::Connected);
     }
 
@@ -240,6 +261,7 @@ impl Facility {
     }
 
     pub(super) fn received(&mut self, now: Timestamp, message: Message) {
+        self.load.hears(&message);
         self.handle(now, Input::Received(message));
     }
 
@@ -274,11 +296,11 @@ impl Facility {
                     true => self.disk.commit_unsynced(batch),
                     false => self.disk.commit(batch),
                 };
-                Input::Stored { id, result }
+                Input::Stored { id, result: self.told(result) }
             }
             Some(Work::Load(id, queries)) => {
-                let result = self.disk.reads().map(|()| answer(&self.disk.rows, &queries));
-                Input::Loaded { id, result }
+                let result = self.disk.read(|rows| answer(rows, &queries));
+                Input::Loaded { id, result: self.told(result) }
             }
         };
         self.handle(now, input);
@@ -302,7 +324,10 @@ impl Facility {
             match effect {
                 Effect::Load { id, queries } => self.disk.push(Work::Load(id, queries)),
                 Effect::Store { id, batch, .. } => self.disk.push(Work::Store(id, batch)),
-                Effect::Send(message) => self.sent.push(message),
+                Effect::Send(message) => {
+                    self.load.says(&message);
+                    self.sent.push(message);
+                }
                 Effect::Hangup => self.hangup = true,
                 Effect::Done { command: BEGIN, result } => self.begun = result.is_ok(),
                 Effect::Done { command, result } => {
@@ -360,19 +385,18 @@ impl Facility {
 /// How soon a process that asks to be woken is.
 const SOONEST_MS: u64 = 20;
 
-fn answer(rows: &Memory, queries: &[Query]) -> Vec<Answer> {
+fn answer(rows: &dyn Read, queries: &[Query]) -> Result<Vec<Answer>, StorageError> {
     let read = |query: &Query| match query {
-        Query::Get { table, key } => Answer::Value(rows.get(*table, key).expect("memory")),
+        Query::Get { table, key } => Ok(Answer::Value(rows.get(*table, key)?)),
         Query::Scan { table, range, order, limit } => {
             let mut found = Vec::new();
             if *limit > 0 {
                 rows.scan(*table, range, *order, &mut |key, value| {
                     found.push((key.to_vec(), value.to_vec()));
                     found.len() < *limit
-                })
-                .expect("memory");
+                })?;
             }
-            Answer::Rows(found)
+            Ok(Answer::Rows(found))
         }
     };
     queries.iter().map(read).collect()

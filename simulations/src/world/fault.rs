@@ -2,8 +2,8 @@
 
 use azalea_core::envelope::Formats;
 
-use super::link::Way;
-use super::{Event, World};
+use super::link::{Quality, Way};
+use super::{Event, Facility, World};
 
 /// One misfortune, or its end.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,15 @@ pub(super) enum Fault {
         way: Way,
     },
     Restore {
+        place: usize,
+    },
+    /// A device moves to another network, and its connections with it.
+    Move {
+        place: usize,
+        to: Quality,
+    },
+    /// Bits of a device's disk turn; the place after the last facility's is the relay's.
+    Rot {
         place: usize,
     },
     KillFacility {
@@ -142,6 +151,8 @@ impl World {
             self.after(at + span / 5 + 3_000, Event::Fault(Fault::StartRelay));
         }
         self.plan_upgrades(span);
+        self.plan_moves(span);
+        self.plan_rot(span);
         if self.options.hostile_member {
             for _ in 0..6 {
                 let at = span / 4 + self.dice.below(span * 2 / 3);
@@ -180,6 +191,37 @@ impl World {
         }
     }
 
+    /// Readers change their address: at the door, on the way, and back. Some of them stay on a line of the same kind.
+    fn plan_moves(&mut self, span: u64) {
+        let readers = self.facilities.len() - self.options.hospitals;
+        let mut dice = self.dice.fork("moves", 0);
+        for _ in 0..if readers == 0 { 0 } else { self.options.faults.moves } {
+            let place = self.options.hospitals + dice.below(readers as u64) as usize;
+            let (at, to) = (dice.below(span), *dice.pick(&Quality::ALL));
+            self.after(at, Event::Fault(Fault::Move { place, to }));
+        }
+    }
+
+    /// Of devices, only the node's own store has pages that can rot.
+    fn plan_rot(&mut self, span: u64) {
+        let mut dice = self.dice.fork("rot", 0);
+        let stores = self.facilities.iter().filter(|it| it.disk.pages.is_some());
+        let stores: Vec<usize> = stores.map(Facility::place).collect();
+        // The operator has a backup from before; stories that make backups of their own would put the damage into it.
+        let faults = &self.options.faults;
+        let has_backup = self.options.tricks.is_empty() && faults.relay_restores == 0;
+        for _ in 0..if has_backup { faults.relay_rot.min(1) } else { 0 } {
+            let at = span / 4 + dice.below(span / 4);
+            self.after(at, Event::Fault(Fault::BackUpRelay));
+            let (place, at) = (self.facilities.len(), at + dice.below(span / 3));
+            self.after(at, Event::Fault(Fault::Rot { place }));
+        }
+        for _ in 0..if stores.is_empty() { 0 } else { self.options.faults.rot } {
+            let (place, at) = (*dice.pick(&stores), span / 8 + dice.below(span * 3 / 4));
+            self.after(at, Event::Fault(Fault::Rot { place }));
+        }
+    }
+
     fn any_place(&mut self) -> usize {
         self.dice.below(self.facilities.len() as u64) as usize
     }
@@ -197,15 +239,12 @@ impl World {
         let now = self.now;
         match fault {
             Fault::Cut { place } => {
-                self.facilities[place].link.set(Way::Up, false);
-                self.facilities[place].link.set(Way::Down, false);
+                Way::BOTH.into_iter().for_each(|way| self.cut(place, way));
             }
-            Fault::CutOneWay { place, way } => self.facilities[place].link.set(way, false),
-            Fault::Restore { place } => {
-                self.facilities[place].link.set(Way::Up, true);
-                self.facilities[place].link.set(Way::Down, true);
-                self.line_is_back(place);
-            }
+            Fault::CutOneWay { place, way } => self.cut(place, way),
+            Fault::Restore { place } => self.restore(place),
+            Fault::Rot { place } => self.rot(place),
+            Fault::Move { place, to } => self.change_address(place, to),
             Fault::KillFacility { place } => self.kill(place),
             Fault::CrashFacility { place, effects } => {
                 self.facilities[place].dies_in = Some(effects);
@@ -214,6 +253,8 @@ impl World {
                 if self.facilities[place].start(now) {
                     self.drain_facility(place);
                     self.after(500, Event::Reconnect { place });
+                } else {
+                    self.call_operator(place);
                 }
             }
             Fault::KillRelay => self.kill_relay(),

@@ -1,13 +1,22 @@
-//! The line between a facility and the relay: one ordered stream each way, as QUIC gives it.
+//! The line between a facility and the relay: one ordered stream each way, as QUIC makes it of datagrams.
 //!
-//! Datagrams that are lost, doubled or overtaken are QUIC's business; what is left of them above it is delay, and
-//! that is what a link has here. A cut takes everything that is said while it lasts, in one direction or in both;
-//! a stream with a hole in it delivers nothing more, and both ends find out by their timers.
+//! [`datagram`] loses, doubles and delays them. A cut takes everything that is under way or said while it lasts, in one
+//! direction or in both: it is sent again once the line is back, unless that takes so long that both ends give the
+//! connection up. A device that changes its address keeps its connection: what was under way is sent again once
+//! the new path has answered.
+
+mod datagram;
+mod quality;
+
+use std::collections::VecDeque;
 
 use azalea_core::id::Timestamp;
 use azalea_core::sync::message::Message;
 use azalea_relay::mailbox::SessionId;
-use serde::{Deserialize, Serialize};
+
+pub use datagram::Datagrams;
+use datagram::{DATAGRAM_BYTES, Lane};
+pub use quality::Quality;
 
 use crate::population::Dice;
 
@@ -18,119 +27,162 @@ pub(super) enum Way {
     Down,
 }
 
-/// How good a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Quality {
-    /// Fibre, as hospitals and most clinics have it.
-    Fibre,
-    /// An older line in a valley.
-    Copper,
-    /// Mobile, now and then a bar of it.
-    Mobile,
+impl Way {
+    pub(super) const BOTH: [Self; 2] = [Self::Up, Self::Down];
 }
 
-impl Quality {
-    /// All of them, the best first.
-    pub const ALL: [Self; 3] = [Self::Fibre, Self::Copper, Self::Mobile];
-
-    /// For people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fibre => "fibre",
-            Self::Copper => "copper",
-            Self::Mobile => "mobile",
-        }
-    }
-
-    /// Delay one way and its spread in milliseconds, lost datagrams per thousand, kbit/s up and down.
-    fn figures(self) -> (u64, u64, u64, u64) {
-        match self {
-            Self::Fibre => (6, 6, 1, 40_000),
-            Self::Copper => (25, 40, 10, 2_000),
-            Self::Mobile => (60, 200, 60, 600),
-        }
-    }
-
-    /// Bytes that the line can carry in a day, one way.
-    pub fn bytes_per_day(self) -> u64 {
-        self.figures().3 * 1_000 / 8 * 86_400
-    }
-}
+/// What is said on a stream.
+pub(super) type Said = (SessionId, Box<Message>);
 
 /// One facility's line.
 pub(super) struct Link {
     pub(super) quality: Quality,
-    open: [bool; 2],
-    /// Its stream has a hole in it, though nobody knows yet.
-    broken: Option<SessionId>,
-    /// When the last message of each direction arrives, and until when the line is taken.
-    arrives: [Timestamp; 2],
-    taken: [Timestamp; 2],
+    dice: Dice,
+    /// Since when each direction is cut.
+    cut: [Option<Timestamp>; 2],
+    lanes: [Lane; 2],
+    /// What fell into a cut, in the order in which it was said.
+    held: [VecDeque<Said>; 2],
+    /// Since when a connection has had no answer.
+    silent: Option<(SessionId, Timestamp)>,
     /// Bytes carried, up and down.
     pub(super) bytes: [u64; 2],
-}
-
-impl Link {
-    pub(super) fn new(quality: Quality, now: Timestamp) -> Self {
-        Self {
-            quality,
-            open: [true; 2],
-            broken: None,
-            arrives: [now; 2],
-            taken: [now; 2],
-            bytes: [0; 2],
-        }
-    }
-
-    /// Opens or cuts one direction.
-    pub(super) fn set(&mut self, way: Way, open: bool) {
-        self.open[way as usize] = open;
-    }
-
-    /// Whether a connection can be made.
-    pub(super) fn is_open(&self) -> bool {
-        self.open == [true; 2]
-    }
-
-    /// Sends a message: when it arrives, or `None` where it never will.
-    pub(super) fn send(
-        &mut self,
-        dice: &mut Dice,
-        now: Timestamp,
-        session: SessionId,
-        way: Way,
-        bytes: usize,
-    ) -> Sent {
-        if self.broken == Some(session) {
-            return Sent::Vanished;
-        }
-        let at = way as usize;
-        if !self.open[at] {
-            self.broken = Some(session);
-            return Sent::Broken;
-        }
-        let (delay, spread, lost, kbit) = self.quality.figures();
-        let begins = self.taken[at].max(now);
-        self.taken[at] = begins.plus_ms(bytes as u64 * 8 / kbit);
-        self.bytes[at] += bytes as u64;
-        let mut travel = delay + dice.below(spread + 1);
-        while dice.below(1_000) < lost {
-            travel += 2 * delay + spread;
-        }
-        self.arrives[at] = self.taken[at].plus_ms(travel).max(self.arrives[at]);
-        Sent::Arrives(self.arrives[at])
-    }
+    counts: Datagrams,
 }
 
 /// What becomes of a message.
 pub(super) enum Sent {
-    Arrives(Timestamp),
-    /// It fell into a cut: from here on nothing arrives.
-    Broken,
-    /// It was said on a stream that is dead already.
-    Vanished,
+    /// It arrives, though perhaps not if its sender dies before.
+    Arrives { at: Timestamp, hangs: bool },
+    /// It fell into a cut.
+    Held,
 }
+
+impl Link {
+    pub(super) fn new(quality: Quality, dice: Dice, now: Timestamp) -> Self {
+        let lane = || Lane::new(us(now), quality.figures());
+        Self {
+            quality,
+            dice,
+            cut: [None; 2],
+            lanes: [lane(), lane()],
+            held: Default::default(),
+            silent: None,
+            bytes: [0; 2],
+            counts: Datagrams::default(),
+        }
+    }
+
+    /// Whether a connection can be made.
+    pub(super) fn is_open(&self) -> bool {
+        self.cut == [None; 2]
+    }
+
+    /// What its datagrams met.
+    pub(super) fn counts(&self) -> &Datagrams {
+        &self.counts
+    }
+
+    /// When all that was said in a direction has arrived.
+    pub(super) fn whole(&self, way: Way) -> Timestamp {
+        ms(self.lanes[way as usize].whole())
+    }
+
+    /// Sends a message.
+    pub(super) fn send(&mut self, now: Timestamp, way: Way, bytes: usize) -> Sent {
+        let at = way as usize;
+        if self.cut[at].is_some() {
+            return Sent::Held;
+        }
+        let (dice, line) = (&mut self.dice, self.quality.figures());
+        let whole = self.lanes[at].carry(dice, line, us(now), bytes, &mut self.counts);
+        self.bytes[at] += whole.bytes;
+        Sent::Arrives { at: ms(whole.at), hangs: whole.hangs }
+    }
+
+    /// Keeps what fell into a cut. Whether this is the first that a connection has had no answer to.
+    pub(super) fn hold(&mut self, now: Timestamp, way: Way, said: Said) -> bool {
+        let session = said.0;
+        self.counts.lost += (weight(&said.1) as u64).div_ceil(DATAGRAM_BYTES);
+        self.held[way as usize].push_back(said);
+        let is_first = self.silent.is_none_or(|(silent, _)| silent != session);
+        if is_first {
+            self.silent = Some((session, now));
+        }
+        is_first
+    }
+
+    /// Since when a connection has had no answer, if that is so.
+    pub(super) fn silent_since(&self, session: SessionId) -> Option<Timestamp> {
+        self.silent.filter(|(silent, _)| *silent == session).map(|(_, since)| since)
+    }
+
+    /// Cuts one direction; `false` where it was cut already.
+    pub(super) fn close(&mut self, now: Timestamp, way: Way) -> bool {
+        let is_new = self.cut[way as usize].is_none();
+        self.cut[way as usize].get_or_insert(now);
+        is_new
+    }
+
+    /// Opens one direction: what fell into the cut, and has to be sent again. It leaves with the next probe: the pauses
+    /// between these have grown while there was no answer.
+    pub(super) fn open(&mut self, now: Timestamp, way: Way) -> VecDeque<Said> {
+        let at = way as usize;
+        let Some(cut) = self.cut[at].take() else { return VecDeque::new() };
+        let mut pause = self.lanes[at].timeout();
+        let mut probe = us(cut) + pause;
+        while probe < us(now) {
+            pause *= 2;
+            probe += pause;
+        }
+        self.lanes[at].begin(probe);
+        if self.is_open() {
+            self.silent = None;
+        }
+        std::mem::take(&mut self.held[at])
+    }
+
+    /// The device is somewhere else in the network. What is said from here on leaves once the new path was asked and has
+    /// answered.
+    pub(super) fn change_address(&mut self, now: Timestamp, quality: Quality) {
+        self.quality = quality;
+        let line = quality.figures();
+        self.lanes.iter_mut().for_each(|lane| lane.measure_anew(line));
+        if self.is_open() {
+            self.counts.moves += 1;
+            // A lane of its own gives the question and its answer delay, jitter and loss like any other datagram.
+            let mut validates = Lane::new(us(now), line);
+            for _ in 0..2 {
+                let from = validates.whole();
+                validates.carry(&mut self.dice, line, from, CHALLENGE_BYTES, &mut self.counts);
+            }
+            self.lanes.iter_mut().for_each(|lane| lane.begin(validates.whole()));
+        }
+    }
+
+    /// What was under way when the address changed was lost.
+    pub(super) fn lost(&mut self, bytes: usize) {
+        self.counts.lost += (bytes as u64).div_ceil(DATAGRAM_BYTES);
+    }
+
+    /// A connection begins, or has ended: nothing of one before it is sent again.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        self.held.iter_mut().for_each(VecDeque::clear);
+        self.silent = None;
+        self.lanes.iter_mut().for_each(|lane| lane.begin(us(now)));
+    }
+}
+
+fn us(at: Timestamp) -> u64 {
+    at.0 * 1_000
+}
+
+fn ms(us: u64) -> Timestamp {
+    Timestamp(us.div_ceil(1_000))
+}
+
+/// What asks a new path whether it carries anything, and answers: padded, so that it proves that whole datagrams pass.
+const CHALLENGE_BYTES: usize = DATAGRAM_BYTES as usize;
 
 /// About how many bytes a message has on the wire.
 pub(super) fn weight(message: &Message) -> usize {

@@ -63,6 +63,8 @@ pub struct Options {
     pub links: usize,
     /// Devices that are reported lost and revoked.
     pub revocations: usize,
+    /// Devices that keep their rows in the node's own store, on a disk of pages.
+    pub stores: usize,
     /// For how long things are written and broken, in virtual seconds.
     pub seconds: u64,
     /// For how long a healed region may take to come to rest.
@@ -117,11 +119,25 @@ pub struct Faults {
     pub clock_jumps: usize,
     /// A cut of every clinic's line at once, lasting a third of the time.
     pub typhoons: usize,
+    /// Changes of a reader's address, in the middle of whatever it is doing, mostly to a line of another kind.
+    pub moves: usize,
+    /// Times at which bits of a disk turn, of a device that has the node's own store.
+    pub rot: usize,
+    /// Bits of the relay's log turn, and its operator sets it up from a backup once that was met: once at most,
+    /// and not where its backup serves another misfortune.
+    pub relay_rot: usize,
     /// Devices that are updated before the others, and write what those cannot read; most of them are put back for a
     /// while. With none, everybody has the newest program from the beginning.
     pub upgrades: usize,
     /// The longest misfortune, as a share of the time in thousandths.
     pub lasting: u64,
+}
+
+impl Faults {
+    /// Whether the relay may lose what it had taken.
+    pub fn relay_goes_back(&self) -> bool {
+        self.relay_restores + self.relay_rot > 0
+    }
 }
 
 impl Default for Options {
@@ -148,6 +164,7 @@ impl Default for Options {
             late: 0,
             links: 0,
             revocations: 0,
+            stores: 0,
             seconds: 600,
             rest_seconds: 900,
             statement_seconds: 20,
@@ -194,6 +211,9 @@ impl Options {
             unreadable: some(2),
             clock_jumps: some(4),
             typhoons: some(1),
+            moves: 0,
+            rot: 0,
+            relay_rot: 0,
             upgrades: 0,
             lasting: 20 + some(200) as u64,
         };
@@ -208,7 +228,13 @@ impl Options {
         let smuggles = rare.below(16) == 0;
         let mut update = dice.fork("upgrades", 0);
         let upgrades = if update.below(6) == 0 { 1 + update.below(4) as usize } else { 0 };
-        let faults = Faults { upgrades, ..faults };
+        let mut roam = dice.fork("moves", 0);
+        let moves = if roam.below(3) == 0 { 1 + roam.below(8) as usize } else { 0 };
+        let mut paged = dice.fork("stores", 0);
+        let stores = if paged.below(4) == 0 { 1 + paged.below(2) as usize } else { 0 };
+        let rot = if stores > 0 { paged.below(4) as usize } else { 0 };
+        let relay_rot = usize::from(dice.fork("relay rot", 0).below(8) == 0);
+        let faults = Faults { upgrades, moves, rot, relay_rot, ..faults };
         let (mut kinds, mut field) = (dice.fork("kinds", 0), dice.fork("field", 0));
         let mut dice = dice.fork("region", 0);
         let mut tricks: Vec<Trick> = match dice.below(3) {
@@ -232,6 +258,7 @@ impl Options {
             late,
             links,
             revocations,
+            stores,
             seconds: 300 + dice.below(900),
             lines: Quality::ALL.into_iter().filter(|_| dice.below(2) == 0).collect(),
             skew_ms,

@@ -40,11 +40,22 @@ impl Queue {
 
     /// Takes out what is so, in its order.
     pub(super) fn take(&mut self, is_so: impl Fn(Timestamp, &Event) -> bool) -> Vec<Event> {
+        self.take_from(is_so, |_| true)
+    }
+
+    /// Takes out what is so, in its order, from the first on with which it `begins`; what comes before that stays.
+    pub(super) fn take_from(
+        &mut self,
+        is_so: impl Fn(Timestamp, &Event) -> bool,
+        begins: impl Fn(&Event) -> bool,
+    ) -> Vec<Event> {
         let all = std::mem::take(&mut self.heap).into_vec();
         let (mut taken, kept): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|Reverse(entry)| is_so(entry.at, &entry.event));
         self.heap = kept.into();
         taken.sort_unstable_by(|one, other| other.cmp(one));
+        let first = taken.iter().position(|Reverse(entry)| begins(&entry.event));
+        self.heap.extend(taken.drain(..first.unwrap_or(taken.len())));
         taken.into_iter().map(|Reverse(entry)| entry.event).collect()
     }
 }
@@ -84,6 +95,13 @@ mod tests {
         };
         let taken = queue.take(|at, _| at == Timestamp(3));
         assert_eq!(taken.into_iter().map(number).collect::<Vec<_>>(), [2, 4]);
+        let from = queue.take_from(|_, _| true, |event| matches!(event, Event::Job(3)));
+        assert_eq!(
+            from.into_iter().map(number).collect::<Vec<_>>(),
+            [3, 5],
+            "what comes before stays"
+        );
+        queue.push(Timestamp(5), Event::Job(3));
         let come = std::iter::from_fn(|| queue.pop(Timestamp(8)));
         assert_eq!(come.map(|(_, event)| number(event)).collect::<Vec<_>>(), [1, 3]);
     }

@@ -18,7 +18,10 @@ use rand::rngs::StdRng;
 use super::council::Council;
 use super::disk::{Disk, Work};
 use super::mutation::Mutation;
+use crate::population::Dice;
 
+/// Envelopes in which a bit turns at once.
+const ROTTEN: usize = 6;
 /// Before an envelope in the relay's log stands a checksum.
 const CHECKSUM: usize = 32;
 
@@ -33,6 +36,8 @@ pub(super) struct Relay {
     epochs: u8,
     pub(super) dies_in: Option<u64>,
     died: bool,
+    /// It has met an envelope on its disk that is not the one it wrote.
+    trouble: bool,
     sessions: BTreeMap<SessionId, usize>,
     sent: Vec<(SessionId, Message)>,
     closed: Vec<SessionId>,
@@ -60,6 +65,7 @@ impl Relay {
             epochs: 7,
             dies_in: None,
             died: false,
+            trouble: false,
             sessions: BTreeMap::new(),
             sent: Vec::new(),
             closed: Vec::new(),
@@ -91,6 +97,29 @@ impl Relay {
             self.closed.clear();
             self.done.extend(std::mem::take(&mut self.asked).into_keys().map(|id| (id, false)));
         }
+    }
+
+    /// A bit turns in some of its envelopes; the pages of its store have no seal that would say so, its log has checksums.
+    pub(super) fn rot(&mut self, dice: &mut Dice) {
+        let mut kept = Vec::new();
+        let each = &mut |key: &[u8], value: &[u8]| {
+            kept.push((key.to_vec(), value.to_vec()));
+            true
+        };
+        self.disk.rows.scan(tables::LOG, &Range::all(), Order::Ascending, each).expect("memory");
+        let mut batch = Batch::new();
+        for _ in 0..if kept.is_empty() { 0 } else { ROTTEN } {
+            let (key, mut value) = dice.pick(&kept).clone();
+            let byte = dice.below(value.len() as u64) as usize;
+            value[byte] ^= 1 << dice.below(8);
+            batch.put(tables::LOG, key, value);
+        }
+        self.disk.rows.take(batch);
+    }
+
+    /// It has met damage since this was asked last.
+    pub(super) fn take_trouble(&mut self) -> bool {
+        std::mem::take(&mut self.trouble)
     }
 
     /// The operator makes a backup; the next one replaces it.
@@ -207,6 +236,7 @@ impl Relay {
                         self.done.push((id.0, result.is_ok()));
                     }
                 }
+                Effect::Notice(mailbox::Notice::Damaged { .. }) => self.trouble = true,
                 Effect::Notice(_) => {}
             }
         }

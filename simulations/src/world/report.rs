@@ -85,6 +85,15 @@ fn figures(world: &World, verdict: &Verdict) -> Markup {
                 format!("{} / {}", duration(watch.rested_ms as f64 / 1_000.0), duration(rest as f64)),
                 "復旧後の収束 / 期限", "time to converge / bound",
             ))
+            @let lines = world.datagrams();
+            (figure(
+                format!("{} / {} / {}", amount(lines.lost as f64), amount(lines.doubled as f64), amount(lines.overtook as f64)),
+                "パケット：消失 / 重複 / 追い越し", "datagrams lost / doubled / reordered",
+            ))
+            (figure(amount(lines.moves as f64), "接続中の回線切替", "changes of address"))
+            @if watch.repairs > 0 {
+                (figure(amount(watch.repairs as f64), "破損した保存領域の修復", "rotten stores repaired"))
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use azalea_relay::mailbox::SessionId;
 use super::event::Event;
 use super::fault::Fault;
 use super::hostile;
-use super::link::{Sent, Way, weight};
+use super::link::Way;
 use super::mutation::Mutation;
 use super::truth::Stated;
 use super::{IDLE_MS, NOBODY, RESTART_MS, RETRY_MS, REVOKED_PATIENCE_MS, SLOW_MS, World};
@@ -25,6 +25,7 @@ impl World {
             return;
         }
         let key = facility.key();
+        self.facilities[place].link.forget(now);
         let session = self.new_session();
         self.relay.opened(now, session, place, key);
         self.drain_relay();
@@ -56,6 +57,7 @@ impl World {
             && self.facilities[place].session() == Some(session)
             && !unnoticed
         {
+            self.facilities[place].link.forget(now);
             self.facilities[place].disconnected(now);
             self.drain_facility(place);
             let wait = RETRY_MS + self.dice.below(1_000);
@@ -96,24 +98,6 @@ impl World {
         self.facilities[place].target(choice)
     }
 
-    /// A message is on its way; on a cut line it never arrives, and both ends find out later.
-    fn carry(&mut self, place: usize, session: SessionId, message: Message, way: Way) {
-        let Some(facility) = self.facilities.get_mut(place) else { return };
-        let bytes = weight(&message);
-        match facility.link.send(&mut self.dice, self.now, session, way, bytes) {
-            Sent::Vanished => {}
-            Sent::Broken => self.after(IDLE_MS, Event::Lost { place, session }),
-            Sent::Arrives(at) => {
-                let message = Box::new(message);
-                let event = match way {
-                    Way::Up => Event::RelayGets { session, life: self.relay.life(), message },
-                    Way::Down => Event::FacilityGets { place, session, message },
-                };
-                self.at(at, event);
-            }
-        }
-    }
-
     pub(super) fn drain_relay(&mut self) {
         let now = self.now;
         for (session, message) in self.relay.take_sent() {
@@ -135,6 +119,7 @@ impl World {
             let wait = 1 + slow + self.dice.below(6);
             self.at(now.plus_ms(wait), Event::RelayDisk { life: self.relay.life() });
         }
+        self.call_relay_operator();
         if self.relay.has_died() {
             self.kill_relay();
             self.after(RESTART_MS, Event::Fault(Fault::StartRelay));
@@ -177,6 +162,7 @@ impl World {
         if let Some(at) = self.facilities[place].wants_wake(now) {
             self.at(at, Event::FacilityWakes { place, life });
         }
+        self.call_operator(place);
         if self.facilities[place].has_died() {
             self.kill(place);
             self.after(RESTART_MS, Event::Fault(Fault::StartFacility { place }));

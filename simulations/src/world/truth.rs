@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use azalea_core::id::{DeviceId, FacilityId, NoteId, PatientId, Timestamp};
 
 use super::opening::Opening;
+use super::operator::Repair;
 
 /// A hospital's patient: the hospital's place, and its own number of the patient.
 pub(super) type Local = (usize, String);
@@ -30,6 +31,12 @@ pub(super) struct Truth {
     pub(super) lost: BTreeMap<usize, Timestamp>,
     /// When a device that lost its store had learnt again all that its relay would tell it.
     pub(super) rebuilt: BTreeMap<usize, Timestamp>,
+    /// What repaired devices had not sent, until it is known what became of it.
+    pub(super) repairs: BTreeMap<usize, Repair>,
+    /// Places to which somebody is on the way.
+    pub(super) called: BTreeSet<usize>,
+    /// Devices of whose ledger a repair has named lines as lost.
+    pub(super) torn_ledgers: BTreeSet<usize>,
     /// Pages that were shown, by place, in their order.
     pub(super) openings: BTreeMap<usize, Vec<Opening>>,
     /// Devices that the council has revoked, since when.
@@ -46,6 +53,8 @@ pub(super) struct Import {
     pub(super) number: u64,
     pub(super) version: u64,
     pub(super) asked: Timestamp,
+    /// A repair has named it as lost, or as set apart.
+    pub(super) lost: bool,
 }
 
 /// Versions of one record, a bit for each.
@@ -169,7 +178,7 @@ impl Truth {
     pub(super) fn imports_of(&self, chart: &Local, first: usize) -> impl Iterator<Item = &Import> {
         let all = self.imports_of.get(chart).map_or(&[][..], Vec::as_slice);
         let some = all.iter().take_while(move |place| **place < first);
-        some.map(|place| &self.imports[*place])
+        some.map(|place| &self.imports[*place]).filter(|import| !import.lost)
     }
 
     /// The charts of one hospital into which a facility may have been let, by a consent of its own or of the patient

@@ -17,6 +17,10 @@ pub struct Watch {
     pub rested_ms: u64,
     /// How much work of each kind the region's days brought.
     pub days: BTreeMap<Work, u64>,
+    /// Stores that were repaired after bits of them had turned, and envelopes that were lost with them.
+    pub repairs: u64,
+    /// Of what had not been sent.
+    pub lost_unsent: u64,
     /// How often the hostile member had its say.
     pub attacks: u64,
     /// What the hostile relay tried: seconds since the beginning, what, and to whom.

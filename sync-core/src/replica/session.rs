@@ -133,6 +133,11 @@ impl Session {
         }
     }
 
+    /// How many envelopes are on their way, and how many are at hand for it.
+    pub(super) fn burden(&self) -> (usize, usize) {
+        (self.in_flight.len(), self.fresh.len())
+    }
+
     /// What is known of an envelope that is on its way.
     pub(super) fn flight(&self, id: &EnvelopeId) -> Option<Flight> {
         self.in_flight.get(id).copied()

@@ -1,18 +1,15 @@
 //! What of a damaged store can still be read and is nowhere else: this device's own rows, and what it wrote and the
-//! relay never got.
+//! relay never got (`azalea_store::salvage`).
 
-use azalea_core::replica::{Cause, QuarantineRow};
-use azalea_core::storage::row::{ChainRow, chain_key};
-use azalea_core::storage::{Batch, Order, Range, Read, StorageError, Table, table};
-use azalea_core::wire::Wire;
+use azalea_core::storage::{Batch, StorageError, Table, table};
+use azalea_store::salvage::{Rows, Unsent, put, rows};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::config::AccountsCopy;
 use crate::node::account_batch;
-use crate::store::encrypt::StoreKey;
-use crate::store::{RedbStore, tables};
+use crate::store::{RedbStore, StoreKey, tables};
 
 /// Rows that the relay does not have, with what people call them.
 const OWN: [(Table, &str); 4] = [
@@ -21,8 +18,6 @@ const OWN: [(Table, &str); 4] = [
     (table::LEDGER, "lines of the access log"),
     (tables::IMPORT, "quarantined files"),
 ];
-/// Bytes of one commit into the new store.
-const COMMIT_BYTES: usize = 8 << 20;
 
 /// What was taken over from the old store, and what was not.
 #[derive(Default)]
@@ -35,11 +30,8 @@ pub(super) struct Salvaged {
     accounts_whole: bool,
     /// Rows of the other own tables, by what they are; `false` where damage may have cost some.
     own: Vec<(&'static str, usize, bool)>,
-    /// Envelopes that the relay had not acknowledged.
-    unsent: usize,
-    unsent_lost: usize,
-    /// Whether the list of unsent envelopes itself could be read to its end.
-    unsent_whole: bool,
+    /// Envelopes that the relay had not acknowledged; nothing is known of them where the old store did not open.
+    unsent: Unsent,
 }
 
 /// Copies what can be read from the store at `old` into `fresh`.
@@ -67,7 +59,7 @@ pub(super) fn salvage(
         salvaged.own.push((what, rows.len(), whole));
     }
     if let Some(old) = &old {
-        take_unsent(&mut salvaged, old, fresh)?;
+        salvaged.unsent = Unsent::take_over(old, fresh)?;
     }
     Ok(salvaged)
 }
@@ -105,82 +97,6 @@ fn take_accounts(
     Ok(())
 }
 
-/// Envelopes that wait in the outbox, and those that the relay refused; the new store puts them back once it has
-/// caught up.
-fn take_unsent(
-    salvaged: &mut Salvaged,
-    old: &RedbStore,
-    fresh: &RedbStore,
-) -> Result<(), StorageError> {
-    let (outbox, mut whole) = rows(old, table::OUTBOX);
-    // A store that was itself being rebuilt when it was damaged.
-    let (earlier, earlier_whole) = rows(old, table::SALVAGED);
-    whole &= earlier_whole;
-    salvaged.unsent = earlier.len();
-    let mut batch = Batch::new();
-    let mut bytes = 0;
-    // Numbered anew: positions of two stores may be the same.
-    let mut number = 0_u64;
-    let mut positions: BTreeSet<Vec<u8>> = outbox.into_keys().collect();
-    let (apart, apart_whole) = rows(old, table::QUARANTINE);
-    whole &= apart_whole;
-    positions.extend(apart.values().filter_map(|row| refused_position(old, row)));
-    for envelope in earlier.into_values() {
-        number += 1;
-        batch.put(table::SALVAGED, number.to_be_bytes(), envelope);
-    }
-    for position in positions {
-        let Ok(Some(envelope)) = old.get(table::LOG, &position) else {
-            salvaged.unsent_lost += 1;
-            continue;
-        };
-        salvaged.unsent += 1;
-        bytes += envelope.len();
-        number += 1;
-        batch.put(table::SALVAGED, number.to_be_bytes(), envelope);
-        if bytes >= COMMIT_BYTES {
-            fresh.commit_all([&std::mem::take(&mut batch)])?;
-            bytes = 0;
-        }
-    }
-    salvaged.unsent_whole = whole;
-    fresh.commit_all([&batch])
-}
-
-/// Where an envelope of ours stands that the relay would not take: it has no other copy either.
-fn refused_position(old: &RedbStore, row: &[u8]) -> Option<Vec<u8>> {
-    let row = QuarantineRow::from_bytes(row).ok()?;
-    matches!(row.cause, Cause::Refused | Cause::Contradicted).then_some(())?;
-    let chain = old.get(table::CHAIN, &chain_key(row.scope, &row.author, row.seq)).ok()??;
-    let chain = ChainRow::from_bytes(&chain).ok().filter(|chain| chain.id == row.id)?;
-    Some(chain.position.to_be_bytes().to_vec())
-}
-
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// The rows of a table that can be read, from its front and from its end up to the damage; whether that was all.
-fn rows(old: &RedbStore, table: Table) -> (Rows, bool) {
-    let mut rows = Rows::new();
-    let mut whole = true;
-    for order in [Order::Ascending, Order::Descending] {
-        let read = old.scan(table, &Range::all(), order, &mut |key, value| {
-            rows.insert(key.to_vec(), value.to_vec());
-            true
-        });
-        whole = read.is_ok();
-        if whole {
-            break;
-        }
-    }
-    (rows, whole)
-}
-
-fn put(fresh: &RedbStore, table: Table, rows: &Rows) -> Result<(), StorageError> {
-    let mut batch = Batch::new();
-    rows.iter().for_each(|(key, value)| batch.put(table, key.clone(), value.clone()));
-    fresh.commit_all([&batch])
-}
-
 impl Salvaged {
     /// What may be lost for good, in words.
     fn lost(&self) -> Vec<String> {
@@ -196,15 +112,7 @@ impl Salvaged {
                 lost.push(format!("some or all {what}"));
             }
         }
-        if self.unsent_lost > 0 {
-            lost.push(format!("{} envelopes that had not been sent", self.unsent_lost));
-        }
-        if !self.opened || !self.unsent_whole {
-            lost.push(
-                "what was written here and not yet sent, in a number that cannot be known: ask those who wrote since the last sync"
-                    .to_owned(),
-            );
-        }
+        lost.extend(self.unsent.lost());
         lost
     }
 
@@ -214,7 +122,7 @@ impl Salvaged {
         let lost = self.lost();
         json!({
             "opened": self.opened, "accounts": self.accounts, "accounts_from_copy": self.from_copy,
-            "taken_over": own, "unsent": self.unsent, "whole": lost.is_empty(), "lost": lost,
+            "taken_over": own, "unsent": self.unsent.saved, "whole": lost.is_empty(), "lost": lost,
         })
     }
 
@@ -228,7 +136,7 @@ impl Salvaged {
         lines.extend(self.own.iter().map(|(what, rows, _)| format!("taken over: {rows} {what}")));
         lines.push(format!(
             "taken over: {} envelopes that had not been sent; they go out once the node has caught up",
-            self.unsent
+            self.unsent.saved
         ));
         lines.push("fetched again: everything that the relay has, our own records too".to_owned());
         let lost = self.lost();

@@ -12,9 +12,10 @@ use rand::SeedableRng;
 use super::*;
 use crate::clock::Clock;
 use crate::driver::{Handle, start};
-use crate::store::disk::sim::SimDisk;
 use crate::store::{RedbStore, Snapshot, StoreKey};
 use crate::testing::{member, network};
+use azalea_store::backend::CACHE_BYTES;
+use azalea_store::disk::sim::SimDisk;
 
 const DERIVED: [Table; 4] = [PERSON, TIMELINE, REVIEW, SCOPES];
 
@@ -61,7 +62,7 @@ fn versions(snapshot: &Snapshot) -> Vec<VersionEntry> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_is_taken_back_leaves_the_rows_that_were_there_before_it() {
     let (identity, ours) = member(2, "筑後病院", FacilityKind::Hospital);
-    let store = RedbStore::on(SimDisk::default(), StoreKey([4; 32])).expect("intact");
+    let store = RedbStore::on(SimDisk::default(), StoreKey([4; 32]), CACHE_BYTES).expect("intact");
     let rng = rand::rngs::StdRng::seed_from_u64(1);
     let running =
         start(identity, Formats::default(), store, Clock::default(), rng).expect("intact");

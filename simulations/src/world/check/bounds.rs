@@ -1,4 +1,7 @@
-//! Memory and bytes stay within bounds: work does not pile up, and a region at rest is quiet.
+//! Memory and bytes stay within bounds: nobody has more under way than the line was found to take, work does not pile up, and a
+//! region at rest is quiet and keeps nothing in memory that it does not need any more.
+
+use azalea_core::replica::{Burden, Replica};
 
 use super::Words;
 use crate::world::World;
@@ -7,6 +10,8 @@ use crate::world::World;
 const DISK_QUEUE_MAX: usize = 4_096;
 /// For how long the region at rest is watched, in seconds.
 const WATCHED_S: u64 = 120;
+/// How often it is looked at meanwhile; no divisor of an interval at which statements are said.
+const LOOKS: u64 = 7;
 /// Bytes of one statement on its way, generously.
 const STATEMENT_BYTES: u64 = 512;
 
@@ -17,7 +22,16 @@ pub(super) fn check(world: &mut World) -> Words {
     };
     let before = carried(world);
     let now = world.now;
-    world.until(now.plus_ms(WATCHED_S * 1_000));
+    // A word may be on its way at any moment; what is there at every look stays.
+    let mut kept: Vec<Option<Burden>> = vec![None; world.facilities.len()];
+    for look in 1..=LOOKS {
+        world.until(now.plus_ms(look * WATCHED_S * 1_000 / LOOKS));
+        for facility in &world.facilities {
+            let burden = facility.replica().map(Replica::burden).unwrap_or_default();
+            let least = &mut kept[facility.place()];
+            *least = Some(least.map_or(burden, |least| less(least, burden)));
+        }
+    }
     let statements = 2 * (WATCHED_S / world.options.statement_seconds + 2);
     let bound = world.facilities.len() as u64 * statements * STATEMENT_BYTES;
     for (facility, (before, after)) in world
@@ -32,13 +46,35 @@ pub(super) fn check(world: &mut World) -> Words {
             ));
         }
     }
+    for facility in world.core() {
+        // At rest everything was sent, answered and worked off.
+        let kept = kept[facility.place()].unwrap_or_default();
+        if kept != Burden::default() {
+            words.push(format!("device {} keeps {kept:?} at rest", facility.place()));
+        }
+    }
     for facility in &world.facilities {
+        let (place, excess) = (facility.place(), facility.load.excess);
+        if excess > 0 {
+            words.push(format!("device {place} had {excess} bytes more under way than it may"));
+        }
         if facility.disk.longest > DISK_QUEUE_MAX {
             let (place, longest) = (facility.place(), facility.disk.longest);
             words.push(format!("device {place} asked its disk for {longest} works at once"));
         }
     }
     words
+}
+
+/// What is there in both.
+fn less(a: Burden, b: Burden) -> Burden {
+    Burden {
+        queued: a.queued.min(b.queued),
+        effects: a.effects.min(b.effects),
+        reads: a.reads.min(b.reads),
+        in_flight: a.in_flight.min(b.in_flight),
+        fresh: a.fresh.min(b.fresh),
+    }
 }
 
 fn core_only(world: &World, all: &[u64]) -> Vec<u64> {

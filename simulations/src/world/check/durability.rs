@@ -15,7 +15,7 @@ pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
     let held: BTreeMap<usize, _> =
         world.facilities.iter().map(|it| (it.place(), it.held())).collect();
-    for import in &world.truth.imports {
+    for import in world.truth.imports.iter().filter(|import| !import.lost) {
         let (place, local, number) = (import.place, &import.local, import.number);
         let owner = world.facilities[place].id();
         let contents = held[&place].get(&(owner, key(local, number)));
@@ -50,6 +50,9 @@ pub(super) fn check(world: &World) -> Words {
             }
         }
         words.extend(doubled(facility));
+        if let Some(broken) = &facility.disk.broken {
+            words.push(format!("the store of device {place} kept {broken}"));
+        }
     }
     words
 }

@@ -22,11 +22,19 @@ pub(super) fn check(world: &World) -> Words {
             }));
         };
         let found = ledger::check(&facility.disk.rows, &facility.key(), each).expect("memory");
-        if let Some(line) = found.broken_at {
+        let torn = world.truth.torn_ledgers.contains(&place);
+        if let Some(line) = found.broken_at.filter(|_| !torn) {
             words.push(format!("the ledger of device {place} is broken at line {line}"));
         }
         let shown = world.truth.openings.get(&place).map_or(&[][..], Vec::as_slice);
-        if logged != shown {
+        // Lines that a repair has named as lost may lack; those that are there stand in their order.
+        if torn {
+            let mut shown = shown.iter();
+            if !logged.iter().all(|line| shown.any(|it| it == line)) {
+                words
+                    .push(format!("the ledger of device {place} has a line that nobody was shown"));
+            }
+        } else if logged != shown {
             let at = logged.iter().zip(shown).take_while(|(line, shown)| line == shown).count();
             let (lines, shown) = (logged.len(), shown.len());
             words.push(format!(

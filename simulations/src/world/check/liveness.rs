@@ -31,6 +31,11 @@ pub(super) fn check(world: &World) -> Words {
             words.push(format!("device {place} is down"));
             continue;
         };
+        if world.truth.repairs.contains_key(&place) {
+            words.push(format!(
+                "device {place} was repaired, and nobody has looked yet at what is missing"
+            ));
+        }
         if status.relay != RelayStatus::CaughtUp || status.rebuilding {
             words.push(format!("device {place} is {:?}", status.relay));
         }

@@ -16,7 +16,7 @@ use crate::world::{PROBED_MAX, World};
 
 /// Whether it is counted; a large region would be counted for minutes.
 fn can_be_counted(world: &World) -> bool {
-    let keeps = world.options.faults.relay_restores == 0 && world.options.tricks.is_empty();
+    let keeps = !world.options.faults.relay_goes_back() && world.options.tricks.is_empty();
     keeps && world.facilities.len() <= PROBED_MAX
 }
 

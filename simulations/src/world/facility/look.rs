@@ -101,7 +101,7 @@ impl Facility {
     }
 
     /// The rows as its program reads them.
-    fn view(&self) -> View<'_, Memory> {
+    pub(in crate::world) fn view(&self) -> View<'_, Memory> {
         self.source().view()
     }
 

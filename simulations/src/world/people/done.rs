@@ -30,13 +30,20 @@ impl World {
         let (patient, note) = (*patient, *note);
         match (job, outcome) {
             (Job::Import { local, number, version, .. }, Outcome::Imported(_)) => {
-                self.truth.imported(Import { place, local, number, version, asked });
+                self.truth.imported(Import { place, local, number, version, asked, lost: false });
             }
             (Job::Message { person, records, .. }, Outcome::Imported(_)) => {
                 let local = self.person(person).local();
                 for (number, version) in records {
                     let local = local.clone();
-                    self.truth.imported(Import { place, local, number, version, asked });
+                    self.truth.imported(Import {
+                        place,
+                        local,
+                        number,
+                        version,
+                        asked,
+                        lost: false,
+                    });
                 }
             }
             (Job::Give { local, places, .. }, Outcome::Given { patient, consent }) => {

@@ -22,8 +22,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 #[cfg(test)]
 mod tests;
 
-/// Pages kept decrypted in memory.
-const CACHE_BYTES: usize = 64 << 20;
+/// Pages of a node's store that are kept decrypted in memory.
+pub const CACHE_BYTES: usize = 64 << 20;
 
 type Rows<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 type OpenTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -73,7 +73,7 @@ impl RedbStore {
         };
         lay_out().map_err(|error| io(io::Error::other(error)))?;
         std::fs::rename(&beside, file).map_err(io)?;
-        crate::config::sync_parent(file).map_err(io)
+        super::disk::sync_parent(file).map_err(io)
     }
 
     /// Opens the store at `file`.
@@ -87,18 +87,22 @@ impl RedbStore {
             disk(file).map_err(|source| OpenError::Io { file: file.to_owned(), source })?;
         EncryptedFile::open(first, file, key)?;
         let (file, key) = (file.to_owned(), key.clone());
-        Ok(Self::with_opener(move || open_database(disk(&file), &file, &key))?)
+        Ok(Self::with_opener(move || open_database(disk(&file), &file, &key, CACHE_BYTES))?)
     }
 
-    /// A store on any disk, for tests of what lies above it.
-    #[cfg(test)]
-    pub(crate) fn on(disk: impl Disk + Clone, key: StoreKey) -> Result<Self, StorageError> {
+    /// A store on any disk, made where the disk is empty: for simulations, and for tests of what lies above it. Of its pages
+    /// `cache_bytes` stay decrypted in memory; a small number has it read what is on the disk now.
+    pub fn on(
+        disk: impl Disk + Clone,
+        key: StoreKey,
+        cache_bytes: usize,
+    ) -> Result<Self, StorageError> {
         let path = Path::new("store.redb");
         if disk.size().is_ok_and(|size| size == 0) {
             EncryptedFile::create(disk.clone(), path, &key)
                 .map_err(|error| StorageError::Failed { cause: error.to_string() })?;
         }
-        Self::with_opener(move || open_database(Ok(disk.clone()), path, &key))
+        Self::with_opener(move || open_database(Ok(disk.clone()), path, &key, cache_bytes))
     }
 
     fn with_opener(
@@ -176,6 +180,7 @@ fn open_database(
     disk: io::Result<impl Disk>,
     file: &Path,
     key: &StoreKey,
+    cache_bytes: usize,
 ) -> Result<Database, StorageError> {
     let sealed = disk
         .map_err(|source| OpenError::Io { file: file.to_owned(), source })
@@ -185,7 +190,7 @@ fn open_database(
             error => StorageError::Damaged { place: error.to_string() },
         })?;
     Database::builder()
-        .set_cache_size(CACHE_BYTES)
+        .set_cache_size(cache_bytes)
         .create_with_backend(sealed)
         .map_err(|error| storage_error(error.into()))
 }

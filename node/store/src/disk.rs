@@ -2,9 +2,9 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
-#[cfg(test)]
-pub(crate) mod sim;
+pub mod sim;
 
 /// A file as the encrypted store sees it: positions and lengths are physical bytes.
 pub trait Disk: Send + Sync + 'static {
@@ -65,5 +65,13 @@ impl Disk for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+}
+
+/// Makes a rename in `file`'s directory survive a power cut.
+pub fn sync_parent(file: &Path) -> io::Result<()> {
+    match file.parent() {
+        Some(dir) if cfg!(unix) => File::open(dir)?.sync_all(),
+        _ => Ok(()),
     }
 }

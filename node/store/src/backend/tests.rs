@@ -12,7 +12,8 @@ fn on(disk: &SimDisk) -> RedbStore {
         drop(EncryptedFile::create(disk.clone(), path, &key()).expect("room"));
     }
     let disk = disk.clone();
-    RedbStore::with_opener(move || open_database(Ok(disk.clone()), path, &key())).expect("intact")
+    RedbStore::with_opener(move || open_database(Ok(disk.clone()), path, &key(), CACHE_BYTES))
+        .expect("intact")
 }
 
 fn row(key: u8, len: usize) -> Batch {
@@ -73,7 +74,7 @@ fn a_damaged_block_is_named_with_what_to_do() {
     }
     let opened = RedbStore::with_opener({
         let disk = SimDisk::holding(bytes);
-        move || open_database(Ok(disk.clone()), Path::new("store.redb"), &key())
+        move || open_database(Ok(disk.clone()), Path::new("store.redb"), &key(), CACHE_BYTES)
     });
     let error = opened.and_then(|store| store.get(table::LOG, &[1])).expect_err("damaged");
     let StorageError::Damaged { place } = error else { panic!("{error}") };

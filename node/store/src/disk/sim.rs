@@ -1,4 +1,5 @@
-//! A disk in memory that tears writes, fills up and rots, all from one seed.
+//! A disk in memory that loses what was not synced, tears writes, fills up and rots, all from one seed: for tests and
+//! the simulated region.
 
 use super::Disk;
 use rand::rngs::StdRng;
@@ -7,11 +8,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 /// Writes reach the medium in pieces of this size, in any order, until a sync.
-const SECTOR: usize = 512;
+pub const SECTOR: usize = 512;
 
 /// Shared by the store under test and the test itself.
 #[derive(Clone, Default)]
-pub(crate) struct SimDisk(Arc<Mutex<State>>);
+pub struct SimDisk(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -22,32 +23,62 @@ struct State {
     unsynced: Vec<(usize, Vec<u8>)>,
     /// Bytes that may still be written before the disk is full.
     room: Option<usize>,
+    /// The file cannot become longer.
+    fixed: bool,
 }
 
 impl SimDisk {
     /// A disk that holds `bytes`.
-    pub(crate) fn holding(bytes: Vec<u8>) -> Self {
+    pub fn holding(bytes: Vec<u8>) -> Self {
         let state = State { current: bytes.clone(), durable: bytes, ..State::default() };
         Self(Arc::new(Mutex::new(state)))
     }
 
     /// What is on the disk now.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         self.state(|state| state.current.clone())
     }
 
+    /// How much was written since the last sync, in bytes.
+    pub fn unsynced(&self) -> usize {
+        self.state(|state| state.unsynced.iter().map(|(_, bytes)| bytes.len()).sum())
+    }
+
     /// Lets `room` more bytes be written, then none.
-    pub(crate) fn fill_after(&self, room: usize) {
+    pub fn fill_after(&self, room: usize) {
         self.state(|state| state.room = Some(room));
     }
 
+    /// Whether the file cannot become longer, as on a full disk: what it has already may be written over.
+    pub fn fix_size(&self, fixed: bool) {
+        self.state(|state| state.fixed = fixed);
+    }
+
     /// Gives the disk room again.
-    pub(crate) fn make_room(&self) {
+    pub fn make_room(&self) {
         self.state(|state| state.room = None);
     }
 
+    /// Turns one bit of what is on the medium; `false` where nothing is.
+    pub fn rot(&self, byte: usize, bit: u8) -> bool {
+        self.state(|state| {
+            let turn = |bytes: &mut Vec<u8>| {
+                bytes.get_mut(byte).map(|byte| *byte ^= 1 << (bit % 8)).is_some()
+            };
+            turn(&mut state.durable) && turn(&mut state.current)
+        })
+    }
+
+    /// The disk after its process was killed: what was written is there, synced or not, since the machine runs on.
+    pub fn killed(&self) -> Self {
+        let (current, durable, unsynced) = self
+            .state(|state| (state.current.clone(), state.durable.clone(), state.unsynced.clone()));
+        let state = State { current, durable, unsynced, ..State::default() };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
     /// The disk after a power cut: of what was not synced, some sectors arrived and some did not.
-    pub(crate) fn power_cut(&self, seed: u64) -> Self {
+    pub fn power_cut(&self, seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let bytes = self.state(|state| {
             let mut bytes = state.durable.clone();
@@ -93,6 +124,9 @@ impl Disk for SimDisk {
             }
             let start = offset as usize;
             if state.current.len() < start + bytes.len() {
+                if state.fixed {
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
                 state.current.resize(start + bytes.len(), 0);
             }
             state.current[start..start + bytes.len()].copy_from_slice(bytes);
@@ -103,10 +137,16 @@ impl Disk for SimDisk {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.state(|state| {
+            if state.fixed && len as usize > state.current.len() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             state.current.resize(len as usize, 0);
             // A shortened file loses its end at once; how much longer it became is left to the power cut.
             state.durable.truncate(len as usize);
-            state.unsynced.retain(|(start, bytes)| start + bytes.len() <= len as usize);
+            state.unsynced.retain_mut(|(start, bytes)| {
+                bytes.truncate((len as usize).saturating_sub(*start));
+                !bytes.is_empty()
+            });
             Ok(())
         })
     }
@@ -116,8 +156,11 @@ impl Disk for SimDisk {
             if state.room == Some(0) {
                 return Err(io::ErrorKind::StorageFull.into());
             }
-            state.durable.clone_from(&state.current);
-            state.unsynced.clear();
+            // What was not written since is the same in both: a sync costs what was written, not what there is.
+            state.durable.resize(state.current.len(), 0);
+            for (start, bytes) in state.unsynced.drain(..) {
+                state.durable[start..start + bytes.len()].copy_from_slice(&bytes);
+            }
             Ok(())
         })
     }
