@@ -24,6 +24,9 @@ pub(super) fn check(world: &World) -> Words {
             words.push(format!("{:?} was never answered", asked.job));
         }
     }
+    for place in &world.truth.called {
+        words.push(format!("somebody was called to device {place} and has not come yet"));
+    }
     let owed = owed(world);
     for facility in world.core() {
         let place = facility.place();
