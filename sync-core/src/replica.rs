@@ -381,6 +381,7 @@ impl Replica {
             (Some(Step::Storing { id: awaited, after, sealed }), Ok(())) if awaited == id => {
                 // One step stores at a time, so the disk has whatever was placed until now.
                 self.state.undurable = self.state.next_position;
+                self.state.freshness.is_durable();
                 self.store_failures = 0;
                 self.finish(now, after, sealed);
             }
