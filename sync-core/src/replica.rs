@@ -333,6 +333,8 @@ impl Replica {
         let Tx { batch, applied, notices, sealed, .. } = tx;
         self.effects.extend(notices.into_iter().map(Effect::Notify));
         if batch.is_empty() {
+            // What was judged rests on rows that the disk has.
+            self.state.freshness.is_durable();
             self.finish(now, after, sealed);
         } else {
             let id = EffectId(self.next_effect);
@@ -392,6 +394,7 @@ impl Replica {
             (Some(Step::Storing { id: awaited, after, sealed }), Ok(())) if awaited == id => {
                 // One step stores at a time, so the disk has whatever was placed until now.
                 self.state.undurable = self.state.next_position;
+                self.state.freshness.is_durable();
                 self.store_failures = 0;
                 self.finish(now, after, sealed);
             }

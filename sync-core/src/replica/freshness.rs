@@ -50,6 +50,9 @@ impl Wire for PublisherRow {
 pub(super) struct Freshness {
     /// Newest statements of others, by device.
     pub(super) publishers: BTreeMap<DeviceId, PublisherRow>,
+    /// What was complete before the step that is on its way to the disk, where that finds more: until the disk has it, a screen
+    /// would claim what its own rows do not show.
+    undurable: BTreeMap<DeviceId, Option<Timestamp>>,
     /// What we hold of each publisher.
     held: Count<DeviceId>,
     /// What each facility may hold of us.
@@ -72,6 +75,16 @@ pub(super) struct Freshness {
 }
 
 impl Freshness {
+    /// Until when what is held of a publisher is complete, by what the disk has.
+    pub(super) fn complete(&self, publisher: &DeviceId, row: &PublisherRow) -> Option<Timestamp> {
+        self.undurable.get(publisher).copied().unwrap_or(row.complete)
+    }
+
+    /// Notes that the disk has whatever was judged until now.
+    pub(super) fn is_durable(&mut self) {
+        self.undurable.clear();
+    }
+
     /// When the next grant begins or ends.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
@@ -322,12 +335,14 @@ impl State {
     pub(super) fn judge(&mut self, tx: &mut Tx<'_>, publisher: &DeviceId) {
         let held = self.held_of(publisher);
         let waits = self.waits_for(publisher, tx.now);
-        let Some(row) = self.freshness.publishers.get_mut(publisher) else { return };
+        let freshness = &mut self.freshness;
+        let Some(row) = freshness.publishers.get_mut(publisher) else { return };
         if held == *row.statement.tally() && !waits {
+            freshness.undurable.entry(*publisher).or_insert(row.complete);
             row.complete = Some(row.statement.at());
         }
-        self.freshness.unsaved.insert(*publisher);
-        self.freshness.unsaved_since.get_or_insert(tx.now);
+        freshness.unsaved.insert(*publisher);
+        freshness.unsaved_since.get_or_insert(tx.now);
     }
 
     /// When publishers' words are written down at the latest: one interval of them later.

@@ -146,7 +146,7 @@ impl Replica {
                 device: Some(*device),
                 heard: Some(row.heard),
                 stated: Some(row.statement.at()),
-                complete: row.complete,
+                complete: state.freshness.complete(device, row),
                 missing: state.missing_of(device, &certificate.facility),
             });
         }

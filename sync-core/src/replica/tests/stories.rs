@@ -199,6 +199,27 @@ fn complete_as_of_is_said_only_when_everything_is_held() {
     assert_eq!(said[0].missing, 1);
 }
 
+/// A page is opened in the moment between the judging of a word and the disk's answer: it reads rows, and must not claim more.
+#[test]
+fn complete_as_of_never_runs_ahead_of_the_disk() {
+    let complete = |status: Status| status.publishers.first().and_then(|it| it.complete);
+    let mut moved = 0;
+    for commits in 0..8 {
+        let mut region = disclosed(10);
+        let before = complete(region.nodes["clinic"].status());
+        let held = region.nodes["clinic"].records();
+        region.command("hospital", import(vec![record("p1", "o3", "later")])).expect("an import");
+        region.node("clinic").commits_left = Some(commits);
+        region.run();
+        let shown = complete(region.nodes["clinic"].status());
+        region.node("clinic").restart();
+        let has_it = region.nodes["clinic"].records() > held;
+        assert!(has_it || shown <= before, "after {commits} commits");
+        moved += usize::from(shown > before);
+    }
+    assert!((1..8).contains(&moved), "a word was judged in some of them: {moved}");
+}
+
 #[test]
 fn a_lost_store_is_rebuilt_from_the_relay_and_goes_on_in_the_same_chains() {
     let mut region = disclosed(11);
