@@ -22,7 +22,7 @@ use super::Tx;
 use super::effect::{Applied, Query};
 use super::hold::{Cause, QuarantineRow, Wait, WaitingRow};
 use super::input::Answer;
-use super::state::{Given, State};
+use super::state::{Described, Given, State};
 
 /// Held envelopes that are tried again in one step.
 const RETRIES_PER_STEP: usize = 512;
@@ -276,7 +276,8 @@ impl State {
                 self.take_changes(tx, number, document, position, header.author, changes)
             }
             Body::Keys(grants) => {
-                self.take_keys(tx, number, &header.author, grants);
+                let word = Described { by: header.author, seq: header.seq };
+                self.take_keys(tx, number, word, grants);
                 Ok(())
             }
             Body::Records { .. } => Err(Stop::Apart(Cause::Body, number)),
@@ -400,25 +401,26 @@ impl State {
         &mut self,
         tx: &mut Tx<'_>,
         pair: ScopeNumber,
-        author: &DeviceId,
+        word: Described,
         grants: Vec<KeyGrant>,
     ) {
         let Some((_, to)) = self.scope(pair).access.as_ref().and_then(ScopeAccess::parties) else {
             return;
         };
-        let Some(facility) = self.roster.device(author).map(|device| device.facility) else {
+        let author = word.by;
+        let Some(facility) = self.roster.device(&author).map(|device| device.facility) else {
             return;
         };
         for grant in grants {
             let number = self.number(grant.scope);
-            if *author == self.me {
+            if author == self.me {
                 let given = Given { epoch: grant.epoch, patient: grant.descriptor.patient };
                 let row = key(&[to.as_bytes(), &number.to_be_bytes()]);
                 tx.batch.put(table::GIVEN, row, given.to_bytes());
                 self.given.insert((to, number), given);
             }
             if to == self.me {
-                self.take_key(tx, number, facility, grant);
+                self.take_key(tx, number, facility, word, grant);
             }
         }
     }
@@ -428,6 +430,7 @@ impl State {
         tx: &mut Tx<'_>,
         number: ScopeNumber,
         from: crate::id::FacilityId,
+        word: Described,
         grant: KeyGrant,
     ) {
         let home = self.home;
@@ -440,11 +443,14 @@ impl State {
         let before = scope.patient();
         let chart = scope.id;
         let told = &grant.descriptor;
-        let own = (told.kind == ScopeKind::Chart && from == home)
+        // What was said first may be read last: where a program that could not read it has gone, or a store was mended.
+        let is_older = scope.described.is_some_and(|it| it.by == word.by && it.seq > word.seq);
+        let own = (told.kind == ScopeKind::Chart && from == home && !is_older)
             .then(|| told.local.clone().zip(told.patient))
             .flatten();
-        if told.kind != ScopeKind::Pair {
+        if told.kind != ScopeKind::Pair && !is_older {
             scope.descriptor = Some(grant.descriptor);
+            self.is_described(tx, number, word);
         }
         if let Some((local, patient)) = own {
             // Our own word to ourselves, from before the store was lost.

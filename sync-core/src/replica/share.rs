@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::access::{ScopeKind, Statement, pair_scope};
+use crate::access::{ScopeAccess, ScopeKind, Statement, pair_scope};
 use crate::envelope::Body;
 use crate::id::DeviceId;
 use crate::keys::{Descriptor, KeyGrant, pair_info, pair_offer};
@@ -11,7 +11,7 @@ use crate::storage::table;
 use crate::wire::Wire;
 
 use super::Tx;
-use super::state::{Given, State};
+use super::state::{Described, Given, State};
 
 /// Keys in one envelope: small enough that a cut line loses little.
 const KEYS_PER_ENVELOPE: usize = 1_024;
@@ -40,11 +40,23 @@ impl State {
         }
     }
 
+    /// Notes by which word of its owner's a scope is described.
+    pub(super) fn is_described(&mut self, tx: &mut Tx<'_>, scope: ScopeNumber, word: Described) {
+        self.scope_mut(scope).described = Some(word);
+        tx.batch.put(table::DESCRIBED, scope.to_be_bytes(), word.to_bytes());
+    }
+
     fn give(&mut self, tx: &mut Tx<'_>, pair: ScopeNumber, grants: Vec<KeyGrant>) {
         let mut grants = grants.into_iter().peekable();
         while grants.peek().is_some() {
-            let part = grants.by_ref().take(KEYS_PER_ENVELOPE).collect();
+            let part: Vec<KeyGrant> = grants.by_ref().take(KEYS_PER_ENVELOPE).collect();
+            let scopes: Vec<ScopeNumber> = part.iter().map(|it| self.number(it.scope)).collect();
             self.author(tx, pair, &Body::Keys(part));
+            let word = Described { by: self.me, seq: self.vector(pair, &self.me).0 };
+            let to = self.scope(pair).access.as_ref().and_then(ScopeAccess::parties);
+            if to.is_some_and(|(_, to)| to == self.me) {
+                scopes.into_iter().for_each(|scope| self.is_described(tx, scope, word));
+            }
         }
     }
 

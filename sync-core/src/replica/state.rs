@@ -33,6 +33,8 @@ pub(super) struct Scope {
     pub(super) access: Option<ScopeAccess>,
     /// What its owner told us about it, together with a key.
     pub(super) descriptor: Option<Descriptor>,
+    /// Whose word that was, and which.
+    pub(super) described: Option<Described>,
     pub(super) keys: BTreeMap<u32, ScopeKey>,
     pub(super) vectors: BTreeMap<DeviceId, VectorRow>,
     /// The digest of the vectors, kept as they grow: what a session with another replica compares.
@@ -46,6 +48,7 @@ impl Scope {
             number,
             access: None,
             descriptor: None,
+            described: None,
             keys: BTreeMap::new(),
             vectors: BTreeMap::new(),
             digest: peer::digest(&BTreeMap::new()),
@@ -98,6 +101,24 @@ impl Scope {
         writer.option(&self.access);
         writer.option(&self.descriptor);
         writer.into_bytes()
+    }
+}
+
+/// An owner's word about a scope: who said it, and its number among what that device said to us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Described {
+    pub(super) by: DeviceId,
+    pub(super) seq: u64,
+}
+
+impl Wire for Described {
+    fn write(&self, writer: &mut Writer) {
+        self.by.write(writer);
+        writer.u64(self.seq);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { by: DeviceId::read(reader)?, seq: reader.u64("seq")? })
     }
 }
 
@@ -196,7 +217,7 @@ pub enum OpenError {
 }
 
 /// What is read at start, each table whole.
-const TABLES: [Table; 13] = [
+const TABLES: [Table; 14] = [
     table::META,
     table::CERTIFICATE,
     table::SCOPE,
@@ -204,6 +225,7 @@ const TABLES: [Table; 13] = [
     table::VECTOR,
     table::LOCAL,
     table::GIVEN,
+    table::DESCRIBED,
     table::OUTBOX,
     table::JUDGED,
     table::QUARANTINE,
@@ -320,6 +342,8 @@ impl State {
             let (number, epoch) = (at.u32("scope number")?, at.u32("epoch")?);
             let key = ScopeKey::from_bytes(value)?;
             self.known(number)?.keys.insert(epoch, key);
+        } else if table == table::DESCRIBED {
+            self.known(at.u32("scope number")?)?.described = Some(Described::from_bytes(value)?);
         } else if table == table::VECTOR {
             let (number, author) = (at.u32("scope number")?, DeviceId::read(&mut at)?);
             let vector = VectorRow::from_bytes(value)?;

@@ -48,6 +48,8 @@ pub const JUDGED: Table = Table::named("judged");
 pub const HEAD: Table = Table::named("head");
 /// (recipient device, scope number) → the newest epoch that was given to it.
 pub const GIVEN: Table = Table::named("given");
+/// Scope number → the word of its owner by which the scope's descriptor is held: author and sequence in the pair scope.
+pub const DESCRIBED: Table = Table::named("described");
 /// Local patient id → the network's patients and our own scopes.
 pub const LOCAL: Table = Table::named("local");
 
@@ -57,7 +59,7 @@ pub const LEDGER: Table = Table::named("node.access");
 pub const SALVAGED: Table = Table::named("salvaged");
 
 /// All tables of the core.
-pub const CORE: [Table; 19] = [
+pub const CORE: [Table; 20] = [
     META,
     CERTIFICATE,
     SCOPE,
@@ -74,6 +76,7 @@ pub const CORE: [Table; 19] = [
     JUDGED,
     HEAD,
     GIVEN,
+    DESCRIBED,
     LOCAL,
     LEDGER,
     SALVAGED,

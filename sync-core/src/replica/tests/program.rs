@@ -1,7 +1,9 @@
 //! A network is upgraded facility by facility, and some go back: what a program cannot read it keeps, names and reads later.
 
+use super::rebuild::{link, unlinked};
 use super::stories::disclosed;
 use super::*;
+use crate::access::ScopeKind;
 use crate::envelope::Header;
 use crate::identity::Domain;
 use crate::replica::state::OpenError;
@@ -318,4 +320,24 @@ fn what_the_relay_is_too_old_for_stays_to_be_sent() {
     assert!(node.sent.is_empty(), "not at once again");
     node.handle(now.plus_ms(60_000), Input::Tick);
     assert!(node.sent.iter().any(|message| matches!(message, Message::Push(_))));
+}
+
+/// The second hospital was updated, put back, and linked its patient meanwhile. Updated again it reads what it had told itself of its
+/// chart before the link: that is older than what it knows, and the chart stays the linked patient's.
+#[test]
+fn an_older_word_that_is_read_later_does_not_take_a_link_back() {
+    let (mut region, patient) = unlinked(91);
+    replace(&mut region, "second", old());
+    link(&mut region, patient);
+    replace(&mut region, "second", new());
+    let before = region.nodes["clinic"].records();
+    region.command("second", import(vec![record("q1", "o3", "later")])).expect("an import");
+    region.run();
+    assert_eq!(
+        region.nodes["clinic"].records(),
+        before + 1,
+        "the chart follows the patient's consent"
+    );
+    let charts = region.nodes["second"].replica.state.scopes_of(&patient, ScopeKind::Chart);
+    assert_eq!(charts.count(), 2, "both hospitals' are the linked patient's");
 }

@@ -23,6 +23,14 @@ fn rebuild(region: &mut Region, name: &'static str) {
 
 /// The second hospital's patient q1 was linked to the first's p1 by mistake, who consented to the clinic and to it.
 pub(super) fn linked(seed: u64) -> (Region, PatientId) {
+    let (mut region, patient) = unlinked(seed);
+    link(&mut region, patient);
+    assert_eq!(region.nodes["clinic"].records(), 2, "both hospitals' charts");
+    (region, patient)
+}
+
+/// Before that.
+pub(super) fn unlinked(seed: u64) -> (Region, PatientId) {
     let mut region = Region::new(seed, &MEMBERS);
     // Entry by entry, so that a store is seen at every point of its way.
     region.feed_max = 1;
@@ -31,8 +39,6 @@ pub(super) fn linked(seed: u64) -> (Region, PatientId) {
     }
     region.command("second", import(vec![record("q1", "o2", "{}")])).expect("an import");
     let patient = consented(&mut region);
-    link(&mut region, patient);
-    assert_eq!(region.nodes["clinic"].records(), 2, "both hospitals' charts");
     (region, patient)
 }
 
