@@ -17,7 +17,7 @@ use crate::arguments::Choice;
 use crate::machine::{self, Machine};
 use crate::measure::Measured;
 use crate::report;
-use crate::systems::System;
+use crate::systems::{System, pouch};
 use crate::trial::Subject;
 use crate::work::Work;
 use child::{Child, Ended};
@@ -117,7 +117,15 @@ impl<'c> Session<'c> {
             None => builder.tempdir()?,
         };
         child::end_with_us(scratch.path())?;
-        let programs = programs::built()?;
+        let takes_part =
+            |system: System| choice.system.is_empty() || choice.system.contains(&system);
+        let programs = match takes_part(System::Azalea) {
+            true => programs::built()?,
+            false => scratch.path().to_owned(),
+        };
+        if takes_part(System::Pouch) {
+            pouch::installed()?;
+        }
         let mut results = OpenOptions::new().create(true).write(true).truncate(true).open(path)?;
         let machine = Line::Machine(Machine::now());
         writeln!(results, "{}", serde_json::to_string(&machine)?)?;

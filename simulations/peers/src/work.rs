@@ -29,7 +29,7 @@ pub enum Work {
     /// Single changes, publisher to reader; the size is how many.
     #[value(name = "w4")]
     Change,
-    /// First sync of 5,000 records over a bad line; the size is the line's bytes a second.
+    /// First sync of 5,000 records over a bad line; the size is the line's bytes a second, 0 for a perfect line.
     #[value(name = "w5")]
     BadLine,
     /// W2, ours and PouchDB's only.
@@ -102,8 +102,8 @@ impl Work {
             (Self::Strangers, true) => vec![100, 300],
             (Self::Change, false) => vec![300],
             (Self::Change, true) => vec![20],
-            (Self::BadLine, false) => vec![30_000, 3_750],
-            (Self::BadLine, true) => vec![200_000],
+            (Self::BadLine, false) => vec![0, 30_000, 3_750],
+            (Self::BadLine, true) => vec![0, 200_000],
         }
     }
 
@@ -121,7 +121,7 @@ impl Work {
     /// The line between the parties.
     pub fn quality(self, size: usize) -> Quality {
         match self {
-            Self::BadLine => Quality {
+            Self::BadLine if size > 0 => Quality {
                 delay: Duration::from_millis(300),
                 loss: 0.05,
                 bytes_per_second: size as u64,

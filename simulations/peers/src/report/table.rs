@@ -54,7 +54,8 @@ fn table(results: &Results, work: Work) -> String {
     }
     for ((of, size, system), entries) in &results.of {
         if *of == work {
-            notes(&mut table, *size, *system, entries);
+            let perfect = results.of.get(&(work, 0, *system)).filter(|_| *size > 0);
+            notes(&mut table, (work, *size, *system), entries, perfect);
         }
     }
     table
@@ -83,12 +84,13 @@ fn row(table: &mut String, work: Work, size: usize, system: System, entries: &[E
     let ended = match entries.last().map(|entry| &entry.outcome) {
         Some(Outcome::Stopped(seconds)) => format!("stopped at {seconds} s"),
         Some(Outcome::Left) => "not tried".to_owned(),
+        _ if tried == 0 => "failed".to_owned(),
         _ => format!("{} of {tried}", runs.len()),
     };
     let _ = writeln!(
         table,
         "| {} | {} | {} | {} | {ended} |",
-        amount(size),
+        size_words(work, size),
         system.title(),
         times.join(" | "),
         costs.join(" | ")
@@ -96,8 +98,13 @@ fn row(table: &mut String, work: Work, size: usize, system: System, entries: &[E
 }
 
 /// What the columns have no place for.
-fn notes(table: &mut String, size: usize, system: System, entries: &[Entry]) {
-    let title = format!("{}, {}", system.title(), amount(size));
+fn notes(
+    table: &mut String,
+    (work, size, system): (Work, usize, System),
+    entries: &[Entry],
+    perfect: Option<&Vec<Entry>>,
+) {
+    let title = format!("{}, {}", system.title(), size_words(work, size));
     let firsts = Spread::of(measured(entries).filter_map(|it| it.first_seconds));
     let cuts = Spread::of(measured(entries).map(|it| it.cut_seconds).filter(|it| *it > 0.0));
     let mut said = Vec::new();
@@ -106,6 +113,11 @@ fn notes(table: &mut String, size: usize, system: System, entries: &[Entry]) {
     }
     if let Some(cuts) = cuts {
         said.push(format!("the line was cut for {}", cuts.words(time)));
+    }
+    let down = |entries| Spread::of(measured(entries).map(|it| it.down_bytes as f64));
+    if let (Some(perfect), Some(bad)) = (perfect.and_then(|it| down(it)), down(entries)) {
+        let more = (bad.median / perfect.median - 1.0) * 100.0;
+        said.push(format!("{more:.1} % more came down than over a perfect line"));
     }
     let failed: BTreeSet<String> = entries
         .iter()
@@ -117,6 +129,13 @@ fn notes(table: &mut String, size: usize, system: System, entries: &[Entry]) {
     said.extend(failed.into_iter().map(|why| format!("failed: {why}")));
     if !said.is_empty() {
         let _ = writeln!(table, "\n{title}: {}.", said.join("; "));
+    }
+}
+
+fn size_words(work: Work, size: usize) -> String {
+    match (work, size) {
+        (Work::BadLine, 0) => "perfect line".to_owned(),
+        _ => amount(size),
     }
 }
 

@@ -140,7 +140,7 @@ impl Party for Azalea {
                     caught_up && holds(node, &wanted)
                 })
                 .await;
-                Ok(Took { seconds: before.elapsed().as_secs_f64(), first: None })
+                Ok(Took::seconds(before.elapsed().as_secs_f64()))
             }
             Wanted::Strangers(..) => {
                 let wanted = changed(from)?;
@@ -155,7 +155,7 @@ impl Party for Azalea {
                 let took = before.elapsed();
                 ensure!(exchanged.stored >= wanted.len() as u64, "{exchanged:?}");
                 ensure!(holds(&self.node, &wanted), "what came cannot be read");
-                Ok(Took { seconds: took.as_secs_f64(), first: None })
+                Ok(Took::seconds(took.as_secs_f64()))
             }
         }
     }
@@ -269,7 +269,7 @@ impl Azalea {
                 && node.handle().directory().patient_count() == data.documents()
         })
         .await;
-        Ok(Took { seconds: before.elapsed().as_secs_f64(), first })
+        Ok(Took { first, ..Took::seconds(before.elapsed().as_secs_f64()) })
     }
 
     /// Waits until all that was written here is durable at the relay.

@@ -139,6 +139,9 @@ impl Party for IrohDocs {
                 data.changed(round).len()
             }
         };
+        let socket = self.router.endpoint().metrics().socket.clone();
+        let passed = || [socket.send_ipv4.get(), socket.recv_data_ipv4.get()];
+        let passed_before = passed();
         let before = Instant::now();
         let mut events = self.join(from).await?;
         let Arrived { inserted, ready, open } = &mut self.arrived;
@@ -166,11 +169,13 @@ impl Party for IrohDocs {
             }
         }
         let took = before.elapsed();
+        let [sent, received] = passed();
+        let passed = [sent - passed_before[0], received - passed_before[1]];
         for hash in inserted.iter() {
             ensure!(self.blobs.has(*hash).await?, "a value is not there");
         }
         self.events = Some(events);
-        Ok(Took { seconds: took.as_secs_f64(), first: None })
+        Ok(Took { socket: Some(passed), ..Took::seconds(took.as_secs_f64()) })
     }
 
     async fn follow(&mut self, from: &Ticket) -> Result<()> {

@@ -82,7 +82,7 @@ impl Party for Negentropy {
             let all = data.changed(round).into_iter().map(later).all(|it| need.contains(&it));
             ensure!(all, "found {} of what differs", need.len());
         }
-        Ok(Took { seconds: took.as_secs_f64(), first: None })
+        Ok(Took::seconds(took.as_secs_f64()))
     }
 
     async fn follow(&mut self, _: &Ticket) -> Result<()> {
@@ -107,7 +107,7 @@ impl Party for Negentropy {
 }
 
 fn item(record: &Record) -> Id {
-    Id::new(*blake3::hash(record.bytes()).as_bytes())
+    Id::from_byte_array(*blake3::hash(record.bytes()).as_bytes())
 }
 
 fn sealed(items: &[Id]) -> Result<NegentropyStorageVector> {

@@ -126,7 +126,7 @@ impl Party for Samod {
                 ensure!(held, "{} did not come", record.id);
             }
         }
-        Ok(Took { seconds: took.as_secs_f64(), first: None })
+        Ok(Took::seconds(took.as_secs_f64()))
     }
 
     async fn follow(&mut self, from: &Ticket) -> Result<()> {

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -110,6 +109,13 @@ impl Party for Subduction {
     }
 
     async fn serve(&mut self) -> Result<Ticket> {
+        if self.server.subduction().get_heads(tree(LIVE)).await?.is_none() {
+            // Nobody can ask for news of a document that is not there.
+            let (id, blob) = commit(LIVE, &Vec::new());
+            let stored =
+                self.server.subduction().store_commit(tree(LIVE), id, BTreeSet::new(), blob);
+            stored.await.map_err(|error| anyhow!("{error}"))?;
+        }
         let id = data_encoding::HEXLOWER.encode(self.server.peer_id().as_bytes());
         Ok(Ticket { address: self.server.address(), more: json!(id) })
     }
@@ -137,7 +143,7 @@ impl Party for Subduction {
                         failed.len()
                     );
                 }
-                Ok(Took { seconds: before.elapsed().as_secs_f64(), first: None })
+                Ok(Took::seconds(before.elapsed().as_secs_f64()))
             }
             Wanted::Round(data, round) | Wanted::Strangers(data, round) => {
                 let (succeeded, stats, failed, broken) =
@@ -148,7 +154,7 @@ impl Party for Subduction {
                 ensure!(broken.is_empty(), "{} documents failed: {}", broken.len(), broken[0].1);
                 let changed = data.changed(round).len();
                 ensure!(stats.commits_received == changed, "{stats:?} instead of {changed}");
-                Ok(Took { seconds: took.as_secs_f64(), first: None })
+                Ok(Took::seconds(took.as_secs_f64()))
             }
         }
     }

@@ -112,7 +112,7 @@ impl Azalea {
         let relay = self.region.relay.daemon().pid();
         let mut reader = self.seat(at)?;
         let watch = Watch::start(relay, reader.pid(), self.passed(at))?;
-        let (took, cut) = if work == Work::BadLine {
+        let (took, cut) = if work == Work::BadLine && size > 0 {
             let line = &self.readers[at].line;
             let set_cut = |cut| if cut { line.cut() } else { line.restore() };
             repeat::over_a_bad_line(&mut reader, &ticket, Wanted::All(data), set_cut)?

@@ -80,7 +80,7 @@ impl Peer {
         let name = format!("client-{number}");
         let mut client = self.seat(&name)?;
         let watch = Watch::start(server.pid(), client.pid(), line.passed())?;
-        let (took, cut) = if work == Work::BadLine {
+        let (took, cut) = if work == Work::BadLine && size > 0 {
             let set_cut = |cut| line.set_cut(cut);
             repeat::over_a_bad_line(&mut client, &ticket, Wanted::All(data), set_cut)?
         } else {
@@ -89,6 +89,7 @@ impl Peer {
         let mut measured = watch.end(took.seconds, self.payload_bytes, line.passed())?;
         measured.cut_seconds = cut;
         measured.first_seconds = took.first;
+        measured.counted_by(took.socket);
         client.check(data)?;
         client.close()?;
         server.close()?;
@@ -119,10 +120,11 @@ impl Peer {
             _ => Wanted::Round(data, number),
         };
         let took = client.fetch(ticket, wanted)?;
-        let measured = watch.end(took.seconds, data.later_bytes(number), line.passed());
+        let mut measured = watch.end(took.seconds, data.later_bytes(number), line.passed())?;
+        measured.counted_by(took.socket);
         client.close()?;
         self.server = Some(server);
-        measured
+        Ok(measured)
     }
 
     /// Single changes, from a publisher to a reader, who know the same hub; without one, from one to the other.
