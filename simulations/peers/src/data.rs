@@ -171,9 +171,9 @@ impl Dataset {
 fn charts(count: usize, each: &mut dyn FnMut(Document)) {
     let options = Options {
         seed: SEED,
-        years: 1,
+        years: 2,
         hospitals: 1,
-        per_year: 300,
+        per_year: 230,
         even: true,
         ..Options::default()
     };

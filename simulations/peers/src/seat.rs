@@ -35,6 +35,8 @@ impl Seat {
                 command
             }
         };
+        // What it says last shall be the reason and not the way to it.
+        command.env("RUST_BACKTRACE", "0");
         let errors = OpenOptions::new().create(true).append(true).open(&log)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
         let mut child = command.spawn().with_context(|| format!("{command:?}"))?;

@@ -50,6 +50,7 @@ impl Child {
         command.args([size.to_string(), runs.to_string()]).arg(dir);
         // What the harness of the stories makes lies with the rest, and goes with it.
         command.env("TMPDIR", dir).env("AZALEA_PROGRAMS", programs);
+        command.env("RUST_BACKTRACE", "0");
         let errors = OpenOptions::new().create(true).append(true).open(dir.join("trial.log"))?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).process_group(0);
         let mut child = command.spawn()?;

@@ -229,8 +229,8 @@ impl Party for IrohDocs {
     }
 
     async fn close(self) -> Result<()> {
+        // Its protocols end with it, and with them their stores.
         self.router.shutdown().await?;
-        self.blobs.shutdown().await?;
         Ok(())
     }
 }
