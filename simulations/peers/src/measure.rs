@@ -31,14 +31,6 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Takes the system's own count of bytes, where it has one.
-    pub fn counted_by(&mut self, socket: Option<[u64; 2]>) {
-        if let Some([up, down]) = socket {
-            eprintln!("line {} {} socket {up} {down}", self.up_bytes, self.down_bytes);
-            (self.up_bytes, self.down_bytes) = (up, down);
-        }
-    }
-
     /// Bytes both ways.
     pub fn bytes(&self) -> u64 {
         self.up_bytes + self.down_bytes

@@ -75,15 +75,12 @@ pub struct Took {
     /// Until the first document was there, where that can be told.
     #[serde(default)]
     pub first: Option<f64>,
-    /// Bytes sent and received, where the system counts them at its socket: it may find a path past the line.
-    #[serde(default)]
-    pub socket: Option<[u64; 2]>,
 }
 
 impl Took {
     /// So many seconds, and nothing else to tell.
     pub fn seconds(seconds: f64) -> Self {
-        Self { seconds, first: None, socket: None }
+        Self { seconds, first: None }
     }
 }
 

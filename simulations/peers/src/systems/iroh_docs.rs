@@ -55,13 +55,16 @@ struct Arrived {
 }
 
 impl Party for IrohDocs {
-    async fn open(dir: &Path, _: Value) -> Result<Self> {
+    async fn open(dir: &Path, options: Value) -> Result<Self> {
         let secret = kept_secret(dir)?;
-        // Only the loopback: no path that the line in between does not see.
+        // It looks for paths of its own and would soon go past the line. So the client has no IPv6 and the server nothing else: only
+        // the line leads from one to the other.
+        let is_client = options["name"].as_str().is_some_and(|name| name.starts_with("client"));
+        let local = if is_client { "127.0.0.1:0" } else { "[::1]:0" };
         let endpoint = Endpoint::builder(presets::Minimal)
             .secret_key(secret)
             .clear_ip_transports()
-            .bind_addr("127.0.0.1:0")?
+            .bind_addr(local)?
             .bind()
             .await?;
         let blobs = FsStore::load(dir.join("blobs")).await?;
@@ -139,9 +142,6 @@ impl Party for IrohDocs {
                 data.changed(round).len()
             }
         };
-        let socket = self.router.endpoint().metrics().socket.clone();
-        let passed = || [socket.send_ipv4.get(), socket.recv_data_ipv4.get()];
-        let passed_before = passed();
         let before = Instant::now();
         let mut events = self.join(from).await?;
         let Arrived { inserted, ready, open } = &mut self.arrived;
@@ -169,13 +169,11 @@ impl Party for IrohDocs {
             }
         }
         let took = before.elapsed();
-        let [sent, received] = passed();
-        let passed = [sent - passed_before[0], received - passed_before[1]];
         for hash in inserted.iter() {
             ensure!(self.blobs.has(*hash).await?, "a value is not there");
         }
         self.events = Some(events);
-        Ok(Took { socket: Some(passed), ..Took::seconds(took.as_secs_f64()) })
+        Ok(Took::seconds(took.as_secs_f64()))
     }
 
     async fn follow(&mut self, from: &Ticket) -> Result<()> {

@@ -89,7 +89,6 @@ impl Peer {
         let mut measured = watch.end(took.seconds, self.payload_bytes, line.passed())?;
         measured.cut_seconds = cut;
         measured.first_seconds = took.first;
-        measured.counted_by(took.socket);
         client.check(data)?;
         client.close()?;
         server.close()?;
@@ -120,8 +119,7 @@ impl Peer {
             _ => Wanted::Round(data, number),
         };
         let took = client.fetch(ticket, wanted)?;
-        let mut measured = watch.end(took.seconds, data.later_bytes(number), line.passed())?;
-        measured.counted_by(took.socket);
+        let measured = watch.end(took.seconds, data.later_bytes(number), line.passed())?;
         client.close()?;
         self.server = Some(server);
         Ok(measured)
