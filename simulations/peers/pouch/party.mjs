@@ -27,6 +27,7 @@ const app = express();
 app.use("/", expressPouch(Local, { mode: "minimumForPouchDB", inMemoryConfig: true, logPath: path.join(dir, "log.txt") }));
 const db = new Local(NAME);
 const remote = (ticket) => new PouchDB(`http://${ticket.address}/${NAME}`);
+let server = null;
 let live = [];
 let arrived = new Set();
 let waiting = null;
@@ -64,8 +65,10 @@ const orders = {
   },
   async serve() {
     await db.info();
-    const server = app.listen(0, "127.0.0.1");
-    await new Promise((resolve) => server.once("listening", resolve));
+    if (!server) {
+      server = app.listen(0, "127.0.0.1");
+      await new Promise((resolve) => server.once("listening", resolve));
+    }
     return { address: `127.0.0.1:${server.address().port}`, more: null };
   },
   async fetch(ticket, { count, strangers }) {

@@ -43,6 +43,8 @@ pub(super) struct Child {
 impl Child {
     /// Starts to prepare a trial.
     pub(super) fn start(subject: &Subject, dir: &Path, programs: &Path) -> Result<Self> {
+        // Nothing is begun while everything is being ended.
+        let mut groups = groups();
         std::fs::create_dir_all(dir)?;
         let Subject { work, system, size, runs } = subject;
         let mut command = Command::new(std::env::current_exe()?);
@@ -54,7 +56,7 @@ impl Child {
         let errors = OpenOptions::new().create(true).append(true).open(dir.join("trial.log"))?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).process_group(0);
         let mut child = command.spawn()?;
-        groups().push(child.id().cast_signed());
+        groups.push(child.id().cast_signed());
         let out = child.stdout.take().context("piped")?;
         let orders = child.stdin.take().context("piped")?;
         let (sender, answers) = channel();
@@ -102,10 +104,11 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         let group = self.child.id().cast_signed();
+        let mut groups = groups();
         // Fails only where all of it has ended.
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
         let _ = self.child.wait();
-        groups().retain(|it| *it != group);
+        groups.retain(|it| *it != group);
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
@@ -126,7 +129,9 @@ pub(super) fn end_with_us(scratch: &Path) -> Result<()> {
                 _ = terminate.recv() => {}
             }
         });
-        for group in groups().iter() {
+        // Held until this program has ended, so that nobody puts anything where it is being taken away.
+        let groups = groups();
+        for group in groups.iter() {
             let _ = killpg(Pid::from_raw(*group), Signal::SIGKILL);
         }
         // Those who were ended may still hold files for a moment.

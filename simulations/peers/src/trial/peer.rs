@@ -1,5 +1,6 @@
 //! A peer: a server and a client, each a process, and a line between.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,15 +19,17 @@ use crate::work::Work;
 pub(super) struct Peer {
     subject: Subject,
     dir: PathBuf,
-    /// Of works whose reader comes back, the server that stayed.
+    /// Of works whose reader comes back, the server that stayed, and the line to it.
     server: Option<Seat>,
+    line: Option<(SocketAddr, Line)>,
     payload_bytes: u64,
 }
 
 impl Peer {
     pub(super) fn prepare(subject: Subject, dir: &Path) -> Result<Self> {
         let Subject { work, system, size, .. } = subject;
-        let mut peer = Self { subject, dir: dir.to_owned(), server: None, payload_bytes: 0 };
+        let mut peer =
+            Self { subject, dir: dir.to_owned(), server: None, line: None, payload_bytes: 0 };
         let data = work.data(size);
         match work {
             Work::Change => {}
@@ -45,7 +48,8 @@ impl Peer {
                 match system.seeding() {
                     Seeding::Fill => {}
                     Seeding::Sync => {
-                        let ticket = server.serve()?;
+                        let mut ticket = server.serve()?;
+                        ticket.address = peer.line_to(ticket.address)?.address();
                         let mut client = peer.seat("client")?;
                         client.ask::<Value>(&Order::Fetch(ticket, Wanted::All(data)))?;
                         client.check(data)?;
@@ -67,6 +71,16 @@ impl Peer {
         // Whoever serves is called the hub everywhere.
         let options = if name == "server" { named("hub") } else { named(name) };
         Seat::start(self.subject.system, &self.dir.join(name), &options)
+    }
+
+    /// The line to a server that stays: the same in all runs while it is at the same place, since PouchDB knows others by where
+    /// they are, and begins anew with whoever has moved.
+    fn line_to(&mut self, to: SocketAddr) -> Result<&Line> {
+        let line = match self.line.take().filter(|(address, _)| *address == to) {
+            Some((_, line)) => line,
+            None => Line::open(self.subject.system.transport(), to, Default::default())?,
+        };
+        Ok(&self.line.insert((to, line)).1)
     }
 
     /// Everything, to a client that has nothing, from a server that has just started.
@@ -103,8 +117,7 @@ impl Peer {
         let mut server = self.server.take().expect("prepared");
         server.ask::<Value>(&Order::Change(data, number))?;
         let mut ticket = server.serve()?;
-        let line = Line::open(system.transport(), ticket.address, work.quality(size))?;
-        ticket.address = line.address();
+        ticket.address = self.line_to(ticket.address)?.address();
         let mut client = self.seat("client")?;
         if system.seeding() == Seeding::Fill {
             client.ask::<Value>(&Order::Fill(data))?;
@@ -113,6 +126,7 @@ impl Peer {
                 client.ask::<Value>(&Order::Change(data, earlier))?;
             }
         }
+        let (_, line) = self.line.as_ref().expect("opened just above");
         let watch = Watch::start(server.pid(), client.pid(), line.passed())?;
         let wanted = match work {
             Work::Strangers => Wanted::Strangers(data, number),
