@@ -11,11 +11,13 @@
 //! disturbed nothing may be claimed that is not so; then the region is healed; then it has to come to rest within
 //! a stated time, and be right. What *right* is, the checkers say, one property each: see [`check`].
 
+mod ahead;
 mod atlas;
 pub mod campaign;
 pub mod check;
 mod clock;
 mod council;
+mod crew;
 mod days;
 mod disk;
 mod event;
@@ -41,6 +43,8 @@ mod truth;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 
 use azalea_core::envelope::Formats;
 use azalea_core::id::Timestamp;
@@ -52,6 +56,8 @@ use crate::population::Dice;
 pub use atlas::Place;
 use clock::Clock;
 use council::{Council, Member};
+use crew::Crew;
+pub use crew::Devices;
 use days::Days;
 pub use days::Work;
 use event::Event;
@@ -85,7 +91,10 @@ pub struct World {
     atlas: Vec<Place>,
     members: Vec<Member>,
     relay: Relay,
-    facilities: Vec<Facility>,
+    facilities: Devices,
+    /// The line of each.
+    links: Vec<Link>,
+    crew: Arc<Crew>,
     /// Where each facility's first device is.
     places: BTreeMap<azalea_core::id::FacilityId, usize>,
     probes: usize,
@@ -152,7 +161,9 @@ impl World {
             next_session: 0,
             council,
             relay,
-            facilities: Vec::new(),
+            facilities: Devices::default(),
+            links: Vec::new(),
+            crew: Arc::default(),
             places: BTreeMap::new(),
             probes: 0,
             threads: 1,
@@ -190,6 +201,21 @@ impl World {
 
     /// Lets things happen, heals the region, and lets it come to rest. What was found wrong, in the order found.
     pub fn run(&mut self) -> Vec<check::Finding> {
+        if self.threads == 1 {
+            return self.live();
+        }
+        let (crew, signatures) = (Arc::clone(&self.crew), self.signatures.clone());
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads {
+                scope.spawn(|| crew.serve(&signatures));
+            }
+            let findings = catch_unwind(AssertUnwindSafe(|| self.live()));
+            crew.end();
+            findings.unwrap_or_else(|panic| resume_unwind(panic))
+        })
+    }
+
+    fn live(&mut self) -> Vec<check::Finding> {
         self.until(Timestamp(START_MS + self.options.seconds * 1_000));
         self.heal();
         let bound = self.now.plus_ms(self.options.rest_seconds * 1_000);
@@ -212,8 +238,13 @@ impl World {
     }
 
     /// The devices as they are now.
-    pub fn facilities(&self) -> &[Facility] {
+    pub fn facilities(&self) -> &Devices {
         &self.facilities
+    }
+
+    /// How good a device's line is.
+    pub fn line(&self, place: usize) -> Quality {
+        self.links[place].quality
     }
 
     /// What stands where, by place.
@@ -249,7 +280,7 @@ impl World {
     /// What the lines did to datagrams.
     pub fn datagrams(&self) -> Datagrams {
         let mut all = Datagrams::default();
-        self.facilities.iter().for_each(|it| all.add(it.link.counts()));
+        self.links.iter().for_each(|link| all.add(link.counts()));
         all
     }
 
@@ -270,8 +301,8 @@ impl World {
             let clock = Clock::new(now, skew, drift);
             let (identity, seed) = (member.identity.clone(), options.seed);
             let line = self.atlas[place].line;
-            let line = Link::new(line, Dice::new(seed).fork("line", place as u64), now);
-            let mut facility = Facility::new(place, identity, seed, clock, line, self.mutation);
+            self.links.push(Link::new(line, Dice::new(seed).fork("line", place as u64), now));
+            let mut facility = Facility::new(place, identity, seed, clock, self.mutation);
             if options.faults.upgrades > 0 {
                 facility.install(fault::old_program());
             }
@@ -304,8 +335,11 @@ impl World {
     }
 
     fn until(&mut self, end: Timestamp) {
-        while let Some((at, event)) = self.queue.pop(end) {
+        loop {
+            self.work_ahead(end);
+            let Some((at, event)) = self.queue.pop(end) else { break };
             self.now = at;
+            self.await_device(&event);
             let (what, place, number) = event.sign();
             self.trace.note(at, what, place, number);
             self.happen(event);
@@ -386,7 +420,9 @@ impl World {
             }
             Event::FacilityGets { place, session, message, .. } => {
                 if self.facilities[place].session() == Some(session) {
-                    self.facilities[place].received(now, *message);
+                    if let Some(message) = message {
+                        self.facilities[place].received(now, *message);
+                    }
                     self.drain_facility(place);
                 }
             }
@@ -399,9 +435,11 @@ impl World {
                     self.drain_relay();
                 }
             }
-            Event::FacilityDisk { place, life } => {
+            Event::FacilityDisk { place, life, ahead } => {
                 if life == self.facilities[place].life() {
-                    self.facilities[place].disk_step(now);
+                    if !ahead {
+                        self.facilities[place].disk_step(now);
+                    }
                     self.drain_facility(place);
                 }
             }
@@ -413,8 +451,9 @@ impl World {
                     self.at(next.max(now.plus_ms(50)), Event::RelayWakes { life });
                 }
             }
-            Event::FacilityWakes { place, life } => {
-                if life == self.facilities[place].life() && self.facilities[place].tick(now) {
+            Event::FacilityWakes { place, life, ahead } => {
+                let facility = &mut self.facilities[place];
+                if life == facility.life() && (ahead || facility.tick(now)) {
                     self.drain_facility(place);
                 }
             }
@@ -455,6 +494,7 @@ impl World {
 
     fn kill_relay(&mut self) {
         let torn = self.dice.chance(0.5);
+        self.await_all();
         for place in 0..self.facilities.len() {
             self.sender_died(place, Way::Down);
         }

@@ -165,7 +165,11 @@ impl World {
     /// The next piece of a kind of work has its place in the queue.
     fn next_day(&mut self, stream: usize) {
         if let Some(at) = self.days().streams[stream].next() {
-            let at = super::since_beginning(at);
+            let every = match self.days().streams[stream].work {
+                Work::Chart | Work::Consent | Work::Message => 300_000,
+                _ => 1,
+            };
+            let at = super::since_beginning(at - at % every);
             self.at(at, Event::Day(stream));
         }
     }

@@ -5,7 +5,6 @@ use azalea_core::sync::message::Message;
 use azalea_relay::mailbox::SessionId;
 
 use super::fault::Fault;
-use super::link::weight;
 
 #[derive(Debug)]
 pub(super) enum Event {
@@ -13,13 +12,16 @@ pub(super) enum Event {
         session: SessionId,
         life: u64,
         message: Box<Message>,
+        bytes: usize,
         /// Something of it, or before it, has to be sent again.
         hangs: bool,
     },
     FacilityGets {
         place: usize,
         session: SessionId,
-        message: Box<Message>,
+        /// `None` once its engine has it: see [`super::ahead`].
+        message: Option<Box<Message>>,
+        bytes: usize,
         hangs: bool,
     },
     /// Both ends find out that a connection is dead.
@@ -42,6 +44,8 @@ pub(super) enum Event {
     FacilityDisk {
         place: usize,
         life: u64,
+        /// Its engine does its part elsewhere, or has done it.
+        ahead: bool,
     },
     RelayWakes {
         life: u64,
@@ -49,6 +53,7 @@ pub(super) enum Event {
     FacilityWakes {
         place: usize,
         life: u64,
+        ahead: bool,
     },
     Job(usize),
     /// The next piece of a kind of work of the region's days.
@@ -68,17 +73,15 @@ impl Event {
     /// What the trace says of it: what it was, where, and a number that tells it from its like.
     pub(super) fn sign(&self) -> (&'static str, usize, u64) {
         match self {
-            Self::RelayGets { session, message, .. } => ("relay gets", weight(message), session.0),
-            Self::FacilityGets { place, message, .. } => {
-                ("facility gets", *place, weight(message) as u64)
-            }
+            Self::RelayGets { session, bytes, .. } => ("relay gets", *bytes, session.0),
+            Self::FacilityGets { place, bytes, .. } => ("facility gets", *place, *bytes as u64),
             Self::Lost { place, session } => ("lost", *place, session.0),
             Self::Silent { place, session, .. } => ("silent", *place, session.0),
             Self::Reconnect { place } => ("reconnect", *place, 0),
-            Self::RelayDisk { life } => ("relay disk", 0, *life),
-            Self::FacilityDisk { place, life } => ("disk", *place, *life),
-            Self::RelayWakes { life } => ("relay wakes", 0, *life),
-            Self::FacilityWakes { place, life } => ("wakes", *place, *life),
+            Self::RelayDisk { life, .. } => ("relay disk", 0, *life),
+            Self::FacilityDisk { place, life, .. } => ("disk", *place, *life),
+            Self::RelayWakes { life, .. } => ("relay wakes", 0, *life),
+            Self::FacilityWakes { place, life, .. } => ("wakes", *place, *life),
             Self::Job(number) => ("job", *number, 0),
             Self::Day(stream) => ("day", *stream, 0),
             Self::StartRelay => ("relay starts", 0, 0),

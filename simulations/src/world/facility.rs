@@ -21,7 +21,6 @@ use rand::rngs::StdRng;
 
 use super::clock::Clock;
 use super::disk::{Disk, Work};
-use super::link::Link;
 use super::load::Load;
 use super::mutation::Mutation;
 use look::Looked;
@@ -37,7 +36,6 @@ pub struct Facility {
     replica: Option<Replica>,
     pub(super) disk: Disk<EffectId, Vec<Query>>,
     pub(super) clock: Clock,
-    pub(super) link: Link,
     rng: StdRng,
     life: u64,
     session: Option<SessionId>,
@@ -86,7 +84,6 @@ impl Facility {
         identity: Identity,
         seed: u64,
         clock: Clock,
-        link: Link,
         mutation: Option<Mutation>,
     ) -> Self {
         Self {
@@ -96,7 +93,6 @@ impl Facility {
             replica: None,
             disk: Disk::new(),
             clock,
-            link,
             rng: StdRng::seed_from_u64(seed.wrapping_mul(31).wrapping_add(place as u64)),
             life: 0,
             session: None,
@@ -280,6 +276,11 @@ impl Facility {
         self.wake_planned = None;
         self.handle(now, Input::Tick);
         true
+    }
+
+    /// Whether it is to be woken at this moment.
+    pub(super) fn wakes_at(&self, at: Timestamp) -> bool {
+        self.wake_planned == Some(at)
     }
 
     pub(super) fn disk_step(&mut self, now: Timestamp) {

@@ -1,41 +1,45 @@
 //! What is still to come, the next thing first; of two things at one moment the one that was said first.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 
 use azalea_core::id::Timestamp;
 
 use super::event::Event;
 
-/// A heap, not a map: what is next is asked for ten million times, what stands in the middle twice in a run.
+/// When something happens, and which of all things that were said it is.
+pub(super) type Key = (Timestamp, u64);
+
+/// What is to come, by its time. A map and not a heap: what comes soon is looked at before it is taken.
 #[derive(Default)]
 pub(super) struct Queue {
-    heap: BinaryHeap<Reverse<Entry>>,
+    events: BTreeMap<Key, Event>,
     next: u64,
-}
-
-struct Entry {
-    at: Timestamp,
-    number: u64,
-    event: Event,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, at: Timestamp, event: Event) {
         self.next += 1;
-        self.heap.push(Reverse(Entry { at, number: self.next, event }));
+        self.events.insert((at, self.next), event);
     }
 
     /// The next thing up to a moment, and when it comes.
     pub(super) fn pop(&mut self, end: Timestamp) -> Option<(Timestamp, Event)> {
-        if self.heap.peek()?.0.at > end {
-            return None;
-        }
-        self.heap.pop().map(|Reverse(entry)| (entry.at, entry.event))
+        let first = self.events.first_entry().filter(|first| first.key().0 <= end)?;
+        let ((at, _), event) = first.remove_entry();
+        Some((at, event))
+    }
+
+    /// What comes, in its order.
+    pub(super) fn upcoming(&self) -> impl Iterator<Item = (&Key, &Event)> {
+        self.events.iter()
+    }
+
+    pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Event> {
+        self.events.get_mut(key)
     }
 
     pub(super) fn clear(&mut self) {
-        self.heap.clear();
+        self.events.clear();
     }
 
     /// Takes out what is so, in its order.
@@ -49,36 +53,15 @@ impl Queue {
         is_so: impl Fn(Timestamp, &Event) -> bool,
         begins: impl Fn(&Event) -> bool,
     ) -> Vec<Event> {
-        let all = std::mem::take(&mut self.heap).into_vec();
-        let (mut taken, kept): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|Reverse(entry)| is_so(entry.at, &entry.event));
-        self.heap = kept.into();
-        taken.sort_unstable_by(|one, other| other.cmp(one));
-        let first = taken.iter().position(|Reverse(entry)| begins(&entry.event));
-        self.heap.extend(taken.drain(..first.unwrap_or(taken.len())));
-        taken.into_iter().map(|Reverse(entry)| entry.event).collect()
+        let mut has_begun = false;
+        let taken = self.events.extract_if(.., |(at, _), event| {
+            let is_so = is_so(*at, event);
+            has_begun |= is_so && begins(event);
+            is_so && has_begun
+        });
+        taken.map(|(_, event)| event).collect()
     }
 }
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.at, self.number).cmp(&(other.at, other.number))
-    }
-}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Entry {}
 
 #[cfg(test)]
 mod tests {

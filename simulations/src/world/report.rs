@@ -123,7 +123,7 @@ fn reading(world: &World) -> Markup {
 }
 
 fn staleness(world: &World) -> Markup {
-    let quality = |place: usize| world.facilities()[place].link.quality;
+    let quality = |place: usize| world.line(place);
     let mut series = Vec::new();
     for (number, each) in Quality::ALL.into_iter().enumerate() {
         let samples = world.watch().samples.iter().filter(|it| quality(it.place) == each);
@@ -177,7 +177,7 @@ fn bytes(world: &World) -> Markup {
     let mut rows: Vec<Dots> = Vec::new();
     for (number, quality) in Quality::ALL.into_iter().enumerate() {
         let of_quality =
-            last.values().filter(|it| world.facilities()[it.place].link.quality == quality);
+            last.values().filter(|it| world.line(it.place) == quality);
         let per_day = of_quality.map(|sample| {
             let carried = sample.bytes[0].max(sample.bytes[1]);
             carried as f64 * 86_400.0 / sample.at.max(1) as f64

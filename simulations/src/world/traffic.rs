@@ -19,13 +19,13 @@ impl World {
         if !idle {
             return;
         }
-        if !facility.link.is_open() || !self.relay.is_up() {
+        if !self.links[place].is_open() || !self.relay.is_up() {
             // It tries in vain until then, which nobody sees; of hundreds of devices that is most of what happens.
             self.facilities[place].waits_for_line = true;
             return;
         }
         let key = facility.key();
-        self.facilities[place].link.forget(now);
+        self.links[place].forget(now);
         let session = self.new_session();
         self.relay.opened(now, session, place, key);
         self.drain_relay();
@@ -57,7 +57,7 @@ impl World {
             && self.facilities[place].session() == Some(session)
             && !unnoticed
         {
-            self.facilities[place].link.forget(now);
+            self.links[place].forget(now);
             self.facilities[place].disconnected(now);
             self.drain_facility(place);
             let wait = RETRY_MS + self.dice.below(1_000);
@@ -157,10 +157,10 @@ impl World {
         if self.facilities[place].wants_disk() {
             let slow = if self.facilities[place].disk.condition.slow { SLOW_MS } else { 0 };
             let wait = 1 + slow + self.dice.below(8);
-            self.at(now.plus_ms(wait), Event::FacilityDisk { place, life });
+            self.at(now.plus_ms(wait), Event::FacilityDisk { place, life, ahead: false });
         }
         if let Some(at) = self.facilities[place].wants_wake(now) {
-            self.at(at, Event::FacilityWakes { place, life });
+            self.at(at, Event::FacilityWakes { place, life, ahead: false });
         }
         self.call_operator(place);
         if self.facilities[place].has_died() {

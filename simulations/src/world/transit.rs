@@ -18,13 +18,16 @@ impl World {
 
     fn transmit(&mut self, place: usize, (session, message): Said, way: Way) {
         let now = self.now;
-        let link = &mut self.facilities[place].link;
-        match link.send(now, way, weight(&message)) {
+        let bytes = weight(&message);
+        match self.links[place].send(now, way, bytes) {
             Sent::Arrives { at, hangs } => {
                 let life = self.relay.life();
                 let event = match way {
-                    Way::Up => Event::RelayGets { session, life, message, hangs },
-                    Way::Down => Event::FacilityGets { place, session, message, hangs },
+                    Way::Up => Event::RelayGets { session, life, message, bytes, hangs },
+                    Way::Down => {
+                        let message = Some(message);
+                        Event::FacilityGets { place, session, message, bytes, hangs }
+                    }
                 };
                 self.at(at, event);
             }
@@ -34,21 +37,21 @@ impl World {
 
     fn hold(&mut self, place: usize, said: Said, way: Way) {
         let (now, session) = (self.now, said.0);
-        if self.facilities[place].link.hold(now, way, said) {
+        if self.links[place].hold(now, way, said) {
             self.after(IDLE_MS, Event::Silent { place, session, since: now });
         }
     }
 
     /// Both ends give a connection up that has had no answer since then, if it still has none.
     pub(super) fn silent(&mut self, place: usize, session: SessionId, since: Timestamp) {
-        if self.facilities[place].link.silent_since(session) == Some(since) {
+        if self.links[place].silent_since(session) == Some(since) {
             self.lost(place, session);
         }
     }
 
     /// A direction is cut, and what is under way in it is lost.
     pub(super) fn cut(&mut self, place: usize, way: Way) {
-        if self.facilities[place].link.close(self.now, way) {
+        if self.links[place].close(self.now, way) {
             for said in self.take_under_way(place, way, false) {
                 self.hold(place, said, way);
             }
@@ -58,7 +61,7 @@ impl World {
     /// The line is back, and what fell into the cut is sent again.
     pub(super) fn restore(&mut self, place: usize) {
         for way in Way::BOTH {
-            let held = self.facilities[place].link.open(self.now, way);
+            let held = self.links[place].open(self.now, way);
             held.into_iter().for_each(|said| self.transmit(place, said, way));
         }
         self.line_is_back(place);
@@ -67,10 +70,10 @@ impl World {
     /// A device moves to another network, in the middle of whatever it is doing: its connection moves with it.
     pub(super) fn change_address(&mut self, place: usize, quality: Quality) {
         let under_way = Way::BOTH.map(|way| self.take_under_way(place, way, false));
-        self.facilities[place].link.change_address(self.now, quality);
+        self.links[place].change_address(self.now, quality);
         for (way, all) in Way::BOTH.into_iter().zip(under_way) {
             for said in all {
-                self.facilities[place].link.lost(weight(&said.1));
+                self.links[place].lost(weight(&said.1));
                 self.transmit(place, said, way);
             }
         }
@@ -84,7 +87,7 @@ impl World {
     /// Takes out of the queue what is under way to or from a place, in its order; or from the first on that hangs on its
     /// sender.
     fn take_under_way(&mut self, place: usize, way: Way, hanging: bool) -> Vec<Said> {
-        let last = self.facilities[place].link.whole(way);
+        let last = self.links[place].whole(way);
         if last < self.now {
             return Vec::new();
         }
@@ -104,8 +107,10 @@ impl World {
         };
         let taken = self.queue.take_from(is_meant, begins);
         let said = taken.into_iter().filter_map(|event| match event {
-            Event::RelayGets { session, message, .. }
-            | Event::FacilityGets { session, message, .. } => Some((session, message)),
+            Event::RelayGets { session, message, .. } => Some((session, message)),
+            Event::FacilityGets { session, message, .. } => {
+                Some((session, message.expect("nobody has it while it may not come")))
+            }
             _ => None,
         });
         said.collect()

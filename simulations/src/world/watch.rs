@@ -63,10 +63,10 @@ pub(super) fn probe(world: &mut World) {
             at,
             place,
             is_up: facility.is_up(),
-            is_online: facility.link.is_open() && world.relay.is_up(),
+            is_online: world.links[place].is_open() && world.relay.is_up(),
             staleness: oldest.map(|it| now.since_ms(it) / 1_000),
             backlog: backlogs.get(&facility.device()).copied().unwrap_or(0),
-            bytes: facility.link.bytes,
+            bytes: world.links[place].bytes,
         });
         let missing = status.iter().flat_map(|it| &it.publishers).any(|it| it.missing > 0);
         if (missing || facility.refusals > 0) && !world.hostile.tries.is_empty() {

@@ -22,7 +22,7 @@ pub(super) fn check(world: &World) -> Words {
         words.push(format!("the relay was handed {forks} envelopes under numbers that were taken"));
     }
     let mut signed = HashSet::new();
-    for facility in &world.facilities {
+    for facility in world.facilities.iter() {
         let place = facility.place();
         // Records of a chart stand one after the other.
         let (held, mut chart, mut handed) = (facility.held(), None, &[][..]);

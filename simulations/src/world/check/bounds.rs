@@ -18,7 +18,7 @@ const STATEMENT_BYTES: u64 = 512;
 pub(super) fn check(world: &mut World) -> Words {
     let mut words = Vec::new();
     let carried = |world: &World| -> Vec<u64> {
-        world.facilities.iter().map(|it| it.link.bytes.iter().sum()).collect()
+        world.links.iter().map(|link| link.bytes.iter().sum()).collect()
     };
     let before = carried(world);
     let now = world.now;
@@ -26,7 +26,7 @@ pub(super) fn check(world: &mut World) -> Words {
     let mut kept: Vec<Option<Burden>> = vec![None; world.facilities.len()];
     for look in 1..=LOOKS {
         world.until(now.plus_ms(look * WATCHED_S * 1_000 / LOOKS));
-        for facility in &world.facilities {
+        for facility in world.facilities.iter() {
             let burden = facility.replica().map(Replica::burden).unwrap_or_default();
             let least = &mut kept[facility.place()];
             *least = Some(least.map_or(burden, |least| less(least, burden)));
@@ -53,7 +53,7 @@ pub(super) fn check(world: &mut World) -> Words {
             words.push(format!("device {} keeps {kept:?} at rest", facility.place()));
         }
     }
-    for facility in &world.facilities {
+    for facility in world.facilities.iter() {
         let (place, excess) = (facility.place(), facility.load.excess);
         if excess > 0 {
             words.push(format!("device {place} had {excess} bytes more under way than it may"));

@@ -40,7 +40,7 @@ pub(super) fn check(world: &World) -> Words {
 /// What stands on the relay's disk: no text that people wrote, and no key.
 pub(super) fn relay(world: &World) -> Words {
     let mut keys: HashSet<[u8; 8]> = HashSet::new();
-    for facility in &world.facilities {
+    for facility in world.facilities.iter() {
         let rows = &facility.disk.rows;
         rows.scan(table::KEY, &Range::all(), Order::Ascending, &mut |_, key| {
             keys.extend(key.first_chunk::<8>());

@@ -32,7 +32,7 @@ pub(super) fn check(world: &World) -> Words {
             words.push(format!("device {place} does not show one current {local}-{number}"));
         }
     }
-    for facility in &world.facilities {
+    for facility in world.facilities.iter() {
         // What was written too late is kept for a person; that it is not merged is for another checker to say.
         let (place, notes) = (facility.place(), facility.kept_notes());
         for note in world.truth.notes.iter().filter(|note| note.place == place) {

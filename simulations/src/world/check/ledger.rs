@@ -8,7 +8,7 @@ use crate::world::opening::Opening;
 
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
-    for facility in &world.facilities {
+    for facility in world.facilities.iter() {
         let (place, mut logged) = (facility.place(), Vec::new());
         let each = &mut |entry: ledger::Entry| {
             let (patient, online) = (entry.patient, entry.online);

@@ -15,7 +15,7 @@ use crate::world::{Facility, World};
 pub(super) fn check(world: &World) -> Words {
     let keys: Vec<BTreeSet<(ScopeId, u32)>> = world.facilities.iter().map(keys).collect();
     let mut words = Vec::new();
-    for hospital in &world.facilities[..world.options.hospitals] {
+    for hospital in world.facilities.iter().take(world.options.hospitals) {
         let scopes = hospital.scopes();
         for (scope, chain) in chains(hospital) {
             let entry = scopes.get(&scope).and_then(|it| it.access.as_ref());

@@ -26,7 +26,7 @@ pub(super) fn check(world: &World) -> Words {
         return words;
     }
     let taken = taken(world);
-    for facility in &world.facilities {
+    for facility in world.facilities.iter() {
         let Some(status) = facility.status().filter(|status| !status.rebuilding) else { continue };
         let taken = taken.get(&facility.device()).copied().unwrap_or(0);
         let owed = written(facility).saturating_sub(taken + refused(facility));

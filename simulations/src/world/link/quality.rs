@@ -55,6 +55,11 @@ impl Quality {
         }
     }
 
+    /// How long whatever is said takes at least.
+    pub(in crate::world) fn delay_ms(self) -> u64 {
+        self.figures().delay_us / 1_000
+    }
+
     /// Bytes that the line can carry in a day, one way.
     pub fn bytes_per_day(self) -> u64 {
         self.figures().kbit * 1_000 / 8 * 86_400

@@ -136,7 +136,7 @@ impl World {
     }
 
     pub(super) fn ids(&self, places: &[usize]) -> Vec<FacilityId> {
-        places.iter().map(|place| self.facilities[*place].id()).collect()
+        places.iter().map(|place| self.members[*place].identity.facility).collect()
     }
 }
 
