@@ -57,14 +57,14 @@ use command::{CommandError, Outcome};
 use effect::{Effect, EffectId, Notice, Query};
 use input::{Answer, CommandId, Input};
 use session::{Next, Phase, Session};
-use state::State;
+use state::{State, meta};
 use step::{After, Step, Work};
 use tx::Tx;
 
 use crate::envelope::Formats;
 use crate::id::{EnvelopeId, Timestamp};
 use crate::identity::Identity;
-use crate::storage::StorageError;
+use crate::storage::{Batch, StorageError, table};
 use crate::sync::heads::rounds;
 use crate::sync::message::{Goodbye, Message, Refusal};
 
@@ -84,12 +84,16 @@ pub struct Replica {
     store_pause: Option<Timestamp>,
     /// How often in a row it has failed.
     store_failures: u32,
+    /// What is in the queue need not ask first whether a store that has failed takes anything.
+    store_tried: bool,
+    /// What is in memory may be ahead of the disk, which could not be read since.
+    is_ahead: bool,
 }
 
 /// How long a failed store is left alone, in milliseconds.
 const STORE_PAUSE_MS: u64 = 1_000;
-/// The longest such pause: each further failure doubles it, since a whole state is read anew after each, and nobody who has
-/// made room on the disk should wait for longer than this.
+/// The longest such pause: each further failure doubles it, and nobody who has made room on the disk should wait for longer
+/// than this.
 const STORE_PAUSE_MS_MAX: u64 = 8_000;
 
 impl Replica {
@@ -119,6 +123,8 @@ impl Replica {
             next_effect: 1,
             store_pause: None,
             store_failures: 0,
+            store_tried: false,
+            is_ahead: false,
         })
     }
 
@@ -294,7 +300,18 @@ impl Replica {
     fn advance(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
         while self.step.is_none() && self.store_pause.is_none_or(|until| until <= now) {
             self.store_pause = None;
-            let Some(work) = self.next_work() else { return };
+            if self.is_ahead {
+                self.read_anew();
+                return;
+            }
+            if self.store_failures > 0 && !self.store_tried && !self.queue.is_empty() {
+                self.try_store(now);
+                return;
+            }
+            let Some(work) = self.next_work() else {
+                self.store_tried = false;
+                return;
+            };
             let (queries, work) = work.prepare(&self.state, now);
             if queries.is_empty() {
                 self.run(now, rng, work, Vec::new());
@@ -374,16 +391,20 @@ impl Replica {
                 match State::load(self.state.identity.clone(), self.state.formats, answers, now) {
                     Ok(state) => {
                         self.state = state;
+                        self.is_ahead = false;
+                        // What it leaves undone is found so without being asked for, and most of it writes nothing.
+                        self.store_tried = true;
                         self.queue.extend(self.state.left_undone());
                     }
                     Err(error) => {
                         let place = error.to_string();
-                        self.store_failed(now, StorageError::Damaged { place });
+                        self.leave_store_alone(now, &StorageError::Damaged { place });
                     }
                 }
             }
+            // It cannot be read either, and is asked again after a pause.
             (Some(Step::Reloading { id: awaited }), Err(error)) if awaited == id => {
-                self.store_failed(now, error);
+                self.leave_store_alone(now, &error);
             }
             (step, _) => self.step = step,
         }
@@ -404,6 +425,10 @@ impl Replica {
                     self.fail(Some(command), &error);
                 }
                 self.store_failed(now, error);
+            }
+            (Some(Step::Trying { id: awaited }), Ok(())) if awaited == id => self.store_tried = true,
+            (Some(Step::Trying { id: awaited }), Err(error)) if awaited == id => {
+                self.leave_store_alone(now, &error);
             }
             (step, _) => self.step = step,
         }
@@ -451,13 +476,24 @@ impl Replica {
         }
     }
 
-    /// Goes back to what the disk has. The session begins anew: the relay sends again what was not
-    /// acknowledged.
+    /// The store has failed, and what is in memory may be ahead of it, or have work behind it that is lost: its rows are
+    /// read anew.
     fn store_failed(&mut self, now: Timestamp, error: StorageError) {
+        self.leave_store_alone(now, &error);
+        self.is_ahead = true;
+        self.read_anew();
+    }
+
+    /// Leaves a store alone that takes or gives nothing, for a while. The session begins anew: the relay sends again what was not
+    /// acknowledged. Who asks is told so; what nobody asked for waits.
+    fn leave_store_alone(&mut self, now: Timestamp, error: &StorageError) {
         self.effects.push_back(Effect::Notify(Notice::StoreFailed(error.clone())));
-        let waiting: Vec<Work> = self.queue.drain(..).collect();
-        for work in waiting {
-            self.fail(work.into_command(), &error);
+        for work in std::mem::take(&mut self.queue) {
+            match work {
+                Work::Command(command, _) => self.fail(Some(command), error),
+                work if work.is_of_session() => {}
+                work => self.queue.push_back(work),
+            }
         }
         if self.session.phase != Phase::Offline {
             self.session.reset(Phase::Offline);
@@ -466,8 +502,25 @@ impl Replica {
         let pause = STORE_PAUSE_MS.saturating_mul(1 << self.store_failures.min(10));
         self.store_failures = self.store_failures.saturating_add(1);
         self.store_pause = Some(now.plus_ms(pause.min(STORE_PAUSE_MS_MAX)));
+        self.store_tried = false;
+    }
+
+    /// Goes back to what the disk has; what that leaves undone is found in its rows.
+    fn read_anew(&mut self) {
+        self.queue.retain(|work| matches!(work, Work::Command(..)) || work.is_of_session());
         let id = self.load(State::queries());
         self.step = Some(Step::Reloading { id });
+    }
+
+    /// Asks a store that has failed whether it takes something small, before work is begun that would be lost with a whole
+    /// state read anew if it does not.
+    fn try_store(&mut self, now: Timestamp) {
+        let mut batch = Batch::new();
+        batch.put(table::META, meta::TRIED, now.0.to_be_bytes());
+        let id = EffectId(self.next_effect);
+        self.next_effect += 1;
+        self.effects.push_back(Effect::Store { id, batch, applied: Vec::new() });
+        self.step = Some(Step::Trying { id });
     }
 
     fn seen(&mut self, now: Timestamp, position: u64) {

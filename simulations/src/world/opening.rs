@@ -44,7 +44,7 @@ impl World {
     pub(super) fn look_at(&mut self, index: usize, place: usize, person: usize) {
         let (hospital, local) = (self.person(person).hospital, self.person(person).local());
         let Some(patient) = self.network_patient(&(hospital, local)) else { return };
-        if self.facilities[place].patients().contains(&patient) {
+        if self.facilities[place].cares_for(patient) {
             let staff = self.staff.number(place);
             self.show(index, place, patient, staff);
         }

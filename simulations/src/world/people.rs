@@ -71,9 +71,10 @@ pub(super) enum Job {
         person: usize,
         number: u64,
     },
-    /// Retitles this note, and adds to its text.
+    /// Retitles this note about one of the region's patients, and adds to its text.
     Rewrite {
         place: usize,
+        person: usize,
         note: NoteId,
         number: u64,
     },

@@ -475,6 +475,8 @@ pub(super) mod meta {
     pub(in crate::replica) const REBUILDING: &[u8] = b"rebuilding";
     pub(in crate::replica) const FORMAT: &[u8] = b"format";
     pub(in crate::replica) const PROGRAM: &[u8] = b"program";
+    /// When a store that had failed was last asked to take something.
+    pub(in crate::replica) const TRIED: &[u8] = b"tried";
 }
 
 /// A scope's row in the scope table.

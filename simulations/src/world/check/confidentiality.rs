@@ -3,29 +3,51 @@
 
 use std::collections::HashSet;
 
+use azalea_core::id::FacilityId;
 use azalea_core::storage::{Order, Range, Read, table};
 use azalea_relay::mailbox::tables;
 
 use super::Words;
 use crate::world::World;
 use crate::world::people::{content, key, local_of};
+use crate::world::truth::Import;
+
+/// What counts for all records of a chart.
+struct Chart<'a> {
+    owner: &'a FacilityId,
+    local: &'a str,
+    was_asked: bool,
+    /// What was written after the reader was put out.
+    since: Vec<&'a Import>,
+}
 
 /// Who holds what, at any moment.
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
     for facility in world.probed() {
         let (place, me, held) = (facility.place(), facility.id(), facility.held());
+        // Records of a chart stand one after the other.
+        let mut chart: Option<Chart> = None;
         for ((owner, record), contents) in held.iter().filter(|((owner, _), _)| *owner != me) {
-            let from = world.place_of(owner).unwrap_or(usize::MAX);
-            let chart = (from, local_of(record).to_owned());
-            if !world.truth.was_ever_asked(from, &chart.1, &me) {
+            let local = local_of(record);
+            if chart.as_ref().is_none_or(|chart| (chart.owner, chart.local) != (owner, local)) {
+                let of = (world.place_of(owner).unwrap_or(usize::MAX), local.to_owned());
+                let was_asked = world.truth.was_ever_asked(of.0, local, &me);
+                let out = world.truth.is_out(of.0, local, &me);
+                let since = out.map(|out| {
+                    let imports = world.truth.imports_of(&of, usize::MAX);
+                    imports.filter(|import| import.asked > out).collect()
+                });
+                chart = Some(Chart { owner, local, was_asked, since: since.unwrap_or_default() });
+            }
+            let Some(Chart { was_asked, since, .. }) = &chart else { continue };
+            if !was_asked {
                 words.push(format!("device {place} can read {record}, which nobody let it"));
             }
-            let Some(out) = world.truth.is_out(from, &chart.1, &me) else { continue };
-            for import in world.truth.imports_of(&chart, usize::MAX) {
-                let bytes = content(&import.local, import.number, import.version);
+            for import in since {
                 let is_this = *record == key(&import.local, import.number);
-                if is_this && import.asked > out && contents.has(&bytes) {
+                let bytes = content(&import.local, import.number, import.version);
+                if is_this && contents.has(&bytes) {
                     words.push(format!(
                         "device {place} can read {}-{}, written after it was put out",
                         import.local, import.number
@@ -39,11 +61,11 @@ pub(super) fn check(world: &World) -> Words {
 
 /// What stands on the relay's disk: no text that people wrote, and no key.
 pub(super) fn relay(world: &World) -> Words {
-    let mut keys: HashSet<[u8; 8]> = HashSet::new();
+    let mut keys = Beginnings::default();
     for facility in world.facilities.iter() {
         let rows = &facility.disk.rows;
         rows.scan(table::KEY, &Range::all(), Order::Ascending, &mut |_, key| {
-            keys.extend(key.first_chunk::<8>());
+            key.first_chunk().into_iter().for_each(|key| keys.insert(*key));
             true
         })
         .expect("memory");
@@ -53,10 +75,10 @@ pub(super) fn relay(world: &World) -> Words {
     let rows = &world.relay.disk.rows;
     for table in [tables::LOG, tables::FORK, tables::SCOPE, tables::HEAD_SHARE, tables::CHAIN] {
         rows.scan(table, &Range::all(), Order::Ascending, &mut |_, value| {
-            if texts.iter().any(|text| value.windows(text.len()).any(|part| part == *text)) {
+            if texts.iter().any(|text| has(value, text)) {
                 words.push(format!("the relay's table {} holds text", table.name()));
             }
-            if value.windows(8).any(|part| keys.contains(part)) {
+            if keys.any_in(value) {
                 words.push(format!("the relay's table {} holds a key", table.name()));
             }
             true
@@ -64,4 +86,40 @@ pub(super) fn relay(world: &World) -> Words {
         .expect("memory");
     }
     words
+}
+
+fn has(value: &[u8], text: &[u8]) -> bool {
+    let starts = value.iter().enumerate().filter(|(_, byte)| **byte == text[0]);
+    starts.map(|(at, _)| &value[at..]).any(|rest| rest.starts_with(text))
+}
+
+/// The first bytes of many keys. Of what the relay has every byte may be where one begins: nearly all of them are
+/// told apart by three bytes, without a look at the keys.
+#[derive(Default)]
+struct Beginnings {
+    all: HashSet<[u8; 8]>,
+    likely: Vec<u64>,
+}
+
+impl Beginnings {
+    fn insert(&mut self, key: [u8; 8]) {
+        self.likely.resize(1 << 18, 0);
+        let (word, bit) = place(&key);
+        self.likely[word] |= bit;
+        self.all.insert(key);
+    }
+
+    fn any_in(&self, value: &[u8]) -> bool {
+        let is_likely = |part: &&[u8]| {
+            let (word, bit) = place(part);
+            self.likely.get(word).is_some_and(|bits| bits & bit != 0)
+        };
+        value.windows(8).filter(is_likely).any(|part| self.all.contains(part))
+    }
+}
+
+/// The word and the bit of it for the first three bytes.
+fn place(part: &[u8]) -> (usize, u64) {
+    let first = u32::from_be_bytes([0, part[0], part[1], part[2]]);
+    ((first >> 6) as usize, 1 << (first & 63))
 }

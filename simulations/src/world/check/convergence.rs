@@ -12,6 +12,7 @@ pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
     let held: BTreeMap<usize, _> = world.core().map(|it| (it.place(), it.held())).collect();
     let notes: BTreeMap<usize, _> = world.core().map(|it| (it.place(), it.notes())).collect();
+    let notes = notes.iter().map(|(place, notes)| (*place, by_patient(notes))).collect();
     let is_refused = world.facilities.iter().any(|author| late::is_refused(world, author));
     for (owner, local) in world.truth.charts.keys() {
         let (Some(own), Some(hospital)) = (held.get(owner), world.facilities.get(*owner)) else {
@@ -37,9 +38,9 @@ pub(super) fn check(world: &World) -> Words {
         if is_refused {
             continue;
         }
-        let shown = of_patient(&notes[owner], patient);
+        let shown = of_patient(&notes, *owner, patient);
         for reader in readers(world, *owner, local) {
-            let theirs = of_patient(&notes[&reader.place()], patient);
+            let theirs = of_patient(&notes, reader.place(), patient);
             if theirs != shown {
                 let place = reader.place();
                 words.push(format!(
@@ -67,10 +68,24 @@ pub(super) fn readers<'a>(
     })
 }
 
-fn of_patient(
-    notes: &BTreeMap<NoteId, HeldNote>,
+/// The notes of a device, by whom they are about.
+type ByPatient<'a> = BTreeMap<PatientId, BTreeMap<NoteId, &'a HeldNote>>;
+
+fn by_patient(notes: &BTreeMap<NoteId, HeldNote>) -> ByPatient<'_> {
+    let mut found = ByPatient::new();
+    for (id, note) in notes {
+        if let Some(patient) = note.patient {
+            found.entry(patient).or_default().insert(*id, note);
+        }
+    }
+    found
+}
+
+fn of_patient<'a>(
+    notes: &'a BTreeMap<usize, ByPatient<'_>>,
+    place: usize,
     patient: PatientId,
-) -> BTreeMap<NoteId, HeldNote> {
-    let of_patient = notes.iter().filter(|(_, note)| note.patient == Some(patient));
-    of_patient.map(|(id, note)| (*id, note.clone())).collect()
+) -> &'a BTreeMap<NoteId, &'a HeldNote> {
+    static NONE: BTreeMap<NoteId, &HeldNote> = BTreeMap::new();
+    notes[&place].get(&patient).unwrap_or(&NONE)
 }

@@ -44,7 +44,7 @@ impl World {
             Work::Edit => {
                 let Some((note, person)) = self.recent_note(dice) else { return 0 };
                 let Some(place) = self.one_of_team(person, dice) else { return 0 };
-                self.rewrites(0, place, note);
+                self.rewrites(0, place, (note, person));
             }
             Work::Clash => return u64::from(self.clash(dice)),
             Work::Referral => {
@@ -119,10 +119,10 @@ impl World {
         self.job(after_ms, Job::Write { place, person, number });
     }
 
-    fn rewrites(&mut self, after_ms: u64, place: usize, note: NoteId) {
+    fn rewrites(&mut self, after_ms: u64, place: usize, (note, person): (NoteId, usize)) {
         let number = self.days().next_edit;
         self.days().next_edit += 1;
-        self.job(after_ms, Job::Rewrite { place, note, number });
+        self.job(after_ms, Job::Rewrite { place, person, note, number });
     }
 
     /// Two of a patient's team have the same note before them and no line: both write into it. Whether there were two.
@@ -135,10 +135,10 @@ impl World {
                 _ => self.one_of_team(person, dice)?,
             };
             let shows = |place: usize| {
-                let device = &self.facilities[place];
-                device.is_up() && device.notes().contains_key(&note)
+                self.facilities[place].is_up() && self.shown_note(place, person, note).is_some()
             };
-            (first != second && shows(first) && shows(second)).then_some((note, [first, second]))
+            let both = first != second && shows(first) && shows(second);
+            both.then_some(((note, person), [first, second]))
         });
         let Some((note, places)) = found else { return false };
         let long = CLASH_MS.min(self.options.seconds * 100);

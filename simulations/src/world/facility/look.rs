@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use azalea_core::access::{ScopeKind, Statement};
 use azalea_core::document::{Author, Contribution, Heads};
 use azalea_core::envelope::{Body, SignedEnvelope};
-use azalea_core::id::{ConsentId, DeviceId, EnvelopeId, FacilityId, PatientId, ScopeId, Timestamp};
+use azalea_core::id::{ConsentId, DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp};
 use azalea_core::replica::{Cause, QuarantineRow};
 use azalea_core::storage::row::{VectorRow, key};
 use azalea_core::storage::{Memory, Order, Range, Read, table};
@@ -98,6 +98,13 @@ impl Facility {
     /// The notes that it can show.
     pub fn notes(&self) -> Arc<Notes> {
         self.look(|looked| looked.notes(self.source()))
+    }
+
+    /// A note about a patient, if it can show that: of hundreds of devices nobody reads all notes for one.
+    pub(in crate::world) fn note(&self, patient: PatientId, note: NoteId) -> Option<HeldNote> {
+        let scopes = self.scopes();
+        let mut care = care(&scopes).filter(|(_, about)| *about == patient);
+        care.find_map(|(scope, _)| seen::note(self.source(), scope, note))
     }
 
     /// The rows as its program reads them.
@@ -265,11 +272,21 @@ impl Facility {
 
     /// The patients in whose care this facility takes part.
     pub(in crate::world) fn patients(&self) -> BTreeSet<PatientId> {
-        let scopes = self.scopes();
-        let descriptors = scopes.values().filter_map(|scope| scope.descriptor.as_ref());
-        let care = descriptors.filter(|it| it.kind == ScopeKind::Care);
-        care.filter_map(|descriptor| descriptor.patient).collect()
+        care(&self.scopes()).map(|(_, patient)| patient).collect()
     }
+
+    /// Whether it takes part in a patient's care.
+    pub(in crate::world) fn cares_for(&self, patient: PatientId) -> bool {
+        care(&self.scopes()).any(|(_, about)| about == patient)
+    }
+}
+
+/// The care scopes, and whom each is about.
+fn care(scopes: &Scopes) -> impl Iterator<Item = (&ScopeEntry, PatientId)> {
+    scopes.values().filter_map(|scope| {
+        let descriptor = scope.descriptor.as_ref().filter(|it| it.kind == ScopeKind::Care)?;
+        Some((scope, descriptor.patient?))
+    })
 }
 
 /// The consent on which a grant rests, and when it begins; `None` where an envelope is no such grant.

@@ -60,8 +60,8 @@ impl World {
                 let (note, held) = notes.iter().nth(choice)?;
                 self.rewrite(index, *note, held.clone(), *number)?
             }
-            Job::Rewrite { place, note, number } => {
-                let held = self.facilities[*place].notes().get(note)?.clone();
+            Job::Rewrite { place, person, note, number } => {
+                let held = self.shown_note(*place, *person, *note)?;
                 self.rewrite(index, *note, held, *number)?
             }
             Job::Propose { local, of, .. } => {
@@ -129,6 +129,18 @@ impl World {
         };
         let by = Staff(self.staff.name(self.jobs[index].job.place(), "doctor"));
         Some(Command::EditNote { patient: Who::Network(patient), note: Some(note), edit, by })
+    }
+
+    /// A note about one of the region's patients as a device shows it.
+    pub(in crate::world) fn shown_note(
+        &self,
+        place: usize,
+        person: usize,
+        note: NoteId,
+    ) -> Option<HeldNote> {
+        let person = self.person(person);
+        let patient = self.network_patient(&(person.hospital, person.local()))?;
+        self.facilities[place].note(patient, note)
     }
 
     pub(in crate::world) fn network_patient(&self, of: &(usize, String)) -> Option<PatientId> {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use azalea_core::document::{CareNote, Contribution};
+use azalea_core::document::{CareNote, Contribution, DocumentId};
 use azalea_core::envelope::Formats;
 use azalea_core::id::{FacilityId, NoteId, PatientId, ScopeId};
 use azalea_core::storage::row::ScopeNumber;
@@ -247,12 +247,21 @@ pub(super) fn merged(
     for (id, row) in more {
         made.entry(id).or_default().push(row);
     }
-    let shown = made.into_iter().filter_map(|(id, rows)| {
-        let note = CareNote::replay(&rows).0.view()?;
-        let conflicts = note.conflicts.iter().flat_map(|it| &it.values);
-        let titles = conflicts.map(|choice| choice.value.clone()).collect();
-        let (text, title, heads) = (note.text, note.title, note.heads);
-        Some((id, HeldNote { patient, text, title, titles, heads }))
-    });
-    shown.collect()
+    made.into_iter().filter_map(|(id, rows)| Some((id, shown(patient, &rows)?))).collect()
+}
+
+/// One note, if a scope has it.
+pub(super) fn note(source: Source<'_>, scope: &ScopeEntry, id: NoteId) -> Option<HeldNote> {
+    let patient = scope.descriptor.as_ref().and_then(|it| it.patient);
+    let rows = source.view().changes(scope.number, &DocumentId::Note(id)).expect("a sound store");
+    let rows: Vec<Contribution> = rows.into_iter().map(|(_, row)| row).collect();
+    shown(patient, &rows)
+}
+
+fn shown(patient: Option<PatientId>, rows: &[Contribution]) -> Option<HeldNote> {
+    let note = CareNote::replay(rows).0.view()?;
+    let conflicts = note.conflicts.iter().flat_map(|it| &it.values);
+    let titles = conflicts.map(|choice| choice.value.clone()).collect();
+    let (text, title, heads) = (note.text, note.title, note.heads);
+    Some(HeldNote { patient, text, title, titles, heads })
 }
