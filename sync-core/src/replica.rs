@@ -88,6 +88,8 @@ pub struct Replica {
     store_tried: bool,
     /// What is in memory may be ahead of the disk, which could not be read since.
     is_ahead: bool,
+    /// What the clock showed last.
+    shown: Timestamp,
 }
 
 /// How long a failed store is left alone, in milliseconds.
@@ -125,11 +127,16 @@ impl Replica {
             store_failures: 0,
             store_tried: false,
             is_ahead: false,
+            shown: now,
         })
     }
 
     /// Takes in one thing that happened.
     pub fn handle(&mut self, now: Timestamp, rng: &mut dyn CryptoRng, input: Input) {
+        let before = std::mem::replace(&mut self.shown, now);
+        if now < before {
+            self.clock_set_back(before, now);
+        }
         match input {
             Input::Loaded { id, result } => self.loaded(now, rng, id, result),
             Input::Stored { id, result } => self.stored(now, id, result),
@@ -193,6 +200,19 @@ impl Replica {
         if !due.is_empty() {
             self.queue.push_back(Work::Time(due));
         }
+    }
+
+    /// The clock shows an earlier time than before: what hangs on times in between is waited for anew, and what was put off
+    /// is put off for as long as was left.
+    fn clock_set_back(&mut self, before: Timestamp, now: Timestamp) {
+        let again = self.state.clock_set_back(before, now);
+        if !again.is_empty() {
+            self.queue.push_back(Work::Time(again));
+        }
+        let left = |until: Timestamp| now.plus_ms(until.since_ms(before));
+        self.store_pause = self.store_pause.map(left);
+        self.session.paused = self.session.paused.map(left);
+        self.session.bring_back.clock_set_back(left);
     }
 
     fn received(&mut self, now: Timestamp, message: Message) {

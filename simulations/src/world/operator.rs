@@ -162,6 +162,8 @@ impl World {
         self.truth.lost.insert(place, now);
         self.truth.repairs.insert(place, Repair { owed, lost });
         let given = self.council.given();
+        // A crash that was drawn while no process ran there has nobody left to hit.
+        self.facilities[place].dies_in = None;
         let begun = self.facilities[place].join(now, given, true);
         assert!(begun, "a new store on a disk that works keeps what enrolment gave");
         self.drain_facility(place);

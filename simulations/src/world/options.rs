@@ -284,10 +284,6 @@ impl Options {
         drawn.associations = kinds.below(5) as usize;
         if field.below(4) == 0 {
             drawn.region = Some(Region::draw(&mut field, drawn.seconds));
-            // So many records on a linked chart meet what `open.txt` knows of clocks, lost disks and links at once.
-            if drawn.faults.rebuilds > 0 && drawn.faults.clock_jumps > 0 {
-                drawn.links = 0;
-            }
         }
         drawn
     }

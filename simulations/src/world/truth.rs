@@ -145,6 +145,12 @@ pub(super) struct Stated {
 }
 
 impl Reader {
+    /// Certainly put out: withdrawn, and giving not asked for since.
+    fn is_out(&self) -> bool {
+        let again = |withdrawn| self.asked.is_some_and(|asked| asked > withdrawn);
+        self.stands.is_none() && self.withdrawn.is_some_and(|withdrawn| !again(withdrawn))
+    }
+
     fn standing(&self) -> Option<Standing> {
         self.stands.map(|since| Standing { since, begins: self.begins })
     }
@@ -242,8 +248,10 @@ impl Truth {
     ) {
         for (facility, reader) in &mut self.chart(place, local).readers {
             if facilities.is_empty() || facilities.contains(facility) {
-                reader.stands = None;
-                reader.withdrawn = Some(now);
+                // Who is out already has been out since then; a second withdrawal puts out nobody.
+                if !reader.is_out() {
+                    (reader.stands, reader.withdrawn) = (None, Some(now));
+                }
             }
         }
     }
@@ -294,9 +302,6 @@ impl Truth {
         if own.linked.is_some() {
             return None;
         }
-        let reader = own.readers.get(reader)?;
-        let withdrawn = reader.withdrawn?;
-        let again = reader.asked.is_some_and(|asked| asked > withdrawn);
-        (!again && reader.stands.is_none()).then_some(withdrawn)
+        own.readers.get(reader).filter(|it| it.is_out())?.withdrawn
     }
 }

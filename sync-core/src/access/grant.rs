@@ -188,6 +188,12 @@ impl ScopeAccess {
         ends.flatten().filter(|change| *change > at).min()
     }
 
+    /// Whether a grant ends after `from`, and not after `to`.
+    pub fn ends_between(&self, from: Timestamp, to: Timestamp) -> bool {
+        let mut current = self.counted.rulings.keys().flat_map(|facility| self.current(facility));
+        current.any(|grant| grant.until.is_some_and(|until| until > from && until <= to))
+    }
+
     /// Whether a facility was ever granted access on a consent, whatever became of it.
     pub fn was_granted_on(&self, facility: &FacilityId, consent: &ConsentId) -> bool {
         self.rulings(facility).iter().any(|ruling| match ruling {

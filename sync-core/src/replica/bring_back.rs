@@ -57,6 +57,11 @@ impl BringBack {
         self.again.filter(|_| self.waiting.is_empty() && self.pushed.is_empty())
     }
 
+    /// The clock was set back: what `left` makes of a time is as far ahead as that was before.
+    pub(super) fn clock_set_back(&mut self, left: impl Fn(Timestamp) -> Timestamp) {
+        self.again = self.again.map(left);
+    }
+
     /// Whether the relay still wants this chain.
     pub(super) fn is_wanted(&self, scope: &ScopeId, author: &DeviceId) -> bool {
         !self.given_up.contains(&(*scope, *author))

@@ -208,6 +208,32 @@ impl State {
         self.freshness = freshness;
     }
 
+    /// The clock showed `before`, and shows `now` again. A grant that began in between begins once more, and is waited for:
+    /// it was counted as begun, so nobody waits for it, and what could not be done meanwhile (a chart that was linked, a
+    /// device that joined) would never be done. What it let in stays counted until then.
+    ///
+    /// Gives the scopes of which a grant ended in between: it holds again, and they are to be counted anew.
+    pub(super) fn clock_set_back(
+        &mut self,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> BTreeSet<ScopeNumber> {
+        let mut again = BTreeSet::new();
+        for scope in self.scopes.values() {
+            let Some(access) = &scope.access else { continue };
+            if let Some(change) = access.next_change(now).filter(|change| *change <= before) {
+                self.freshness.wait_for(scope.number, Some(change));
+            }
+            if access.ends_between(now, before) {
+                again.insert(scope.number);
+            }
+        }
+        // Nothing has waited for longer than the clock says.
+        let since = self.freshness.unsaved_since.map(|since| since.min(now));
+        self.freshness.unsaved_since = since;
+        again
+    }
+
     /// Draws the consequences of grants that have begun or ended by themselves: charts follow a consent that has
     /// begun, its readers are given keys, and everybody counts anew.
     pub(super) fn follow_time(&self, tx: &mut Tx<'_>, scopes: BTreeSet<ScopeNumber>) {

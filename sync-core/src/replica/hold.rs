@@ -257,8 +257,8 @@ impl State {
 
     /// Keeps in memory what a row of the quarantine table amounts to.
     pub(super) fn note_quarantined(&mut self, row: &QuarantineRow) {
-        // Nobody refused what a newer program of ours wrote.
-        if row.author == self.me && row.cause != Cause::Newer {
+        // Nobody refused what a newer program of ours wrote, and what is late the relay carries to whoever reviews it.
+        if row.author == self.me && !matches!(row.cause, Cause::Newer | Cause::Late) {
             self.refused.insert((row.scope, row.seq));
         }
         self.contradicted |= row.cause == Cause::Contradicted;

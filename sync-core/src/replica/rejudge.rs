@@ -317,8 +317,9 @@ impl State {
         envelope: Vec<u8>,
     ) {
         self.set_back(tx, &place.id);
-        if admitted.header().author == self.me && self.refused.remove(&(number, place.seq)) {
-            // The relay answers at once where it has it.
+        if admitted.header().author == self.me {
+            // The relay may have refused it; it answers at once where it has it.
+            self.refused.remove(&(number, place.seq));
             self.queue(tx, place.position, OutboxRow { scope: number, urgent: false });
         }
         let applied = self.apply(tx, number, place.position, admitted);

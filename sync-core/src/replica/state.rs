@@ -158,7 +158,8 @@ pub(super) struct State {
     /// Positions from here on are not on the disk yet: nobody else may see them, since a power cut would let
     /// us give their places in our chain to other envelopes.
     pub(super) undurable: u64,
-    /// Our envelopes that the relay refused for good, by scope and sequence.
+    /// Our envelopes that the relay refused for good, by scope and sequence. Of what is set apart as late as well only those that
+    /// this process was told of: the relay says it again.
     pub(super) refused: BTreeSet<(ScopeNumber, u64)>,
     pub(super) freshness: Freshness,
     /// Envelopes held back, by the scope that they wait for.

@@ -425,6 +425,7 @@ impl State {
     fn refuse_own(&mut self, tx: &mut Tx<'_>, refusal: &Refusal, flight: &Flight) -> After {
         self.clear_outbox(tx, flight.position);
         let scope = self.number(flight.scope);
+        self.refused.insert((scope, flight.seq));
         // What is set apart as late already says more than the relay's refusal does, and keeps its bytes.
         self.quarantine(
             tx,

@@ -79,10 +79,15 @@ fn is_kept_for(world: &World, written: &Written, text: &str) -> bool {
     let is_revoked = world.truth.revoked.contains_key(&written.place);
     let author = world.facilities[written.place].id();
     let charts = world.truth.charts.iter().filter(|(_, it)| it.patient == Some(written.patient));
-    let mut owners = charts.filter(|((owner, local), _)| {
+    let mut owners = charts.filter(|((owner, local), chart)| {
         let out = world.truth.is_out(*owner, local, &author);
-        let is_out = out.is_some_and(|out| rebuilt.is_none_or(|rebuilt| out < *rebuilt));
-        is_out || is_revoked
+        // Let in again by a clock that was ahead, and put out before that began: the relay went by its own.
+        let yet_to_begin = |rebuilt: Timestamp| {
+            let last = chart.readers.get(&author);
+            last.is_some_and(|it| it.asked < Some(rebuilt) && it.begins > rebuilt)
+        };
+        let was_out = |out| rebuilt.is_none_or(|it| out < *it || yet_to_begin(*it));
+        out.is_some_and(was_out) || is_revoked
     });
     let keeps = |place: usize| holds(&world.facilities[place].kept_notes(), written.id, text);
     written.asked < *lost && owners.any(|((owner, _), _)| keeps(*owner))

@@ -9,6 +9,7 @@ use crate::access::{Access, Statement, registry_scope};
 use crate::envelope::{Body, Draft, Formats, SignedEnvelope, seal};
 use crate::id::{EnvelopeId, ScopeId};
 use crate::identity::{Cutoff, Revocation, Subject as Whom};
+use crate::sync::message::{Refusal, RefusalCause};
 
 const MEMBERS: [(&str, FacilityKind); 4] = [
     ("hospital", FacilityKind::Hospital),
@@ -324,4 +325,42 @@ fn what_the_owner_accepted_of_whom_it_put_out_is_missed() {
     region.run();
     assert_eq!(row(&region).missing, 0);
     assert_eq!(row(&region).complete, row(&region).stated);
+}
+
+/// What a clinic wrote while nobody could tell it that it was out is the hospital's to review. The relay could not store the
+/// first of it just then; what follows that was given up by the clinic, which had set it apart itself by then.
+#[test]
+fn what_is_late_is_sent_all_the_same_when_the_relay_could_not_store_the_first_of_it() {
+    let mut region = team(66);
+    region.cut("clinic");
+    (0..3).for_each(|number| write(&mut region, "clinic", &format!("退出後の記録 {number}")));
+    withdraw(&mut region, "clinic");
+    region.connect("hospital");
+    region.run();
+    region.connect("clinic");
+    region.exchange("clinic");
+    let clinic = region.node("clinic");
+    assert_eq!(clinic.status().quarantined, 3, "it has heard that it is out");
+    let pushed = clinic.sent.drain(..).filter_map(|message| match message {
+        Message::Push(envelopes) => Some(envelopes),
+        _ => None,
+    });
+    let header = |Bytes(bytes): Bytes| {
+        SignedEnvelope::from_bytes(bytes).expect("an envelope").claimed_header().clone()
+    };
+    let headers: Vec<_> = pushed.flatten().map(header).collect();
+    assert_eq!(headers.len(), 3);
+    let expected = headers[0].seq;
+    let cause = |seq| match seq == expected {
+        true => RefusalCause::Busy,
+        false => RefusalCause::Gap { expected },
+    };
+    let refused = headers.iter().map(|it| Refusal { id: it.id(), cause: cause(it.seq) }).collect();
+    let taken = Message::Taken { stored: Vec::new(), refused };
+    let now = region.now;
+    region.node("clinic").handle(now, Input::Received(taken));
+    assert_eq!(region.nodes["clinic"].status().unsent, 3);
+    region.pass("clinic", 60_000);
+    assert_eq!(region.nodes["clinic"].status().unsent, 0);
+    assert_eq!(region.nodes["hospital"].status().quarantined, 3, "for a person to review");
 }

@@ -1,6 +1,6 @@
 //! Clocks that differ, and words that count from a time on.
 
-use super::rebuild::{MEMBERS, link, linked, part, stays_apart};
+use super::rebuild::{MEMBERS, link, linked, part, stays_apart, unlinked};
 use super::*;
 
 /// How far the hospital's clock is ahead.
@@ -140,4 +140,56 @@ fn a_chart_follows_a_consent_that_began_while_no_process_was_there() {
     region.connect("second");
     region.run();
     assert_eq!(region.post.len(), said, "what is done already is not said twice");
+}
+
+/// A hospital has counted a consent as begun, its clock is set back behind that, and its chart is linked to the patient then. By
+/// its clock the consent begins once more, and no word arrives when it does.
+#[test]
+fn a_chart_follows_a_consent_that_begins_again_by_a_clock_that_was_set_back() {
+    let (mut region, patient) = unlinked(35);
+    region.now = Timestamp(region.now.0 - AHEAD_MS);
+    link(&mut region, patient);
+    assert_eq!(region.nodes["clinic"].records(), 1, "by the hospital's clock it has yet to begin");
+    region.pass("second", 2 * AHEAD_MS);
+    region.run();
+    assert_eq!(region.nodes["clinic"].records(), 2, "both hospitals' charts");
+}
+
+/// A hospital's clock was ahead of a consent's end for a moment. It is set right, and counts again what there is for that reader.
+#[test]
+fn a_consent_that_ended_by_a_clock_that_was_ahead_counts_again_when_it_is_set_right() {
+    let mut region =
+        Region::new(36, &[("hospital", FacilityKind::Hospital), ("clinic", FacilityKind::Clinic)]);
+    region.connect("hospital");
+    region.connect("clinic");
+    region.command("hospital", import(vec![record("p1", "o1", "{}")])).expect("an import");
+    let (facilities, until) = (vec![region.facility("clinic")], region.now.plus_ms(AHEAD_MS));
+    let (patient, until, by) = (local("p1"), Some(until), staff("s1"));
+    let give = Command::GiveConsent { patient, facilities, until, by };
+    region.command("hospital", give).expect("a consent");
+    region.run();
+    region.cut("hospital");
+    let (ahead, now) = (region.now.plus_ms(2 * AHEAD_MS), region.now);
+    region.node("hospital").handle(ahead, Input::Tick);
+    region.node("hospital").handle(now, Input::Tick);
+    region.connect("hospital");
+    region.command("hospital", import(vec![record("p1", "o2", "{}")])).expect("an import");
+    region.run();
+    assert_eq!(region.nodes["clinic"].records(), 2);
+    assert!(is_complete(&region), "{:?}", region.nodes["clinic"].status().publishers);
+}
+
+/// What waits for some seconds does not wait for days because a clock that was ahead is set right.
+#[test]
+fn a_pause_is_as_long_as_it_was_when_the_clock_is_set_back() {
+    let mut region = Region::new(37, &[("hospital", FacilityKind::Hospital)]);
+    let ahead = region.now.plus_ms(1_000 * AHEAD_MS);
+    region.node("hospital").full = true;
+    let import = || import(vec![record("p1", "o1", "{}")]);
+    region.node("hospital").command(ahead, import()).expect_err("the disk is full");
+    region.node("hospital").full = false;
+    let now = region.now;
+    region.node("hospital").handle(now, Input::Tick);
+    region.now = now.plus_ms(AHEAD_MS);
+    region.command("hospital", import()).expect("there is room again");
 }
