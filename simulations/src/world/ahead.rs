@@ -1,8 +1,8 @@
 //! What is certain to happen soon is done ahead, on other threads.
 //!
-//! Devices meet through the relay alone, and whatever it says takes a line's delay: the next thing that happens at a device
-//! within that delay is known before the time comes, since nothing can reach the device any sooner. So its engine may do
-//! its part of that, on its own state, while others do theirs. What follows from it (what is sent, asked of a disk,
+//! Devices meet through the relay alone, and whatever is said takes a line's delay: the next thing that happens at a device
+//! within the delay after the relay speaks next is known before the time comes, since nothing can reach the device any
+//! sooner. So its engine may do its part of that, on its own state, while others do theirs. What follows from it (what is sent, asked of a disk,
 //! answered) is drawn when its moment comes, in the order of the queue: the same happens, and in the same order, as
 //! if one thing were done after the other.
 //!
@@ -14,15 +14,16 @@ use azalea_core::id::Timestamp;
 use super::World;
 use super::crew::Part;
 use super::event::Event;
+use super::link::Quality;
 
 /// What something that is to come may touch.
 enum Touches {
     /// One device, whose engine does its part of it and no more.
     Engine(usize),
-    /// A device, and whatever hangs on it.
-    Device(usize),
-    /// The relay alone, or nobody.
-    NoDevice,
+    /// A device, and the relay.
+    Both(usize),
+    /// The relay alone.
+    Relay,
     /// Anybody.
     All,
 }
@@ -35,24 +36,28 @@ impl World {
         }
         let mut touched = Vec::new();
         let mut certain = Vec::new();
-        let mut now = None;
-        for (key, event) in self.queue.upcoming().take(LOOKED_AT) {
-            let now = *now.get_or_insert(key.0);
+        // When the relay speaks next, at the earliest: when something reaches it that is under way, or is said from now on.
+        let mut speaks: Option<Timestamp> = None;
+        for (number, (key, event)) in self.queue.upcoming().take(LOOKED_AT).enumerate() {
             if key.0 > end {
                 break;
             }
+            let next = *speaks.get_or_insert(key.0.plus_ms(Quality::Fibre.delay_ms()));
             match touches(event) {
-                Touches::Engine(place) | Touches::Device(place) if touched.contains(&place) => {}
-                Touches::Engine(place) => {
+                Touches::Engine(place) if !touched.contains(&place) => {
                     touched.push(place);
                     // What comes first is done here, without waiting for anybody.
-                    let is_next = key.0 == now && touched.len() == 1;
-                    if !is_next && !is_ahead(event) && self.is_certain(place, now, key.0, event) {
+                    let is_free = number > 0 && !is_ahead(event);
+                    if is_free && self.is_certain(place, next, key.0, event) {
                         certain.push((*key, place));
                     }
                 }
-                Touches::Device(place) => touched.push(place),
-                Touches::NoDevice => {}
+                Touches::Engine(_) => {}
+                Touches::Both(place) => {
+                    touched.push(place);
+                    speaks = Some(next.min(key.0));
+                }
+                Touches::Relay => speaks = Some(next.min(key.0)),
                 Touches::All => break,
             }
         }
@@ -79,7 +84,7 @@ impl World {
     }
 
     /// Whether the next thing at a device, which is home, comes just so whatever happens until then.
-    fn is_certain(&self, place: usize, now: Timestamp, at: Timestamp, event: &Event) -> bool {
+    fn is_certain(&self, place: usize, speaks: Timestamp, at: Timestamp, event: &Event) -> bool {
         let facility = &self.facilities[place];
         let comes = match event {
             // What hangs on its sender does not come where that dies before.
@@ -90,7 +95,7 @@ impl World {
             Event::FacilityWakes { life, .. } => *life == facility.life() && facility.wakes_at(at),
             _ => false,
         };
-        comes && at <= now.plus_ms(self.links[place].quality.delay_ms())
+        comes && at <= speaks.plus_ms(self.links[place].quality.delay_ms())
     }
 }
 
@@ -100,10 +105,10 @@ fn touches(event: &Event) -> Touches {
         | Event::FacilityDisk { place, .. }
         | Event::FacilityWakes { place, .. } => Touches::Engine(*place),
         Event::Lost { place, .. } | Event::Silent { place, .. } | Event::Reconnect { place } => {
-            Touches::Device(*place)
+            Touches::Both(*place)
         }
         Event::RelayGets { .. } | Event::RelayDisk { .. } | Event::RelayWakes { .. } => {
-            Touches::NoDevice
+            Touches::Relay
         }
         Event::Job(_)
         | Event::Day(_)

@@ -65,6 +65,8 @@ struct Stream {
     /// In milliseconds since the beginning.
     from: u64,
     long: u64,
+    /// At whole multiples of this alone.
+    every: u64,
 }
 
 impl Stream {
@@ -113,9 +115,14 @@ impl World {
             (Work::Change, region.in_all(region.changes, 100, seconds), span / 10, span * 4 / 5),
             (Work::Turnover, turnover.in_all(2 * region.turnover, 100, seconds), 0, span),
         ];
+        let handover = region.handover * 1_000 / region.pace.max(1);
         let stream = |(number, (work, all, from, long))| {
             let dice = dice.fork("stream", number);
-            Stream { work, dice, all, done: 0, from, long }
+            let every = match work {
+                Work::Chart | Work::Consent | Work::Message => handover,
+                _ => 0,
+            };
+            Stream { work, dice, all, done: 0, from, long, every }
         };
         let streams = (0..).zip(streams).map(stream).collect();
         let numbers = vec![0; panel.people.len()];
@@ -165,11 +172,8 @@ impl World {
     /// The next piece of a kind of work has its place in the queue.
     fn next_day(&mut self, stream: usize) {
         if let Some(at) = self.days().streams[stream].next() {
-            let every = match self.days().streams[stream].work {
-                Work::Chart | Work::Consent | Work::Message => 300_000,
-                _ => 1,
-            };
-            let at = super::since_beginning(at - at % every);
+            let it = &self.days().streams[stream];
+            let at = super::since_beginning(at - at % it.every.max(1));
             self.at(at, Event::Day(stream));
         }
     }

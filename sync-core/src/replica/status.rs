@@ -130,17 +130,11 @@ impl Replica {
 
     fn publishers(&self) -> Vec<PublisherStatus> {
         let state = &self.state;
-        let mut silent: BTreeSet<FacilityId> = state
-            .scopes
-            .values()
-            .filter(|scope| scope.kind() == Some(ScopeKind::Chart))
-            .filter_map(|scope| scope.access.as_ref().map(|access| access.owner()))
-            .filter(|owner| *owner != state.home)
-            .collect();
         let mut publishers = Vec::new();
+        let mut heard = BTreeSet::from([state.home]);
         for (device, row) in &state.freshness.publishers {
             let Some(certificate) = state.roster.device(device) else { continue };
-            silent.remove(&certificate.facility);
+            heard.insert(certificate.facility);
             publishers.push(PublisherStatus {
                 facility: certificate.facility,
                 device: Some(*device),
@@ -150,6 +144,9 @@ impl Replica {
                 missing: state.missing_of(device, &certificate.facility),
             });
         }
+        let charts = state.scopes.values().filter(|scope| scope.kind() == Some(ScopeKind::Chart));
+        let owners = charts.filter_map(|scope| scope.access.as_ref().map(|access| access.owner()));
+        let silent: BTreeSet<FacilityId> = owners.filter(|owner| !heard.contains(owner)).collect();
         publishers.extend(silent.into_iter().map(|facility| PublisherStatus {
             facility,
             device: None,

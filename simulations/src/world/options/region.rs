@@ -12,6 +12,8 @@ pub struct Region {
     pub patients: u64,
     /// Messages of the hospitals' systems for each patient and year; over patients they follow a power law.
     pub messages: u64,
+    /// How often hospitals' systems hand over the messages that they have, in seconds.
+    pub handover: u64,
     /// Records in these messages, for each patient and year.
     pub resources: u64,
     /// Pages that readers open of each patient in a year: the fewest and the most, in between a power law.
@@ -41,6 +43,7 @@ impl Default for Region {
         Self {
             patients: 14_400,
             messages: 60,
+            handover: 300,
             resources: 230,
             openings: [1, 9],
             notes: 400,
