@@ -56,8 +56,8 @@ use crate::population::Dice;
 pub use atlas::Place;
 use clock::Clock;
 use council::{Council, Member};
-use crew::Crew;
 pub use crew::Devices;
+use crew::{Crew, Seat};
 use days::Days;
 pub use days::Work;
 use event::Event;
@@ -90,7 +90,7 @@ pub struct World {
     /// What stands where.
     atlas: Vec<Place>,
     members: Vec<Member>,
-    relay: Relay,
+    relay: Seat<Relay>,
     facilities: Devices,
     /// The line of each.
     links: Vec<Link>,
@@ -160,7 +160,7 @@ impl World {
             queue: Queue::default(),
             next_session: 0,
             council,
-            relay,
+            relay: Seat::new(relay),
             facilities: Devices::default(),
             links: Vec::new(),
             crew: Arc::default(),
@@ -323,7 +323,7 @@ impl World {
             let wait = self.dice.below(3_000);
             self.after(wait, Event::Reconnect { place });
         }
-        self.after(100, Event::RelayWakes { life: self.relay.life() });
+        self.after(100, Event::RelayWakes { life: self.relay.life(), ahead: false });
     }
 
     fn after(&mut self, ms: u64, event: Event) {
@@ -339,7 +339,7 @@ impl World {
             self.work_ahead(end);
             let Some((at, event)) = self.queue.pop(end) else { break };
             self.now = at;
-            self.await_device(&event);
+            self.await_engine(&event);
             let (what, place, number) = event.sign();
             self.trace.note(at, what, place, number);
             self.happen(event);
@@ -412,9 +412,11 @@ impl World {
     fn happen(&mut self, event: Event) {
         let now = self.now;
         match event {
-            Event::RelayGets { session, life, message, .. } => {
-                if life == self.relay.life() && self.relay.has(session) {
-                    self.relay.received(now, session, *message);
+            Event::RelayGets { session, message, .. } => {
+                if self.relay.has(session) {
+                    if let Some(message) = message {
+                        self.relay.received(now, session, *message);
+                    }
                     self.drain_relay();
                 }
             }
@@ -429,9 +431,11 @@ impl World {
             Event::Lost { place, session } => self.lost(place, session),
             Event::Silent { place, session, since } => self.silent(place, session, since),
             Event::Reconnect { place } => self.connect(place),
-            Event::RelayDisk { life } => {
+            Event::RelayDisk { life, ahead } => {
                 if life == self.relay.life() {
-                    self.relay.disk_step(now);
+                    if !ahead {
+                        self.relay.disk_step(now);
+                    }
                     self.drain_relay();
                 }
             }
@@ -443,12 +447,14 @@ impl World {
                     self.drain_facility(place);
                 }
             }
-            Event::RelayWakes { life } => {
+            Event::RelayWakes { life, ahead } => {
                 if life == self.relay.life() {
-                    self.relay.tick(now);
+                    if !ahead {
+                        self.relay.tick(now);
+                    }
                     self.drain_relay();
                     let next = self.relay.wake_at().unwrap_or(now.plus_ms(5_000));
-                    self.at(next.max(now.plus_ms(50)), Event::RelayWakes { life });
+                    self.at(next.max(now.plus_ms(50)), Event::RelayWakes { life, ahead: false });
                 }
             }
             Event::FacilityWakes { place, life, ahead } => {
@@ -483,6 +489,7 @@ impl World {
 
     fn kill(&mut self, place: usize) {
         let torn = self.dice.chance(0.5);
+        self.await_all();
         self.sender_died(place, Way::Up);
         if let Some(session) = self.facilities[place].kill(torn) {
             self.after(IDLE_MS, Event::Lost { place, session });

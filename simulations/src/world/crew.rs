@@ -1,10 +1,10 @@
-//! The devices of the world, and the threads that work at several of them at once.
+//! The devices of the world and its relay, and the threads that work at several of them at once.
 //!
-//! A device that is worked at elsewhere is away until its part is done. Parts are short, some millionths of a second,
-//! and come by the hundred thousand: whoever has none waits for the next one without going to sleep, for a while.
+//! Who is worked at elsewhere is away until its part is done. Parts are short, some millionths of a second, and come by
+//! the hundred thousand: a thread that has none waits for the next one without going to sleep, for a while.
 
 use std::collections::VecDeque;
-use std::ops::{Index, IndexMut};
+use std::ops::{Deref, DerefMut, Index, IndexMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,14 +13,42 @@ use std::thread;
 use azalea_core::identity::Signatures;
 
 use super::facility::Facility;
+use super::relay::Relay;
+
+/// Somebody whose engine may be at work elsewhere.
+pub(super) struct Seat<T>(Option<Box<T>>);
+
+impl<T> Seat<T> {
+    pub(super) fn new(it: T) -> Self {
+        Self(Some(Box::new(it)))
+    }
+
+    fn take(&mut self) -> Box<T> {
+        self.0.take().expect(HOME)
+    }
+}
+
+impl<T> Deref for Seat<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_deref().expect(HOME)
+    }
+}
+
+impl<T> DerefMut for Seat<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_deref_mut().expect(HOME)
+    }
+}
 
 /// All devices by their place.
 #[derive(Default)]
-pub struct Devices(Vec<Option<Box<Facility>>>);
+pub struct Devices(Vec<Seat<Facility>>);
 
 impl Devices {
     pub(super) fn push(&mut self, device: Facility) {
-        self.0.push(Some(Box::new(device)));
+        self.0.push(Seat::new(device));
     }
 
     /// How many there are.
@@ -35,32 +63,19 @@ impl Devices {
 
     /// Each of them, in the order of their places.
     pub fn iter(&self) -> impl Iterator<Item = &Facility> {
-        self.0.iter().map(|device| device.as_deref().expect(HOME))
+        self.0.iter().map(|device| &**device)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Facility> {
-        self.0.iter_mut().map(|device| device.as_deref_mut().expect(HOME))
+        self.0.iter_mut().map(|device| &mut **device)
     }
 
     pub(super) fn get(&self, place: usize) -> Option<&Facility> {
-        self.0.get(place).map(|device| device.as_deref().expect(HOME))
+        self.0.get(place).map(|device| &**device)
     }
 
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Facility> {
-        self.0.get_mut(place).map(|device| device.as_deref_mut().expect(HOME))
-    }
-
-    fn is_home(&self, place: usize) -> bool {
-        self.0[place].is_some()
-    }
-
-    fn take(&mut self, place: usize) -> Box<Facility> {
-        self.0[place].take().expect(HOME)
-    }
-
-    fn bring_back(&mut self, device: Box<Facility>) {
-        let place = device.place();
-        self.0[place] = Some(device);
+        self.0.get_mut(place).map(|device| &mut **device)
     }
 }
 
@@ -68,30 +83,70 @@ impl Index<usize> for Devices {
     type Output = Facility;
 
     fn index(&self, place: usize) -> &Facility {
-        self.0[place].as_deref().expect(HOME)
+        &self.0[place]
     }
 }
 
 impl IndexMut<usize> for Devices {
     fn index_mut(&mut self, place: usize) -> &mut Facility {
-        self.0[place].as_deref_mut().expect(HOME)
+        &mut self.0[place]
     }
 }
 
-/// A device is away only until what it does there happens, and nothing else can happen to it before.
-const HOME: &str = "the device is where it belongs";
+/// Who is at work elsewhere is away only until what it does there happens, and nothing else can happen to it before.
+const HOME: &str = "nobody reaches for whoever is at work elsewhere";
 
-/// What is to be done at one device.
-pub(super) type Part = Box<dyn FnOnce(&mut Facility) + Send>;
+/// Whose engine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Relay,
+    Device(usize),
+}
+
+/// Who does something elsewhere and comes back.
+enum Engine {
+    Relay(Box<Relay>),
+    Device(Box<Facility>),
+}
+
+/// What an engine is to do elsewhere.
+pub(super) struct Part(Box<dyn FnOnce() -> Engine + Send>);
+
+impl Part {
+    /// What a device does.
+    pub(super) fn of(
+        devices: &mut Devices,
+        place: usize,
+        part: impl FnOnce(&mut Facility) + Send + 'static,
+    ) -> Self {
+        let mut device = devices.0[place].take();
+        Self(Box::new(move || {
+            part(&mut device);
+            Engine::Device(device)
+        }))
+    }
+
+    /// What the relay does.
+    pub(super) fn of_relay(
+        relay: &mut Seat<Relay>,
+        part: impl FnOnce(&mut Relay) + Send + 'static,
+    ) -> Self {
+        let mut relay = relay.take();
+        Self(Box::new(move || {
+            part(&mut relay);
+            Engine::Relay(relay)
+        }))
+    }
+}
 
 /// What the threads share.
 #[derive(Default)]
 pub(super) struct Crew {
-    parts: Mutex<VecDeque<(Box<Facility>, Part)>>,
+    parts: Mutex<VecDeque<Part>>,
     /// How many parts nobody has begun.
     open: AtomicUsize,
-    done: Mutex<Vec<thread::Result<Box<Facility>>>>,
-    /// How many devices are away.
+    done: Mutex<Vec<thread::Result<Engine>>>,
+    /// How many are away.
     away: AtomicUsize,
     asleep: Mutex<usize>,
     wakes: Condvar,
@@ -121,46 +176,51 @@ impl Crew {
         self.open.load(Ordering::Acquire) > 0
     }
 
-    /// Has parts done, each at the device of its place, the first of them first.
-    pub(super) fn send(
-        &self,
-        devices: &mut Devices,
-        parts: impl Iterator<Item = (usize, Part)>,
-    ) {
-        let mut waiting = locked(&self.parts);
-        let before = waiting.len();
-        waiting.extend(parts.map(|(place, part)| (devices.take(place), part)));
-        let more = waiting.len() - before;
-        drop(waiting);
+    /// Has parts done, the first of them first.
+    pub(super) fn send(&self, parts: Vec<Part>) {
+        let more = parts.len();
         if more == 0 {
             return;
         }
         self.away.fetch_add(more, Ordering::AcqRel);
+        locked(&self.parts).extend(parts);
         self.open.fetch_add(more, Ordering::AcqRel);
         if *locked(&self.asleep) > 0 {
             self.wakes.notify_all();
         }
     }
 
-    /// Brings the device of a place home, or all of them. What nobody has begun is done here.
-    pub(super) fn bring_home(&self, devices: &mut Devices, place: Option<usize>) {
-        let is_home = |devices: &Devices| match place {
-            Some(place) => devices.is_home(place),
-            None => self.away.load(Ordering::Acquire) == 0,
-        };
+    /// Has somebody home, or everybody. What nobody has begun is done here.
+    pub(super) fn bring_home(
+        &self,
+        devices: &mut Devices,
+        relay: &mut Seat<Relay>,
+        whom: Option<Whose>,
+    ) {
         loop {
+            let is_home = match whom {
+                Some(Whose::Relay) => relay.0.is_some(),
+                Some(Whose::Device(place)) => devices.0[place].0.is_some(),
+                None => self.away.load(Ordering::Acquire) == 0,
+            };
+            if is_home {
+                return;
+            }
             for done in locked(&self.done).drain(..) {
                 self.away.fetch_sub(1, Ordering::AcqRel);
                 match done {
-                    Ok(device) => devices.bring_back(device),
+                    Ok(Engine::Relay(back)) => relay.0 = Some(back),
+                    Ok(Engine::Device(back)) => {
+                        let place = back.place();
+                        devices.0[place].0 = Some(back);
+                    }
                     Err(panic) => resume_unwind(panic),
                 }
             }
-            if is_home(devices) {
-                return;
-            }
-            // The device that is waited for is among the first of those that nobody has begun, or at work elsewhere.
-            if !self.do_one() {
+            // Whoever is waited for is among the first of those that nobody has begun with, or at work elsewhere.
+            if self.has_work() {
+                self.do_one();
+            } else {
                 std::hint::spin_loop();
             }
         }
@@ -175,12 +235,9 @@ impl Crew {
 
     /// Whether there was something to do.
     fn do_one(&self) -> bool {
-        let Some((mut device, part)) = locked(&self.parts).pop_front() else { return false };
+        let Some(Part(part)) = locked(&self.parts).pop_front() else { return false };
         self.open.fetch_sub(1, Ordering::AcqRel);
-        let done = catch_unwind(AssertUnwindSafe(|| {
-            part(&mut device);
-            device
-        }));
+        let done = catch_unwind(AssertUnwindSafe(part));
         locked(&self.done).push(done);
         true
     }

@@ -10,8 +10,8 @@ use super::fault::Fault;
 pub(super) enum Event {
     RelayGets {
         session: SessionId,
-        life: u64,
-        message: Box<Message>,
+        /// `None` once its engine has it: see [`super::ahead`].
+        message: Option<Box<Message>>,
         bytes: usize,
         /// Something of it, or before it, has to be sent again.
         hangs: bool,
@@ -19,7 +19,6 @@ pub(super) enum Event {
     FacilityGets {
         place: usize,
         session: SessionId,
-        /// `None` once its engine has it: see [`super::ahead`].
         message: Option<Box<Message>>,
         bytes: usize,
         hangs: bool,
@@ -40,15 +39,17 @@ pub(super) enum Event {
     },
     RelayDisk {
         life: u64,
+        /// Its engine does its part elsewhere, or has done it.
+        ahead: bool,
     },
     FacilityDisk {
         place: usize,
         life: u64,
-        /// Its engine does its part elsewhere, or has done it.
         ahead: bool,
     },
     RelayWakes {
         life: u64,
+        ahead: bool,
     },
     FacilityWakes {
         place: usize,

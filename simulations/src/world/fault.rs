@@ -262,7 +262,7 @@ impl World {
             Fault::StartRelay => {
                 if self.relay.start(now) {
                     self.drain_relay();
-                    self.after(50, Event::RelayWakes { life: self.relay.life() });
+                    self.after(50, Event::RelayWakes { life: self.relay.life(), ahead: false });
                     (0..self.facilities.len()).for_each(|place| self.line_is_back(place));
                     self.tell_again();
                 }

@@ -117,7 +117,7 @@ impl World {
         if self.relay.wants_disk() {
             let slow = if self.relay.disk.condition.slow { SLOW_MS } else { 0 };
             let wait = 1 + slow + self.dice.below(6);
-            self.at(now.plus_ms(wait), Event::RelayDisk { life: self.relay.life() });
+            self.at(now.plus_ms(wait), Event::RelayDisk { life: self.relay.life(), ahead: false });
         }
         self.call_relay_operator();
         if self.relay.has_died() {

@@ -21,13 +21,10 @@ impl World {
         let bytes = weight(&message);
         match self.links[place].send(now, way, bytes) {
             Sent::Arrives { at, hangs } => {
-                let life = self.relay.life();
+                let message = Some(message);
                 let event = match way {
-                    Way::Up => Event::RelayGets { session, life, message, bytes, hangs },
-                    Way::Down => {
-                        let message = Some(message);
-                        Event::FacilityGets { place, session, message, bytes, hangs }
-                    }
+                    Way::Up => Event::RelayGets { session, message, bytes, hangs },
+                    Way::Down => Event::FacilityGets { place, session, message, bytes, hangs },
                 };
                 self.at(at, event);
             }
@@ -107,8 +104,8 @@ impl World {
         };
         let taken = self.queue.take_from(is_meant, begins);
         let said = taken.into_iter().filter_map(|event| match event {
-            Event::RelayGets { session, message, .. } => Some((session, message)),
-            Event::FacilityGets { session, message, .. } => {
+            Event::RelayGets { session, message, .. }
+            | Event::FacilityGets { session, message, .. } => {
                 Some((session, message.expect("nobody has it while it may not come")))
             }
             _ => None,
