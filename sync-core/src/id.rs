@@ -25,9 +25,9 @@ macro_rules! id {
                 Self(bytes)
             }
 
-            /// The leading bytes of the BLAKE3 digest of `parts` under a context string.
-            pub fn digest(context: &str, parts: &[&[u8]]) -> Self {
-                let mut hasher = blake3::Hasher::new_derive_key(context);
+            /// The leading bytes of the BLAKE3 digest of `parts` under a context.
+            pub fn digest(context: &crate::hash::Context, parts: &[&[u8]]) -> Self {
+                let mut hasher = context.hasher();
                 for part in parts {
                     hasher.update(&(part.len() as u64).to_be_bytes());
                     hasher.update(part);
@@ -157,10 +157,11 @@ fn parse_hex(text: &str, out: &mut [u8]) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::Context;
 
     #[test]
     fn an_id_survives_its_text_form_and_refuses_others() {
-        let id = ScopeId::digest("azalea test", &[b"a"]);
+        let id = ScopeId::digest(&Context::new("azalea test"), &[b"a"]);
         assert_eq!(id.to_string().parse::<ScopeId>(), Ok(id));
         assert!("zz".parse::<ScopeId>().is_err());
         assert!(format!("{id}0").parse::<ScopeId>().is_err());
@@ -169,8 +170,8 @@ mod tests {
 
     #[test]
     fn a_digest_keeps_its_parts_apart() {
-        let joined = ScopeId::digest("azalea test", &[b"ab", b"c"]);
-        assert_ne!(joined, ScopeId::digest("azalea test", &[b"a", b"bc"]));
-        assert_ne!(joined, ScopeId::digest("another", &[b"ab", b"c"]));
+        let joined = ScopeId::digest(&Context::new("azalea test"), &[b"ab", b"c"]);
+        assert_ne!(joined, ScopeId::digest(&Context::new("azalea test"), &[b"a", b"bc"]));
+        assert_ne!(joined, ScopeId::digest(&Context::new("another"), &[b"ab", b"c"]));
     }
 }

@@ -14,6 +14,7 @@ pub mod access;
 pub mod blob;
 pub mod document;
 pub mod envelope;
+pub mod hash;
 pub mod id;
 pub mod identity;
 pub mod keys;

@@ -1,5 +1,6 @@
 //! The kinds of scope and the ids that are derived rather than drawn.
 
+use crate::hash::Context;
 use crate::id::{DeviceId, FacilityId, NetworkId, ScopeId};
 use crate::wire::{Reader, Wire, WireError, Writer};
 
@@ -63,13 +64,13 @@ impl Wire for ScopeKind {
 
 /// The scope of a network's certificates.
 pub fn registry_scope(network: &NetworkId) -> ScopeId {
-    ScopeId::digest("azalea registry scope v1", &[network.as_bytes()])
+    ScopeId::digest(&REGISTRY, &[network.as_bytes()])
 }
 
 /// The scope in which one device hands keys to another. Each direction has its own.
 pub fn pair_scope(network: &NetworkId, from: &DeviceId, to: &DeviceId) -> ScopeId {
     let parts = [network.as_bytes(), from.as_bytes(), to.as_bytes()];
-    ScopeId::digest("azalea pair scope v1", &parts)
+    ScopeId::digest(&PAIR, &parts)
 }
 
 /// The scope that an owner creates with a random nonce.
@@ -77,5 +78,9 @@ pub fn pair_scope(network: &NetworkId, from: &DeviceId, to: &DeviceId) -> ScopeI
 /// Owner and kind are part of the id, so that nobody else can create the same scope and the owner cannot create
 /// it twice as different things.
 pub fn created_scope(kind: ScopeKind, owner: &FacilityId, nonce: &[u8; 16]) -> ScopeId {
-    ScopeId::digest("azalea scope v1", &[owner.as_bytes(), nonce, &[kind.byte()]])
+    ScopeId::digest(&SCOPE, &[owner.as_bytes(), nonce, &[kind.byte()]])
 }
+
+static REGISTRY: Context = Context::new("azalea registry scope v1");
+static PAIR: Context = Context::new("azalea pair scope v1");
+static SCOPE: Context = Context::new("azalea scope v1");

@@ -4,6 +4,7 @@
 //! can be the nonce: no nonce ever meets two contents, also after a restore from an old backup. The same content in the same
 //! scope and epoch gives the same blob; in another scope it gives another one, and nobody sees that they are alike.
 
+use crate::hash::Context;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Nonce};
 
 use super::chunk::{AUTHENTICATOR, CONTENT_BYTES, Sealed};
@@ -13,7 +14,7 @@ use crate::id::{BlobId, ScopeId};
 use crate::keys::ScopeKey;
 use crate::wire::limits;
 
-const KEY_CONTEXT: &str = "azalea blob key v1";
+static KEY_CONTEXT: Context = Context::new("azalea blob key v1");
 const DATA_CONTEXT: &[u8] = b"azalea blob v1\0";
 
 /// Seals one content in one scope.
@@ -57,7 +58,7 @@ impl Sealer {
     ) -> Result<Self, TooLong> {
         let within = usize::try_from(bytes).ok().filter(|bytes| *bytes <= limits::BLOB.max);
         let len = within.and_then(|bytes| u32::try_from(bytes).ok()).ok_or(TooLong { bytes })?;
-        let mut hasher = blake3::Hasher::new_derive_key(KEY_CONTEXT);
+        let mut hasher = KEY_CONTEXT.hasher();
         hasher.update(scope_key.expose());
         hasher.update(scope.as_bytes());
         hasher.update(&epoch.to_be_bytes());

@@ -8,6 +8,7 @@ mod entry;
 #[cfg(test)]
 mod tests;
 
+use crate::hash::Context;
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::transaction::Transactable;
@@ -180,7 +181,7 @@ impl Links {
         let bytes = entry.to_bytes();
         let device = editor.author.device;
         let id = EntryId::digest(
-            ENTRY_CONTEXT,
+            &ENTRY_CONTEXT,
             &[&bytes, device.as_bytes(), editor.staff.as_bytes(), &at.to_bytes()],
         );
         let changes = self.shared.edit(None, editor, at, |transaction| {
@@ -235,4 +236,4 @@ pub enum LinkError {
     Edit(#[from] EditError),
 }
 
-const ENTRY_CONTEXT: &str = "azalea link entry v1";
+static ENTRY_CONTEXT: Context = Context::new("azalea link entry v1");

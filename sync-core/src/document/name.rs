@@ -1,5 +1,6 @@
 //! Which document of a scope an envelope belongs to, and the tag that the relay sees in its place.
 
+use crate::hash::Context;
 use crate::id::{DocumentTag, NoteId};
 use crate::keys::ScopeKey;
 use crate::wire::{Reader, Wire, WireError, Writer};
@@ -32,7 +33,7 @@ impl DocumentId {
     /// The tag under which envelopes of this document travel: it tells the relay that two envelopes of one
     /// epoch belong together, and nothing about what they belong to.
     pub fn tag(&self, key: &ScopeKey) -> DocumentTag {
-        let digest = blake3::keyed_hash(&key.derive(TAG_CONTEXT), &self.to_bytes());
+        let digest = blake3::keyed_hash(&key.derive(&TAG_CONTEXT), &self.to_bytes());
         let mut tag = DocumentTag::ZERO;
         tag.0.copy_from_slice(&digest.as_bytes()[..DocumentTag::LEN]);
         tag
@@ -70,7 +71,7 @@ impl Wire for DocumentId {
 }
 
 const FIELD: &str = "document kind";
-const TAG_CONTEXT: &str = "azalea document tag v1";
+static TAG_CONTEXT: Context = Context::new("azalea document tag v1");
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 //! by which an importer sees that nothing changed; the version's own id covers every byte instead, so that
 //! two replicas can never hold different bytes under one id.
 
+use crate::hash::Context;
 use crate::id::{Timestamp, VersionId};
 use crate::wire::{Reader, Wire, WireError, Writer, limits};
 
@@ -57,13 +58,13 @@ pub struct RecordVersion {
 
 /// The digest to put into [`RecordVersion::content`] for a canonical form.
 pub fn content_digest(canonical: &[u8]) -> [u8; 32] {
-    blake3::derive_key(CONTENT_CONTEXT, canonical)
+    CONTENT_CONTEXT.hash(canonical)
 }
 
 impl RecordVersion {
     /// This version's id: the digest of its whole binary form.
     pub fn version_id(&self) -> VersionId {
-        VersionId::digest(ID_CONTEXT, &[&self.to_bytes()])
+        VersionId::digest(&ID_CONTEXT, &[&self.to_bytes()])
     }
 
     /// The verbatim bytes; `None` where the record was removed.
@@ -195,8 +196,8 @@ impl std::fmt::Debug for RecordVersion {
 }
 
 const VERSION: u8 = 1;
-const ID_CONTEXT: &str = "azalea record version v1";
-const CONTENT_CONTEXT: &str = "azalea record content v1";
+static ID_CONTEXT: Context = Context::new("azalea record version v1");
+static CONTENT_CONTEXT: Context = Context::new("azalea record content v1");
 /// Version, lengths, flags, digest and times of a version whose texts and bytes are empty.
 const FIXED_BYTES: usize = 96;
 

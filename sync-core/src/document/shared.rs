@@ -9,6 +9,7 @@
 mod history;
 mod staged;
 
+use crate::hash::Context;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -100,7 +101,7 @@ impl Shared {
         let Some((_, blank)) = self.commit(&actor, base, editor, at, &write)? else {
             return Ok(None);
         };
-        let digest = blake3::derive_key(ACTOR_CONTEXT, blank.raw_bytes());
+        let digest = ACTOR_CONTEXT.hash(blank.raw_bytes());
         actor[DeviceId::LEN..].copy_from_slice(&digest[..ACTOR_LEN - DeviceId::LEN]);
         if self.claims.contains_key(&actor) {
             return Ok(None);
@@ -309,7 +310,7 @@ pub enum LoadError {
 
 const VERSION: u8 = 1;
 const FIELD: &str = "stored document";
-const ACTOR_CONTEXT: &str = "azalea document actor v1";
+static ACTOR_CONTEXT: Context = Context::new("azalea document actor v1");
 const SAVED: Limit = Limit { name: "stored_document_bytes_max", max: 256 << 20 };
 const CLAIMS: Limit = Limit { name: "stored_claims_max", max: 1 << 20 };
 const ACTOR: Limit = Limit { name: "actor_bytes_max", max: ACTOR_LEN };

@@ -7,6 +7,7 @@
 //! another key. The same content under the same header gives the same envelope, which tells nobody
 //! anything new. On opening the salt is made again and compared, which ties the ciphertext to this one key.
 
+use crate::hash::Context;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Nonce};
 use zeroize::Zeroizing;
 
@@ -17,8 +18,8 @@ use crate::wire::{Limit, Reader, WireError, Writer, limits};
 
 /// Length that the authenticator adds.
 const AUTHENTICATOR: usize = 16;
-const SALT_CONTEXT: &str = "azalea envelope salt v1";
-const KEY_CONTEXT: &str = "azalea envelope key v1";
+static SALT_CONTEXT: Context = Context::new("azalea envelope salt v1");
+static KEY_CONTEXT: Context = Context::new("azalea envelope key v1");
 
 /// Compresses in a format and pads: `dictionary u8 │ length u32 │ zstd │ zeros`.
 pub(super) fn pack(plain: &[u8], format: u8) -> Vec<u8> {
@@ -79,7 +80,7 @@ pub(super) fn sealed_len(len: usize) -> usize {
 
 fn salt(header: &Header, frame: &[u8], key: &ScopeKey) -> [u8; 16] {
     use crate::wire::Wire;
-    let mut hasher = blake3::Hasher::new_keyed(&key.derive(SALT_CONTEXT));
+    let mut hasher = blake3::Hasher::new_keyed(&key.derive(&SALT_CONTEXT));
     hasher.update(&header.to_bytes()[..Header::SALT_AT]);
     hasher.update(frame);
     let mut salt = [0; 16];
@@ -88,7 +89,7 @@ fn salt(header: &Header, frame: &[u8], key: &ScopeKey) -> [u8; 16] {
 }
 
 fn cipher(header: &Header, key: &ScopeKey) -> ChaCha20Poly1305 {
-    let mut hasher = blake3::Hasher::new_derive_key(KEY_CONTEXT);
+    let mut hasher = KEY_CONTEXT.hasher();
     hasher.update(key.expose());
     hasher.update(header.scope.as_bytes());
     hasher.update(&header.epoch.to_be_bytes());

@@ -1,5 +1,6 @@
 //! What everybody who carries an envelope can see, and what its author signs.
 
+use crate::hash::Context;
 use crate::id::{DeviceId, DocumentTag, EnvelopeId, NetworkId, ScopeId, Timestamp};
 use crate::wire::{Limit, Reader, Wire, WireError, Writer, limits};
 
@@ -46,7 +47,7 @@ impl Header {
 
     /// The envelope's id: the header's digest. The header names the body by its hash, so the id covers both.
     pub fn id(&self) -> EnvelopeId {
-        EnvelopeId::digest(ID_CONTEXT, &[&self.to_bytes()])
+        EnvelopeId::digest(&ID_CONTEXT, &[&self.to_bytes()])
     }
 
     /// Whether the body is in the clear: a signed statement that the relay acts on too.
@@ -120,7 +121,7 @@ impl Header {
 
 const VERSION: u8 = 1;
 const FIELD: &str = "envelope";
-const ID_CONTEXT: &str = "azalea envelope id v1";
+static ID_CONTEXT: Context = Context::new("azalea envelope id v1");
 
 #[cfg(test)]
 mod tests {

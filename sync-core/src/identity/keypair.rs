@@ -8,6 +8,7 @@ mod verified;
 
 pub use verified::Signatures;
 
+use crate::hash::Context;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -121,17 +122,17 @@ impl PublicKey {
 
     /// The id of the network whose root key this is.
     pub fn network_id(&self) -> NetworkId {
-        NetworkId::digest("azalea network v1", &[&self.0])
+        NetworkId::digest(&NETWORK, &[&self.0])
     }
 
     /// The id of the facility whose key this is.
     pub fn facility_id(&self) -> FacilityId {
-        FacilityId::digest("azalea facility v1", &[&self.0])
+        FacilityId::digest(&FACILITY, &[&self.0])
     }
 
     /// The id of the device whose signing key this is.
     pub fn device_id(&self) -> DeviceId {
-        DeviceId::digest("azalea device v1", &[&self.0])
+        DeviceId::digest(&DEVICE, &[&self.0])
     }
 
     /// The key as a curve point, if it is one that everybody reads alike and that can bind a signature.
@@ -233,6 +234,10 @@ pub enum SignatureError {
     #[error("the signature does not match the message and key")]
     Mismatch,
 }
+
+static NETWORK: Context = Context::new("azalea network v1");
+static FACILITY: Context = Context::new("azalea facility v1");
+static DEVICE: Context = Context::new("azalea device v1");
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! A value with the exact bytes that were signed and the signature over them.
 
+use crate::hash::Context;
 use std::sync::Arc;
 
 use super::keypair::{Domain, PublicKey, Signature, SignatureError, SigningKeypair};
@@ -61,7 +62,7 @@ impl<T: Certified> Signed<T> {
     }
 
     fn new(message: Vec<u8>, value: T, signature: Signature) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key("azalea certificate digest v1");
+        let mut hasher = DIGEST.hasher();
         hasher.update(&message);
         hasher.update(signature.as_bytes());
         let digest = *hasher.finalize().as_bytes();
@@ -115,6 +116,8 @@ impl<T: std::fmt::Debug> std::fmt::Debug for Signed<T> {
 
 /// The version of every certificate's binary form.
 pub(super) const VERSION: u8 = 1;
+
+static DIGEST: Context = Context::new("azalea certificate digest v1");
 
 #[cfg(test)]
 mod tests {

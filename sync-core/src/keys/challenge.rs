@@ -3,6 +3,7 @@
 //! A device whose key cannot be reached would be a member that never reads anything, and nobody would know why.
 //! So the relay seals a nonce to the key in the device's certificate, and admits whoever sends it back.
 
+use crate::hash::Context;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, Nonce};
 use rand_core::CryptoRng;
 
@@ -50,12 +51,14 @@ pub fn answer(
 
 /// The key serves one message, so the nonce can be the constant zero.
 fn cipher(key: &ScopeKey) -> ChaCha20Poly1305 {
-    ChaCha20Poly1305::new((&*key.derive("azalea enrolment challenge v1")).into())
+    ChaCha20Poly1305::new((&*key.derive(&CONTEXT)).into())
 }
 
 fn info(device: &PublicKey) -> Vec<u8> {
     [b"azalea enrolment challenge v1\0".as_slice(), device.as_bytes()].concat()
 }
+
+static CONTEXT: Context = Context::new("azalea enrolment challenge v1");
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! The key of one scope for one epoch; everything sealed in that epoch hangs on it.
 
+use crate::hash::Context;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -26,8 +27,8 @@ impl ScopeKey {
     }
 
     /// A key of its own for one purpose, so that no two purposes ever share one.
-    pub(crate) fn derive(&self, context: &str) -> zeroize::Zeroizing<[u8; Self::LEN]> {
-        zeroize::Zeroizing::new(blake3::derive_key(context, &self.0))
+    pub(crate) fn derive(&self, context: &Context) -> zeroize::Zeroizing<[u8; Self::LEN]> {
+        zeroize::Zeroizing::new(context.hash(&self.0))
     }
 }
 
@@ -61,7 +62,7 @@ mod tests {
     fn a_key_shows_nothing_and_purposes_do_not_meet() {
         let key = ScopeKey::from([0x5a; 32]);
         assert_eq!(format!("{key:?}"), "ScopeKey");
-        assert_ne!(key.derive("a"), key.derive("b"));
+        assert_ne!(key.derive(&Context::new("a")), key.derive(&Context::new("b")));
         assert_eq!(ScopeKey::from_bytes(&key.to_bytes()), Ok(key));
     }
 }

@@ -1,6 +1,7 @@
 //! One line of the ledger in its binary form: what is chained and signed.
 
 use super::{AccessKind, Entry, StaffId};
+use crate::hash::Context;
 use crate::id::{PatientId, Timestamp, VersionId};
 use crate::identity::{Domain, PublicKey, Signature, SigningKeypair};
 use crate::wire::{Reader, Wire, WireError, Writer, limits};
@@ -8,7 +9,7 @@ use crate::wire::{Reader, Wire, WireError, Writer, limits};
 /// Without a word on whether the relay was connected, and without a reason.
 const FIRST: u8 = 1;
 const FORMAT: u8 = 2;
-const CONTEXT: &str = "azalea 2026-11 access log line";
+static CONTEXT: Context = Context::new("azalea 2026-11 access log line");
 
 /// What was done, with the digest of the line before and the device's signature over both.
 pub(super) struct Line {
@@ -31,7 +32,7 @@ impl Line {
 
     /// What the next line names as the one before it.
     pub(super) fn digest(&self) -> [u8; 32] {
-        blake3::derive_key(CONTEXT, &body(&self.previous, &self.entry))
+        CONTEXT.hash(&body(&self.previous, &self.entry))
     }
 
     /// Whether this device wrote the line.

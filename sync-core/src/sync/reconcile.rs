@@ -10,6 +10,7 @@
 
 mod range;
 
+use crate::hash::Context;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use range::read_ranges;
@@ -73,18 +74,15 @@ impl PrintKey {
         caller: (&DeviceId, &[u8; 32]),
         answerer: (&DeviceId, &[u8; 32]),
     ) -> Self {
-        let derive = |context: &str| {
-            let mut hasher = blake3::Hasher::new_derive_key(context);
+        let derive = |context: &Context| {
+            let mut hasher = context.hasher();
             hasher.update(network.as_bytes());
             for (device, nonce) in [caller, answerer] {
                 hasher.update(device.as_bytes()).update(nonce);
             }
             *hasher.finalize().as_bytes()
         };
-        Self {
-            items: derive("azalea reconciliation item key v1"),
-            ranges: derive("azalea reconciliation range key v1"),
-        }
+        Self { items: derive(&ITEM_KEY), ranges: derive(&RANGE_KEY) }
     }
 
     fn item(&self, item: &Item) -> Print {
@@ -231,6 +229,9 @@ impl std::fmt::Debug for Print {
         write!(f, "Print:{:02x}{:02x}{:02x}{:02x}", self.0[0], self.0[1], self.0[2], self.0[3])
     }
 }
+
+static ITEM_KEY: Context = Context::new("azalea reconciliation item key v1");
+static RANGE_KEY: Context = Context::new("azalea reconciliation range key v1");
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What a publisher signs, what of it each recipient is given, and how both travel.
 
+use crate::hash::Context;
 use crate::id::{DeviceId, FacilityId, NetworkId, Timestamp};
 use crate::identity::{Domain, PublicKey, Signature, SignatureError, SigningKeypair};
 use crate::wire::{Reader, Wire, WireError, Writer};
@@ -195,8 +196,10 @@ impl Wire for HeadWord {
 impl SigningKeypair {
     /// The salt under which this device keeps a recipient's share: nobody else can tell whose it is.
     pub fn head_salt(&self, recipient: &FacilityId) -> [u8; 16] {
-        let key = blake3::derive_key("azalea head salt v1", self.seed().as_ref());
+        let key = SALT.hash(self.seed().as_ref());
         let hash = blake3::keyed_hash(&key, recipient.as_bytes());
         hash.as_bytes()[..16].try_into().expect("sixteen of thirty-two")
     }
 }
+
+static SALT: Context = Context::new("azalea head salt v1");

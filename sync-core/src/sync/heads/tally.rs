@@ -1,5 +1,6 @@
 //! How much there is, in a form that does not depend on order and can be changed in one place.
 
+use crate::hash::Context;
 use crate::id::{DeviceId, EnvelopeId, ScopeId};
 use crate::wire::{Reader, Wire, WireError, Writer};
 
@@ -35,7 +36,7 @@ impl Tally {
     }
 
     fn lanes(scope: &ScopeId, author: &DeviceId, seq: u64, id: &EnvelopeId) -> [u64; 4] {
-        let mut hasher = blake3::Hasher::new_derive_key("azalea head tally v1");
+        let mut hasher = TALLY.hasher();
         hasher.update(scope.as_bytes());
         hasher.update(author.as_bytes());
         hasher.update(&seq.to_be_bytes());
@@ -63,6 +64,8 @@ impl Wire for Tally {
         Ok(tally)
     }
 }
+
+static TALLY: Context = Context::new("azalea head tally v1");
 
 #[cfg(test)]
 mod tests {

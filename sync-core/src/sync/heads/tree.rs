@@ -1,5 +1,6 @@
 //! The tree over what a publisher owes: a leaf for each recipient, a root that one signature covers.
 
+use crate::hash::Context;
 use std::collections::BTreeMap;
 
 use crate::id::FacilityId;
@@ -23,7 +24,7 @@ impl HeadShare {
     fn leaf(&self) -> Digest {
         let mut writer = Writer::new();
         self.write(&mut writer);
-        blake3::derive_key("azalea head share v1", &writer.into_bytes())
+        SHARE.hash(&writer.into_bytes())
     }
 
     fn place(&self) -> ([u8; 16], FacilityId) {
@@ -89,9 +90,7 @@ impl HeadTree {
 
     /// The hash over everything.
     pub fn root(&self) -> [u8; 32] {
-        self.levels
-            .last()
-            .map_or_else(|| blake3::derive_key("azalea head none v1", &[]), |top| top[0])
+        self.levels.last().map_or_else(|| NONE.hash(&[]), |top| top[0])
     }
 
     /// What a recipient is owed.
@@ -151,7 +150,7 @@ fn pair(below: &[Digest], at: usize) -> Digest {
 }
 
 fn node(left: &Digest, right: &Digest) -> Digest {
-    let mut hasher = blake3::Hasher::new_derive_key("azalea head pair v1");
+    let mut hasher = PAIR.hasher();
     hasher.update(left);
     hasher.update(right);
     *hasher.finalize().as_bytes()
@@ -215,6 +214,10 @@ pub mod share_limits {
     /// Hashes of one path: more than the levels over any count.
     pub const SIBLINGS: Limit = Limit { name: "head_siblings_max", max: 32 };
 }
+
+static SHARE: Context = Context::new("azalea head share v1");
+static PAIR: Context = Context::new("azalea head pair v1");
+static NONE: Context = Context::new("azalea head none v1");
 
 #[cfg(test)]
 mod tests {

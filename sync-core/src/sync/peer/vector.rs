@@ -1,5 +1,6 @@
 //! What is held of a scope: how far each author's chain reaches, and the digest over that.
 
+use crate::hash::Context;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{DeviceId, EnvelopeId, ScopeId, Timestamp};
@@ -72,7 +73,7 @@ pub trait Holdings {
 
 /// The digest of a scope's vector. Two scopes with one digest hold the same, down to the envelopes' ids.
 pub fn digest(vectors: &BTreeMap<DeviceId, VectorRow>) -> Digest {
-    let mut hasher = blake3::Hasher::new_derive_key("azalea vector digest v1");
+    let mut hasher = VECTOR.hasher();
     for (author, row) in vectors {
         hasher.update(author.as_bytes());
         hasher.update(&row.seq.to_be_bytes());
@@ -187,6 +188,8 @@ pub(super) fn read_vector(reader: &mut Reader<'_>) -> Result<Vector, WireError> 
         false => Err(WireError::Invalid { field: "vector" }),
     }
 }
+
+static VECTOR: Context = Context::new("azalea vector digest v1");
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Any two sets find exactly what differs, at a cost that follows the difference.
 
+use crate::hash::Context;
 use proptest::prelude::*;
 
 use super::*;
@@ -11,7 +12,7 @@ fn key(seed: u8) -> PrintKey {
 }
 
 fn item(scope: u64, digest: u64) -> Item {
-    let scope = ScopeId::digest("azalea test scope", &[&scope.to_be_bytes()]);
+    let scope = ScopeId::digest(&Context::new("azalea test scope"), &[&scope.to_be_bytes()]);
     Item { scope, digest: *blake3::hash(&digest.to_be_bytes()).as_bytes() }
 }
 
@@ -118,7 +119,7 @@ fn another_session_has_other_prints() {
 #[test]
 fn bounds_are_short_and_part_neighbours() {
     let mut scopes: Vec<ScopeId> = (0..1_000_u64)
-        .map(|scope| ScopeId::digest("azalea test scope", &[&scope.to_be_bytes()]))
+        .map(|scope| ScopeId::digest(&Context::new("azalea test scope"), &[&scope.to_be_bytes()]))
         .collect();
     scopes.sort_unstable();
     for two in scopes.windows(2) {

@@ -1,5 +1,6 @@
 //! Two sides with books instead of stores: whatever each holds, both end with all that both may read, and no byte more.
 
+use crate::hash::Context;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
@@ -29,7 +30,7 @@ fn envelope(scope: &ScopeId, author: &DeviceId, seq: u64) -> Vec<u8> {
 }
 
 fn id(scope: &ScopeId, author: &DeviceId, seq: u64) -> EnvelopeId {
-    EnvelopeId::digest("azalea test envelope", &[&envelope(scope, author, seq)])
+    EnvelopeId::digest(&Context::new("azalea test envelope"), &[&envelope(scope, author, seq)])
 }
 
 impl Book {
@@ -181,7 +182,7 @@ thread_local! {
 }
 
 fn scope(n: u32) -> ScopeId {
-    ScopeId::digest("azalea test scope", &[&n.to_be_bytes()])
+    ScopeId::digest(&Context::new("azalea test scope"), &[&n.to_be_bytes()])
 }
 
 fn author(n: u8) -> DeviceId {
