@@ -23,6 +23,7 @@ mod members;
 mod publish;
 mod queued;
 mod report;
+mod rotten;
 mod round;
 mod session;
 mod state;
@@ -83,6 +84,10 @@ pub struct Mailbox {
     /// What devices hold and when they were here, newer than on disk.
     noted: BTreeMap<DeviceNumber, (u64, Timestamp)>,
     flush: bool,
+    /// Feeds that have met an envelope which is gone, and wait until that is written down.
+    met: Vec<rotten::Met>,
+    /// Who was asked for envelopes that are gone, by their log positions.
+    asked_again: BTreeMap<u64, rotten::AskedAgain>,
     /// Which session was asked for which chain that this store lacks.
     asked: BTreeMap<(ScopeId, DeviceId), holding::Asked>,
     effects: VecDeque<Effect>,
@@ -162,6 +167,8 @@ impl Mailbox {
             owns: BTreeMap::new(),
             noted: BTreeMap::new(),
             flush: false,
+            met: Vec::new(),
+            asked_again: BTreeMap::new(),
             asked: BTreeMap::new(),
             effects: VecDeque::new(),
             next_effect: 0,
@@ -224,6 +231,7 @@ impl Mailbox {
                 self.flush = true;
             }
             self.close_stalled(now);
+            self.look_for_rotten(now);
         }
     }
 

@@ -253,6 +253,11 @@ impl World {
         all
     }
 
+    /// Envelopes that had rotted in the relay's log and that it fetched again.
+    pub fn mended(&self) -> u64 {
+        self.relay.mended
+    }
+
     /// What people were told is saved: imports, notes and edits together.
     pub fn saved(&self) -> usize {
         self.truth.imports.len() + self.truth.notes.len() + self.truth.edits.len()

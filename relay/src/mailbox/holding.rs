@@ -12,7 +12,7 @@ use super::queued::Queued;
 use super::{Mailbox, SessionId};
 
 /// How long a member has for bringing back what it was asked for before another one is asked too.
-const ASKED_MS: u64 = 60_000;
+pub(crate) const ASKED_MS: u64 = 60_000;
 /// Chains that are asked for at once.
 const ASKED_MAX: usize = 262_144;
 
@@ -63,15 +63,22 @@ impl Mailbox {
     /// Where a chain ends here, if it ends before what a member says to hold of it, and more of it would be taken.
     fn lacks(&self, now: Timestamp, member: &DeviceId, end: &ChainEnd) -> Option<ChainEnd> {
         let ChainEnd { scope, author, .. } = *end;
-        if scope == self.state.registry() {
-            return None;
-        }
         let known = self.state.scopes.get(&scope);
         let number = self.state.numbers.get(&author);
         let chain = known.zip(number).and_then(|(known, number)| known.chains.get(number));
+        let gone = known.zip(number);
+        let gone = gone.and_then(|(known, number)| self.state.rotten.first(known.number, *number));
+        // After a backup the registry goes on as another one; its certificates count, and what has rotted of its log.
+        if scope == self.state.registry() && gone.is_none() {
+            return None;
+        }
         let tip = chain.and_then(|chain| chain.tip());
-        let (seq, id) = tip.map_or((0, EnvelopeId::ZERO), |tip| (tip.seq, tip.id));
-        let is_shut = || self.state.roster.cutoff(&author, &scope).is_some_and(|last| last <= seq);
+        let (seq, id) = match gone {
+            Some(gone) => (gone.seq - 1, gone.before),
+            None => tip.map_or((0, EnvelopeId::ZERO), |tip| (tip.seq, tip.id)),
+        };
+        let cutoff = || self.state.roster.cutoff(&author, &scope);
+        let is_shut = || gone.is_none() && cutoff().is_some_and(|last| last <= seq);
         // Whoever may not read there learns nothing of how far it goes.
         let may_know =
             || author == *member || known.is_none() || self.may_read(now, member, &scope);

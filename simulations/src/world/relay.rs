@@ -22,8 +22,6 @@ use crate::population::Dice;
 
 /// Envelopes in which a bit turns at once.
 const ROTTEN: usize = 6;
-/// Before an envelope in the relay's log stands a checksum.
-const CHECKSUM: usize = 32;
 
 pub(super) struct Relay {
     mailbox: Option<Mailbox>,
@@ -36,8 +34,10 @@ pub(super) struct Relay {
     epochs: u8,
     pub(super) dies_in: Option<u64>,
     died: bool,
-    /// It has met an envelope on its disk that is not the one it wrote.
+    /// It has met damage that nobody can make good.
     trouble: bool,
+    /// Envelopes that had rotted and came again.
+    pub(super) mended: u64,
     sessions: BTreeMap<SessionId, usize>,
     sent: Vec<(SessionId, Message)>,
     closed: Vec<SessionId>,
@@ -66,6 +66,7 @@ impl Relay {
             dies_in: None,
             died: false,
             trouble: false,
+            mended: 0,
             sessions: BTreeMap::new(),
             sent: Vec::new(),
             closed: Vec::new(),
@@ -96,6 +97,22 @@ impl Relay {
             self.sent.clear();
             self.closed.clear();
             self.done.extend(std::mem::take(&mut self.asked).into_keys().map(|id| (id, false)));
+        }
+    }
+
+    /// A row of a feed cannot be read any more, as where its page is gone; nobody else knows it.
+    pub(super) fn rot_feed(&mut self, dice: &mut Dice) {
+        let mut kept = Vec::new();
+        let each = &mut |key: &[u8], value: &[u8]| {
+            kept.push((key.to_vec(), value.to_vec()));
+            true
+        };
+        self.disk.rows.scan(tables::FEED, &Range::all(), Order::Ascending, each).expect("memory");
+        if !kept.is_empty() {
+            let (key, value) = dice.pick(&kept);
+            let mut batch = Batch::new();
+            batch.put(tables::FEED, key.clone(), &value[1..]);
+            self.disk.rows.take(batch);
         }
     }
 
@@ -201,7 +218,11 @@ impl Relay {
             }
             Some(Work::Load(id, query)) => {
                 let reads = self.disk.reads();
-                let result = reads.and_then(|()| mailbox::run(&self.disk.rows, &query));
+                let result = reads.and_then(|()| {
+                    let answer = mailbox::run(&self.disk.rows, &query);
+                    self.trouble |= answer.is_err();
+                    answer
+                });
                 Input::Loaded { id, result }
             }
         };
@@ -236,16 +257,18 @@ impl Relay {
                         self.done.push((id.0, result.is_ok()));
                     }
                 }
-                Effect::Notice(mailbox::Notice::Damaged { .. }) => self.trouble = true,
+                Effect::Notice(mailbox::Notice::Damaged { author: None, .. }) => self.trouble = true,
+                Effect::Notice(mailbox::Notice::Mended { .. }) => self.mended += 1,
                 Effect::Notice(_) => {}
             }
         }
     }
 
-    /// The author of each envelope that its disk has.
+    /// The author of each envelope that its disk has whole.
     pub(super) fn each_kept(&self, visit: &mut dyn FnMut(DeviceId)) {
-        let each = &mut |_: &[u8], value: &[u8]| {
-            let envelope = value.get(CHECKSUM..).map(SignedEnvelope::from_bytes);
+        let each = &mut |key: &[u8], value: &[u8]| {
+            let position = u64::from_be_bytes(key.try_into().expect("a position"));
+            let envelope = tables::parse_log_value(position, value).map(SignedEnvelope::from_bytes);
             if let Some(Ok(envelope)) = envelope {
                 visit(envelope.claimed_header().author);
             }

@@ -90,8 +90,16 @@ pub(super) fn check(world: &World) -> Words {
             }
         }
     }
-    if world.relay.report(world.now).is_none_or(|report| report.fills > 0) {
+    let report = world.relay.report(world.now);
+    if report.as_ref().is_none_or(|report| report.fills > 0) {
         words.push("the relay is filling feeds".to_owned());
+    }
+    let devices = report.iter().flat_map(|it| &it.facilities).flat_map(|it| &it.devices);
+    for lacking in devices.filter(|device| device.lacking > 0) {
+        if let Some(author) = world.core().find(|it| it.device() == lacking.id) {
+            let (place, many) = (author.place(), lacking.lacking);
+            words.push(format!("the relay has not fetched again {many} that device {place} wrote"));
+        }
     }
     words
 }
