@@ -10,6 +10,7 @@
 //! the next. It sees ciphertext, sizes, certificates and grants; it could not read a record if it wanted to.
 
 mod accept;
+mod burden;
 mod enrol;
 mod fill;
 mod genesis;
@@ -50,6 +51,7 @@ use session::Session;
 use state::State;
 use tables::{DeviceNumber, Member};
 
+pub use burden::Burden;
 pub use genesis::{Genesis, GenesisError};
 pub use invite::{Invite, Used};
 pub use io::{
@@ -232,6 +234,7 @@ impl Mailbox {
             }
             self.close_stalled(now);
             self.look_for_rotten(now);
+            self.forget_asked(now);
         }
     }
 

@@ -283,6 +283,8 @@ impl World {
             self.places.entry(facility.id()).or_insert(place);
             self.facilities.push(facility);
         }
+        // The hostile one and the relay itself are in the registry too.
+        self.relay.devices = self.members.len() + 2;
         self.give_stores();
         self.relay.publish(now, 1, self.council.certificates());
         self.drain_relay();

@@ -9,6 +9,7 @@ use azalea_core::wire::Wire;
 
 use super::group::Draft;
 use super::queued::Queued;
+use super::session::Session;
 use super::{Mailbox, SessionId};
 
 /// How long a member has for bringing back what it was asked for before another one is asked too.
@@ -20,6 +21,13 @@ const ASKED_MAX: usize = 262_144;
 pub(crate) struct Asked {
     session: SessionId,
     at: Timestamp,
+}
+
+impl Asked {
+    /// Whether it may still be brought.
+    fn is_open(&self, now: Timestamp, sessions: &BTreeMap<SessionId, Session>) -> bool {
+        now.since_ms(self.at) < ASKED_MS && sessions.contains_key(&self.session)
+    }
 }
 
 impl Mailbox {
@@ -87,25 +95,27 @@ impl Mailbox {
 
     /// Whether this session is to be asked for another's chain: one is at a time, and the next where it does not bring it.
     fn ask(&mut self, now: Timestamp, session: SessionId, end: &ChainEnd) -> bool {
-        let is_open = |asked: &Asked, sessions: &BTreeMap<_, _>| {
-            now.since_ms(asked.at) < ASKED_MS && sessions.contains_key(&asked.session)
-        };
         let chain = (end.scope, end.author);
         if let Some(asked) = self.asked.get(&chain)
             && asked.session != session
-            && is_open(asked, &self.sessions)
+            && asked.is_open(now, &self.sessions)
         {
             return false;
         }
         if self.asked.len() >= ASKED_MAX {
-            let sessions = &self.sessions;
-            self.asked.retain(|_, asked| is_open(asked, sessions));
+            self.forget_asked(now);
             if self.asked.len() >= ASKED_MAX {
                 return false;
             }
         }
         self.asked.insert(chain, Asked { session, at: now });
         true
+    }
+
+    /// Forgets whom nobody waits for any more.
+    pub(crate) fn forget_asked(&mut self, now: Timestamp) {
+        let sessions = &self.sessions;
+        self.asked.retain(|_, asked| asked.is_open(now, sessions));
     }
 
     /// Queues certificates that this session was asked for, as far as its facility's share goes; with any other it could have us

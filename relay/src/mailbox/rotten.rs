@@ -6,9 +6,9 @@
 //!                                             └─► pushed again ─► logged anew ─► the feeds that missed it
 //! ```
 //!
-//! Nobody is told more than a relay that has gone back in time tells, so every node understands it: the welcome counts
-//! fewer envelopes than the node knows to be acknowledged, the node says what it holds, and `Lacking` names the end of the
-//! chain before the first that is gone. What stands in the log already is known by its id and costs no room.
+//! Nobody is told more than a relay that has gone back in time tells, so every node understands it: the welcome counts none
+//! of the node's envelopes, the node says what it holds, and `Lacking` names the end of the chain before the first that is
+//! gone. What is pushed behind that and stands in the log is known by its id and costs no room.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +28,10 @@ use super::{Effect, Mailbox, Notice, SessionId};
 
 /// Rotten envelopes that are remembered and asked for; a log that has lost more is set up from a backup.
 const OPEN_MAX: usize = 16_384;
+/// After all were asked in vain, the first is asked again after this pause, and after each further round twice as long.
+const ROUND_MS: u64 = 300_000;
+/// How often that pause grows: to ten hours.
+const ROUNDS: u32 = 7;
 /// Rotten envelopes for which somebody is looked for at once.
 const LOOKED_FOR_MAX: usize = 256;
 
@@ -36,6 +40,8 @@ const LOOKED_FOR_MAX: usize = 256;
 pub(crate) struct Rotten {
     open: BTreeMap<u64, RottenRow>,
     places: BTreeMap<(ScopeNumber, DeviceNumber, u64), u64>,
+    /// Positions at which something was gone that is here again, further on.
+    returned: BTreeSet<u64>,
 }
 
 /// A reader's feed has met an envelope that is gone, and waits until that is written down.
@@ -46,10 +52,11 @@ pub(crate) struct Met {
     pub(crate) missed: Missed,
 }
 
-/// Who was asked for an envelope that is gone, and when the last of them.
+/// Who was asked for an envelope that is gone, when the last of them, and how often all of them in vain.
 pub(crate) struct AskedAgain {
     at: Timestamp,
     devices: BTreeSet<DeviceNumber>,
+    rounds: u32,
 }
 
 impl Rotten {
@@ -64,9 +71,9 @@ impl Rotten {
             let log = key.try_into().map(u64::from_be_bytes);
             let log = log.map_err(|_| WireError::Short { field: "position" });
             let row = log.and_then(|log| Ok((log, RottenRow::from_bytes(value)?)));
-            result = row.map(|(log, row)| match row.again {
-                Some(again) => returned(row.lost.scope, again),
-                None => rotten.note(log, row),
+            result = row.map(|(log, row)| {
+                row.again.into_iter().for_each(|again| returned(row.lost.scope, again));
+                rotten.note(log, row);
             });
             result.is_ok()
         })?;
@@ -85,6 +92,7 @@ impl Rotten {
             Some(_) => {
                 self.places.remove(&(scope, author, seq));
                 self.open.remove(&log);
+                self.returned.insert(log);
             }
         }
     }
@@ -146,9 +154,12 @@ impl Draft<'_> {
     pub(crate) fn lose(&mut self, met: Met) {
         let Met { session, log, lost, missed } = met;
         self.group.met.push(session);
+        // It came back while the disk was read; the feed finds it now.
+        if self.state.rotten.returned.contains(&log) {
+            return;
+        }
         let new = || RottenRow { lost, missed: Vec::new(), again: None };
         let mut row = self.rotten(log).cloned().unwrap_or_else(new);
-        // It may have come back meanwhile; then the feed finds it.
         if row.again.is_none() && !row.is_missed_by(missed.recipient) {
             row.missed.push(missed);
             self.keep_rotten(log, row);
@@ -195,7 +206,9 @@ impl Mailbox {
         (log, lost): (u64, Option<Lost>),
     ) -> bool {
         let rotten = &self.state.rotten;
-        match lost.filter(|_| rotten.is_missed_by(log, reader) || rotten.has_room_for(log)) {
+        let is_back = rotten.returned.contains(&log);
+        let is_kept = is_back || rotten.is_missed_by(log, reader) || rotten.has_room_for(log);
+        match lost.filter(|_| is_kept) {
             Some(_) if rotten.is_missed_by(log, reader) => true,
             Some(lost) => {
                 let missed = Missed { recipient: reader, parting: row.parting };
@@ -248,6 +261,13 @@ impl Mailbox {
     /// reader of the scope at a time.
     pub(crate) fn look_for_rotten(&mut self, now: Timestamp) {
         let mut asked = BTreeSet::new();
+        for known in self.asked_again.values_mut() {
+            // An answer may have been lost with a line or a process, and who holds it may have come since.
+            if now.since_ms(known.at) >= ROUND_MS << known.rounds.min(ROUNDS) {
+                known.devices.clear();
+                known.rounds += 1;
+            }
+        }
         for (log, row) in self.state.rotten.open.iter().take(LOOKED_FOR_MAX) {
             if !self.is_due(now, *log) {
                 continue;
@@ -273,27 +293,25 @@ impl Mailbox {
         }
     }
 
-    /// How many of a member's own envelopes its welcome is to name. Of a reader that is to say what it holds, none: a number
-    /// that is too small is what makes a node say so.
+    /// How many of a member's own envelopes its welcome is to name. None where it is to say what it holds: a number that is too
+    /// small is what makes a node say so, and how many it counts as acknowledged by now is not known here.
     pub(crate) fn envelopes_of(&mut self, now: Timestamp, member: DeviceNumber) -> u64 {
-        let (mut own, mut others) = (Vec::new(), Vec::new());
-        for (log, row) in &self.state.rotten.open {
-            if row.lost.author == member {
-                own.push(*log);
-            } else if others.len() < LOOKED_FOR_MAX && self.may_bring(now, *log, row, member) {
-                others.push(*log);
-            }
-        }
-        for log in own.iter().chain(&others) {
+        let open = self.state.rotten.open.iter();
+        let wanted = open.filter(|(log, row)| self.may_bring(now, **log, row, member));
+        let wanted: Vec<u64> = wanted.map(|(log, _)| *log).take(LOOKED_FOR_MAX).collect();
+        for log in &wanted {
             self.note_asked(now, *log, member);
         }
-        match others.is_empty() {
-            true => self.state.devices[member as usize].written.saturating_sub(own.len() as u64),
+        match wanted.is_empty() {
+            true => self.state.devices[member as usize].written,
             false => 0,
         }
     }
 
     fn may_bring(&self, now: Timestamp, log: u64, row: &RottenRow, member: DeviceNumber) -> bool {
+        if row.lost.author == member {
+            return true;
+        }
         let scope = self.state.scope_by_number(row.lost.scope);
         let is_reader = scope.is_some_and(|(_, scope)| scope.members.contains_key(&member));
         let asked = self.asked_again.get(&log);
@@ -312,7 +330,8 @@ impl Mailbox {
     }
 
     fn note_asked(&mut self, now: Timestamp, log: u64, device: DeviceNumber) {
-        let new = || AskedAgain { at: now, devices: BTreeSet::new() };
+        // Bounded by what is gone, and for each by those who may read it.
+        let new = || AskedAgain { at: now, devices: BTreeSet::new(), rounds: 0 };
         let asked = self.asked_again.entry(log).or_insert_with(new);
         asked.at = now;
         asked.devices.insert(device);

@@ -9,7 +9,7 @@ use azalea_core::storage::{Batch, Memory, Order, Range, Read, Store};
 use azalea_core::sync::message::Message;
 use azalea_core::wire::Wire;
 use azalea_relay::mailbox::{
-    self, Effect, EffectId, Input, Limits, Mailbox, Query, Report, Request, RequestId, SessionId,
+    self, Burden, Effect, EffectId, Input, Limits, Mailbox, Query, Report, Request, RequestId, SessionId,
     tables,
 };
 use rand::SeedableRng;
@@ -20,6 +20,8 @@ use super::disk::{Disk, Work};
 use super::mutation::Mutation;
 use crate::population::Dice;
 
+/// Of what it is told, after each so manieth its memory is looked at: that is a walk over its sessions.
+const LOOKED_AT: u64 = 16;
 /// Envelopes in which a bit turns at once.
 const ROTTEN: usize = 6;
 
@@ -36,6 +38,15 @@ pub(super) struct Relay {
     died: bool,
     /// It has met damage that nobody can make good.
     trouble: bool,
+    /// Devices that it may know, the hostile one and itself among them.
+    pub(super) devices: usize,
+    /// What it kept in memory beyond what it may, if that was ever seen.
+    pub(super) excess: Option<String>,
+    handled: u64,
+    /// How often its store began another life, or went back to an earlier one.
+    pub(super) lives_anew: u64,
+    /// Envelopes that were found to have rotted.
+    pub(super) damaged: u64,
     /// Envelopes that had rotted and came again.
     pub(super) mended: u64,
     sessions: BTreeMap<SessionId, usize>,
@@ -66,6 +77,11 @@ impl Relay {
             dies_in: None,
             died: false,
             trouble: false,
+            devices: 0,
+            excess: None,
+            handled: 0,
+            lives_anew: 0,
+            damaged: 0,
             mended: 0,
             sessions: BTreeMap::new(),
             sent: Vec::new(),
@@ -149,6 +165,7 @@ impl Relay {
         self.kill(false);
         if let Some(backup) = self.backup.clone() {
             self.disk.rows = backup;
+            self.lives_anew += 1;
         }
         if honest {
             self.new_epoch();
@@ -158,6 +175,7 @@ impl Relay {
     /// Readers begin their feeds again, and authors offer again what is theirs.
     pub(super) fn new_epoch(&mut self) {
         self.epochs += 1;
+        self.lives_anew += 1;
         let mut batch = Batch::new();
         batch.put(tables::META, *b"epoch", RelayEpoch([self.epochs; 16]).to_bytes());
         self.disk.rows.commit(&batch).expect("memory takes every batch");
@@ -257,11 +275,31 @@ impl Relay {
                         self.done.push((id.0, result.is_ok()));
                     }
                 }
-                Effect::Notice(mailbox::Notice::Damaged { author: None, .. }) => self.trouble = true,
+                Effect::Notice(mailbox::Notice::Damaged { author, .. }) => {
+                    self.damaged += 1;
+                    self.trouble |= author.is_none();
+                }
                 Effect::Notice(mailbox::Notice::Mended { .. }) => self.mended += 1,
                 Effect::Notice(_) => {}
             }
         }
+        self.handled += 1;
+        if self.handled.is_multiple_of(LOOKED_AT) {
+            self.look_at_burden();
+        }
+    }
+
+    fn look_at_burden(&mut self) {
+        let Some(burden) = self.burden() else { return };
+        if let Some(words) = burden.excess(self.devices, self.sessions.len()) {
+            let open = self.sessions.len();
+            self.excess = Some(format!("{words}, {open} connections open: {burden:?}"));
+        }
+    }
+
+    /// What it keeps in memory for a while.
+    pub(super) fn burden(&self) -> Option<Burden> {
+        self.mailbox.as_ref().map(Mailbox::burden)
     }
 
     /// The author of each envelope that its disk has whole.
