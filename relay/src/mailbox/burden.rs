@@ -1,5 +1,6 @@
 //! What the mailbox keeps in memory beside the state that its rows give: all of it is for a while only, and bounded.
 
+use super::holding::ASKED_MAX;
 use super::session::Stage;
 use super::subscribe::WINDOW_BYTES_MAX;
 use super::Mailbox;
@@ -50,6 +51,7 @@ impl Burden {
             (self.connections > connections, "keeps connections that have ended"),
             (self.under_way_bytes > WINDOW_BYTES_MAX + envelope, "has more under way to a reader"),
             (self.loads > loads, "asks its disk for more"),
+            (self.asked > ASKED_MAX, "remembers more chains that it asked for"),
             (self.unsaved > devices, "keeps more rolls than there are publishers"),
             (self.noted > devices, "notes more devices than there are"),
         ]

@@ -15,7 +15,7 @@ use super::{Mailbox, SessionId};
 /// How long a member has for bringing back what it was asked for before another one is asked too.
 pub(crate) const ASKED_MS: u64 = 60_000;
 /// Chains that are asked for at once.
-const ASKED_MAX: usize = 262_144;
+pub(crate) const ASKED_MAX: usize = 262_144;
 
 /// Who was asked for a chain, and when.
 pub(crate) struct Asked {

@@ -91,7 +91,8 @@ fn less(a: Burden, b: Burden) -> Burden {
     }
 }
 
-/// What is there in both. That devices are here, confirm and speak is no burden that has to pass, and is bounded by their number.
+/// What is there in both. That devices are here, confirm and speak is no burden that has to pass, and is bounded by their number; nor
+/// is whom it asked for what the relay never takes: whoever holds that asks six times in a session, with growing pauses.
 fn less_of_relay(a: mailbox::Burden, b: mailbox::Burden) -> mailbox::Burden {
     mailbox::Burden {
         effects: a.effects.min(b.effects),
@@ -104,7 +105,6 @@ fn less_of_relay(a: mailbox::Burden, b: mailbox::Burden) -> mailbox::Burden {
         under_way: a.under_way.min(b.under_way),
         under_way_bytes: a.under_way_bytes.min(b.under_way_bytes),
         wanted: a.wanted.min(b.wanted),
-        asked: a.asked.min(b.asked),
         ..mailbox::Burden::default()
     }
 }
