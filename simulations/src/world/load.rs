@@ -15,12 +15,17 @@ pub(super) struct Load {
     answered: u32,
     /// Places of its feed and bytes that the relay sent and it has not confirmed in this session.
     fed: VecDeque<(u64, usize)>,
+    /// Bytes of envelopes that were pushed and fed, however often.
+    pub(super) said: [u64; 2],
     /// Sessions that it began.
     pub(super) sessions: u64,
     /// Bytes of envelopes that were under way when a session ended, up and down: they may be sent again.
     pub(super) cut_off: [u64; 2],
-    /// Bytes of envelopes that the relay did not take when they came: they may come again.
+    /// Bytes of envelopes that the relay did not take when they came, or that it took and the device could not write down as
+    /// taken: they may come again.
     pub(super) refused: u64,
+    /// Bytes of envelopes that the relay took since that happened last.
+    taken: u64,
     /// By how much it once had more under way than it may, at the most.
     pub(super) excess: usize,
 }
@@ -45,6 +50,7 @@ impl Load {
         let Message::Push(envelopes) = message else { return };
         let before = self.bytes;
         for envelope in envelopes {
+            self.said[0] += envelope.0.len() as u64;
             self.under_way.push_back(envelope.0.len());
             self.bytes += envelope.0.len();
         }
@@ -59,6 +65,17 @@ impl Load {
     pub(super) fn is_sent(&mut self, message: &Message) {
         let Message::Feed { items, .. } = message else { return };
         self.fed.extend(items.iter().map(|item| (item.position, item.envelope.0.len())));
+        self.said[1] += items.iter().map(|item| item.envelope.0.len() as u64).sum::<u64>();
+    }
+
+    /// The device's disk refused a batch, or its process died, and with it perhaps what it had been told was never written.
+    pub(super) fn is_not_written(&mut self) {
+        self.refused += std::mem::take(&mut self.taken);
+    }
+
+    /// Bytes of envelopes that are under way now, up and down.
+    pub(super) fn under_way(&self) -> [u64; 2] {
+        [self.bytes as u64, self.fed.iter().map(|(_, bytes)| *bytes as u64).sum()]
     }
 
     /// It is told something.
@@ -67,7 +84,8 @@ impl Load {
         for answer in 0..stored.len() + refused.len() {
             let bytes = self.under_way.pop_front().unwrap_or(0);
             self.bytes -= bytes;
-            self.refused += if answer < stored.len() { 0 } else { bytes as u64 };
+            let to = if answer < stored.len() { &mut self.taken } else { &mut self.refused };
+            *to += bytes as u64;
             self.answered = self.answered.saturating_add(1);
         }
     }

@@ -1,11 +1,12 @@
-//! What a line carried in the whole run is what there was to say, and no more than was said in vain: a sync that repeats itself
-//! during disturbances shows here, however quiet the region is afterwards.
+//! What was said in the whole run is what there was to say, and what was said in vain: a sync that repeats itself during
+//! disturbances shows here, however quiet the region is afterwards.
 //!
 //! ```text
-//! up    what the device wrote ─ for each: its share of a roll ─┐
-//! down  its feed ─ for each: a word and a confirmation        ─┼─ once, again for each life of the relay's store or its own
-//!       what was under way when a session ended, or refused ───┘
-//!       so much for each session, so much for each interval of statements
+//! envelopes pushed  what the device wrote ─┬─ again for each life of the relay's store, or its own
+//! envelopes fed     its feed              ─┤
+//!                                          └─ and what was under way when a session ended, or was refused
+//! bytes on the line these, and for each a share, a word, a confirmation; so much for each session, for each interval;
+//!                   all of it twice, since lines lose
 //! ```
 //!
 //! Of an honest relay: one that lies has things said again as it likes.
@@ -46,11 +47,6 @@ impl Amount {
         self.many += 1;
         self.bytes += bytes as u64;
     }
-
-    /// With so much beside each.
-    fn with(self, each: u64) -> u64 {
-        self.bytes + self.many * each
-    }
 }
 
 pub(super) fn check(world: &World) -> Words {
@@ -60,10 +56,18 @@ pub(super) fn check(world: &World) -> Words {
     let feeds = Feeds::of(world);
     let mut words = Vec::new();
     for facility in &world.facilities {
-        let bounds = bounds(world, facility, &feeds);
-        for ((way, carried), bound) in ["up", "down"].iter().zip(facility.link.bytes).zip(bounds) {
-            if carried > bound {
-                let place = facility.place();
+        let Bounds { envelopes, line } = bounds(world, facility, &feeds);
+        let place = facility.place();
+        for (at, way) in ["up", "down"].into_iter().enumerate() {
+            let (said, carried) = (facility.load.said[at], facility.link.bytes[at]);
+            if said > envelopes[at] {
+                let bound = envelopes[at];
+                words.push(format!(
+                    "{said} bytes of envelopes went {way} for device {place}, above {bound}"
+                ));
+            }
+            if carried > line[at] {
+                let bound = line[at];
                 words.push(format!(
                     "the line of device {place} carried {carried} bytes {way}, above {bound}"
                 ));
@@ -73,8 +77,13 @@ pub(super) fn check(world: &World) -> Words {
     words
 }
 
-/// How much each direction may have carried.
-fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> [u64; 2] {
+/// How many bytes may have gone each way, up and down: of envelopes, and of everything.
+struct Bounds {
+    envelopes: [u64; 2],
+    line: [u64; 2],
+}
+
+fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> Bounds {
     let devices = world.facilities.len() as u64 + 2;
     let ran_ms = world.now.since_ms(Timestamp(START_MS));
     let intervals = ran_ms / (world.options.statement_seconds * 1_000) + 2;
@@ -95,16 +104,20 @@ fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> [u64; 2] {
     let session = MESSAGE_BYTES * 4 + devices * WORD_BYTES + holding;
     let each_session = load.sessions * (session + roll);
     let each_interval = intervals * (MESSAGE_BYTES + devices * WORD_BYTES + roll);
-    let up = own.with(2 * MESSAGE_BYTES + roll)
-        + feed.many * MESSAGE_BYTES * (1 + lives + stores)
-        + all.with(MESSAGE_BYTES) * asked
-        + load.cut_off[0]
-        + load.refused;
-    let down = feed.with(MESSAGE_BYTES + WORD_BYTES) * (1 + lives + stores)
+    let under_way = load.under_way();
+    let again = lives + stores;
+    let pushed = own.bytes + all.bytes * asked + load.cut_off[0] + load.refused + under_way[0];
+    let fed = feed.bytes + feed.bytes.max(all.bytes) * again + load.cut_off[1] + under_way[1];
+    let up = own.many * (2 * MESSAGE_BYTES + roll)
+        + feed.many * MESSAGE_BYTES * (1 + again)
+        + all.many * MESSAGE_BYTES * asked;
+    let down = feed.many * (MESSAGE_BYTES + WORD_BYTES) * (1 + again)
         + own.many * MESSAGE_BYTES
-        + all.many * MESSAGE_BYTES * asked
-        + load.cut_off[1];
-    [up, down].map(|bytes| SENT_AGAIN * (bytes + each_session + each_interval))
+        + all.many * MESSAGE_BYTES * asked;
+    let envelopes = [pushed, fed];
+    let beside = [up, down].map(|bytes| bytes + each_session + each_interval);
+    let line = [0, 1].map(|way| SENT_AGAIN * (envelopes[way] + beside[way]));
+    Bounds { envelopes, line }
 }
 
 /// What a device wrote, what it keeps, and in how many chains that lies.
