@@ -1,9 +1,9 @@
 //! What the mailbox keeps in memory beside the state that its rows give: all of it is for a while only, and bounded.
 
+use super::Mailbox;
 use super::holding::ASKED_MAX;
 use super::session::Stage;
 use super::subscribe::WINDOW_BYTES_MAX;
-use super::Mailbox;
 
 /// How much of each there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -18,7 +18,9 @@ use super::invite::Invite;
 use super::members::Fill;
 use super::state::{Device, Party, Scope, State};
 use super::suspend::Forks;
-use super::tables::{self, ChainRow, DeviceNumber, DeviceRow, FeedRow, Member, RottenRow, ScopeRow};
+use super::tables::{
+    self, ChainRow, DeviceNumber, DeviceRow, FeedRow, Member, RottenRow, ScopeRow,
+};
 use super::{RequestId, RequestResult, SessionId};
 
 /// What a commit changes, complete; kept while the disk works.

@@ -179,8 +179,7 @@ impl Draft<'_> {
         let batch = &mut self.group.batch;
         batch.put(tables::LOG, again.to_be_bytes(), tables::log_value(again, bytes));
         batch.put(tables::CHAIN, tables::chain_key(scope, author, seq), place.to_bytes());
-        let item =
-            Item { scope: verified.header().scope, author, log: again, bytes: bytes.into() };
+        let item = Item { scope: verified.header().scope, author, log: again, bytes: bytes.into() };
         self.group.items.push(item);
         let index = self.group.items.len() - 1;
         for Missed { recipient, parting } in row.missed {
@@ -317,9 +316,8 @@ impl Mailbox {
         let asked = self.asked_again.get(&log);
         let was_asked = |device| asked.is_some_and(|asked| asked.devices.contains(&device));
         let author = row.lost.author;
-        let author_may = self.by_device.contains_key(&author)
-            && !row.is_missed_by(author)
-            && !was_asked(author);
+        let author_may =
+            self.by_device.contains_key(&author) && !row.is_missed_by(author) && !was_asked(author);
         let is_next = if self.is_due(now, log) { !author_may } else { was_asked(member) };
         is_reader && !row.is_missed_by(member) && is_next
     }

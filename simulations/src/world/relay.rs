@@ -9,8 +9,8 @@ use azalea_core::storage::{Batch, Memory, Order, Range, Read, Store};
 use azalea_core::sync::message::Message;
 use azalea_core::wire::Wire;
 use azalea_relay::mailbox::{
-    self, Burden, Effect, EffectId, Input, Limits, Mailbox, Query, Report, Request, RequestId, SessionId,
-    tables,
+    self, Burden, Effect, EffectId, Input, Limits, Mailbox, Query, Report, Request, RequestId,
+    SessionId, tables,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;

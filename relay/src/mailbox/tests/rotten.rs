@@ -97,8 +97,8 @@ fn rotten() -> (World, Member, Member, ScopeId, Vec<SignedEnvelope>, u64) {
 #[test]
 fn a_rotten_envelope_is_fetched_from_its_author_and_reaches_the_reader_that_missed_it() {
     let (mut world, mut hospital, mut clinic, chart, written, position) = rotten();
-    let before = world.mailbox.state.devices[world.mailbox.state.numbers[&hospital.id()] as usize]
-        .written;
+    let before =
+        world.mailbox.state.devices[world.mailbox.state.numbers[&hospital.id()] as usize].written;
     let fed = world.meets_rot(&mut clinic);
     assert!(fed.contains(&written[0].claimed_id()) && fed.contains(&written[2].claimed_id()));
     assert!(!fed.contains(&written[1].claimed_id()));

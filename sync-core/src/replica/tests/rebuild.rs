@@ -142,9 +142,10 @@ fn a_store_with_a_gap_in_its_own_chain_is_not_rebuilt_before_that_has_come() {
     };
     let own = |(author, envelope): &(DeviceId, Bytes)| *author == me && header(envelope).seq == 2;
     let rotten = region.post.iter().position(own).expect("a chain of two and more");
-    let (scope, is_last) = (header(&region.post[rotten].1).scope, |it: &crate::envelope::Header| {
-        it.author == me && it.seq == 3
-    });
+    let (scope, is_last) =
+        (header(&region.post[rotten].1).scope, |it: &crate::envelope::Header| {
+            it.author == me && it.seq == 3
+        });
     assert!(region.post.iter().any(|(_, it)| header(it).scope == scope && is_last(&header(it))));
     let lost = region.post.remove(rotten);
     let certificates: Vec<_> = region.nodes["second"].replica.roster().certificates().collect();
