@@ -21,6 +21,9 @@ use crate::world::{Facility, START_MS, World};
 /// What a line carries for a byte that is said, at the most, over a whole run: what was lost on it, or taken for lost too soon, is
 /// sent again.
 const SENT_AGAIN: u64 = 2;
+/// Of each session one small envelope may be said again without being accounted for: answers are matched to what was pushed by their
+/// order, and a repeat is answered after what came behind it.
+const SESSION_ENVELOPE_BYTES: u64 = 1_024;
 /// The frame and the fixed fields of a message.
 const MESSAGE_BYTES: u64 = 128;
 /// A roll, and a recipient's share of it.
@@ -106,15 +109,17 @@ fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> Bounds {
     let each_interval = intervals * (MESSAGE_BYTES + devices * WORD_BYTES + roll);
     let under_way = load.under_way();
     let again = lives + stores;
+    let unaccounted = load.sessions * SESSION_ENVELOPE_BYTES;
     let pushed = own.bytes + all.bytes * asked + load.cut_off[0] + load.refused + under_way[0];
-    let fed = feed.bytes + feed.bytes.max(all.bytes) * again + load.cut_off[1] + under_way[1];
+    // The feed of an earlier life held what the device has now, and what it was not to keep.
+    let fed = feed.bytes + (feed.bytes + all.bytes) * again + load.cut_off[1] + under_way[1];
     let up = own.many * (2 * MESSAGE_BYTES + roll)
         + feed.many * MESSAGE_BYTES * (1 + again)
         + all.many * MESSAGE_BYTES * asked;
     let down = feed.many * (MESSAGE_BYTES + WORD_BYTES) * (1 + again)
         + own.many * MESSAGE_BYTES
         + all.many * MESSAGE_BYTES * asked;
-    let envelopes = [pushed, fed];
+    let envelopes = [pushed, fed].map(|bytes| bytes + unaccounted);
     let beside = [up, down].map(|bytes| bytes + each_session + each_interval);
     let line = [0, 1].map(|way| SENT_AGAIN * (envelopes[way] + beside[way]));
     Bounds { envelopes, line }
