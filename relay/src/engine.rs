@@ -272,8 +272,17 @@ fn log(notice: &Notice) {
             tracing::error!(%error, "the store failed; nothing that was acknowledged is lost");
         }
         Notice::StoreRecovered => tracing::info!("the store takes writes again"),
-        Notice::Damaged { log } => {
-            tracing::error!(position = log, "an envelope in the log is damaged; it is not served");
+        Notice::Damaged { log, author: Some(author) } => tracing::error!(
+            position = log,
+            %author,
+            "an envelope in the log is damaged; it is not served, and asked for again"
+        ),
+        Notice::Damaged { log, author: None } => tracing::error!(
+            position = log,
+            "an envelope in the log is damaged; it is not served, and nobody can be asked for it: set the relay up from a backup"
+        ),
+        Notice::Mended { log } => {
+            tracing::info!(position = log, "an envelope that was damaged is here again");
         }
         Notice::Fork { author } => tracing::warn!(
             %author,

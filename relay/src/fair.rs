@@ -67,6 +67,16 @@ impl<K: Ord + Clone, T> FairQueue<K, T> {
         self.queues.get(holder).map_or(0, |queue| queue.bytes)
     }
 
+    /// How many items wait.
+    pub fn len(&self) -> usize {
+        self.queues.values().map(|queue| queue.items.len()).sum()
+    }
+
+    /// Bytes that wait.
+    pub fn bytes(&self) -> usize {
+        self.queues.values().map(|queue| queue.bytes).sum()
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.queues.is_empty()
@@ -100,6 +110,6 @@ mod tests {
             let own: Vec<_> = popped.iter().copied().filter(|n| n % 3 == holder).collect();
             assert!(own.is_sorted() && own.len() == 100);
         }
-        assert!(queue.is_empty());
+        assert!(queue.is_empty() && (queue.len(), queue.bytes()) == (0, 0));
     }
 }

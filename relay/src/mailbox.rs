@@ -10,6 +10,7 @@
 //! the next. It sees ciphertext, sizes, certificates and grants; it could not read a record if it wanted to.
 
 mod accept;
+mod burden;
 mod enrol;
 mod fill;
 mod genesis;
@@ -23,6 +24,7 @@ mod members;
 mod publish;
 mod queued;
 mod report;
+mod rotten;
 mod round;
 mod session;
 mod state;
@@ -49,6 +51,7 @@ use session::Session;
 use state::State;
 use tables::{DeviceNumber, Member};
 
+pub use burden::Burden;
 pub use genesis::{Genesis, GenesisError};
 pub use invite::{Invite, Used};
 pub use io::{
@@ -83,6 +86,10 @@ pub struct Mailbox {
     /// What devices hold and when they were here, newer than on disk.
     noted: BTreeMap<DeviceNumber, (u64, Timestamp)>,
     flush: bool,
+    /// Feeds that have met an envelope which is gone, and wait until that is written down.
+    met: Vec<rotten::Met>,
+    /// Who was asked for envelopes that are gone, by their log positions.
+    asked_again: BTreeMap<u64, rotten::AskedAgain>,
     /// Which session was asked for which chain that this store lacks.
     asked: BTreeMap<(ScopeId, DeviceId), holding::Asked>,
     effects: VecDeque<Effect>,
@@ -162,6 +169,8 @@ impl Mailbox {
             owns: BTreeMap::new(),
             noted: BTreeMap::new(),
             flush: false,
+            met: Vec::new(),
+            asked_again: BTreeMap::new(),
             asked: BTreeMap::new(),
             effects: VecDeque::new(),
             next_effect: 0,
@@ -224,6 +233,8 @@ impl Mailbox {
                 self.flush = true;
             }
             self.close_stalled(now);
+            self.look_for_rotten(now);
+            self.forget_asked(now);
         }
     }
 

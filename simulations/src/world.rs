@@ -284,6 +284,11 @@ impl World {
         all
     }
 
+    /// Envelopes that had rotted in the relay's log and that it fetched again.
+    pub fn mended(&self) -> u64 {
+        self.relay.mended
+    }
+
     /// What people were told is saved: imports, notes and edits together.
     pub fn saved(&self) -> usize {
         self.truth.imports.len() + self.truth.notes.len() + self.truth.edits.len()
@@ -309,6 +314,8 @@ impl World {
             self.places.entry(facility.id()).or_insert(place);
             self.facilities.push(facility);
         }
+        // The hostile one and the relay itself are in the registry too.
+        self.relay.devices = self.members.len() + 2;
         self.give_stores();
         self.relay.publish(now, 1, self.council.certificates());
         self.drain_relay();

@@ -106,6 +106,13 @@ pub(super) fn status(status: &StatusView, now: Timestamp) -> String {
     if status.damaged > 0 {
         line(format_args!("★ 壊れた封筒 {} 件。 / Damaged envelopes in the log.", status.damaged));
     }
+    if status.lacking > 0 {
+        line(format_args!(
+            "★ そのうち {} 件は、書いた端末か同じ記録を持つ端末がつながるのを待っています。\n\
+             \x20\x20 They come again as their authors, or others who hold them, connect.",
+            status.lacking
+        ));
+    }
     if status.forks > 0 {
         line(format_args!(
             "矛盾する封筒 {} 件を証拠として保管しています。 / Contradicting envelopes, kept as evidence.",
@@ -135,6 +142,15 @@ pub(super) fn status(status: &StatusView, now: Timestamp) -> String {
              \x20\x20 心当たりがない → azalea-relay revoke --device {id} --reason …\n\
              \x20\x20 It gave one number to two envelopes: restored or copied there → `azalea repair`, then trust it; otherwise revoke it."
         ));
+    }
+    for facility in &status.facilities {
+        for device in facility.devices.iter().filter(|device| device.lacking > 0) {
+            let id = &device.id[..device.id.len().min(8)];
+            line(format_args!(
+                "    {} {}[{id}]: {} 件 / to come again",
+                facility.name, device.label, device.lacking
+            ));
+        }
     }
     let refused: u64 = status.refused.values().sum();
     line(format_args!(

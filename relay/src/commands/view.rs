@@ -42,6 +42,8 @@ pub struct StatusView {
     pub behind: bool,
     /// Envelopes in the log that are damaged, seen since the start.
     pub damaged: u64,
+    /// Those that are asked for and not here again.
+    pub lacking: u64,
     /// Envelopes taken since the start.
     pub accepted: u64,
     /// Envelopes refused since the start, by cause.
@@ -92,6 +94,8 @@ pub struct DeviceView {
     pub until_ms: u64,
     /// What stands against it; nothing of it is taken until somebody decides.
     pub suspended: Option<SuspendedView>,
+    /// Envelopes of its own that are damaged in the relay's log and not here again.
+    pub lacking: u64,
     /// Whether it has a session now.
     pub connected: bool,
     /// Whether that session is over TCP, since UDP does not pass there.
@@ -176,6 +180,7 @@ impl StatusView {
             store_failing: report.is_failing,
             behind: report.is_behind,
             damaged: report.counters.damaged,
+            lacking: report.lacking,
             accepted: report.counters.accepted,
             refused: owned(&report.counters.refused),
             forks: report.forks,
@@ -195,6 +200,7 @@ impl FacilityView {
                 number: contradiction.seq,
                 evidence: contradiction.evidence,
             }),
+            lacking: device.lacking,
             connected: device.is_connected,
             over_tcp: device.is_connected && over_tcp.contains(&device.id),
             last_seen_ms: device.last_seen.map(|at| at.0),

@@ -53,6 +53,7 @@ impl Draft<'_> {
         if self.is_suspended(&header.author, &header.scope) {
             return refuse(id, RefusalCause::Suspended);
         }
+        let lost = self.is_lost(&header.scope, author, header.seq, &id);
         let chain = self.scope(&header.scope).and_then(|scope| scope.chains.get(&author));
         let mut chain = chain.copied().unwrap_or_default();
         let link = chain.check(header.seq, &header.previous, &id);
@@ -66,6 +67,10 @@ impl Draft<'_> {
             Err(VerifyError::UnknownAuthor(_)) => return refuse(id, RefusalCause::Author),
             Err(_) => return refuse(id, RefusalCause::Invalid),
         };
+        if let Some(log) = lost {
+            self.take_again(log, &verified);
+            return Accepted::Stored(id);
+        }
         match link {
             Link::Next | Link::Gap { .. } => {}
             Link::Known if header.seq == chain.seq() => return Accepted::Stored(id),

@@ -18,7 +18,9 @@ use super::invite::Invite;
 use super::members::Fill;
 use super::state::{Device, Party, Scope, State};
 use super::suspend::Forks;
-use super::tables::{self, ChainRow, DeviceNumber, DeviceRow, FeedRow, Member, ScopeRow};
+use super::tables::{
+    self, ChainRow, DeviceNumber, DeviceRow, FeedRow, Member, RottenRow, ScopeRow,
+};
 use super::{RequestId, RequestResult, SessionId};
 
 /// What a commit changes, complete; kept while the disk works.
@@ -57,6 +59,10 @@ pub(crate) struct Group {
     pub(crate) due: BTreeSet<ScopeId>,
     /// Devices for each of which one more of its own scopes is in its feed.
     pub(crate) own_done: Vec<DeviceNumber>,
+    /// Envelopes that are gone from the log, or here again, by the log position at which they stood.
+    pub(crate) rotten: BTreeMap<u64, RottenRow>,
+    /// Sessions whose feeds met them.
+    pub(crate) met: Vec<SessionId>,
     pub(crate) batch: Batch,
 }
 

@@ -97,6 +97,11 @@ impl Heads {
         Some(changed)
     }
 
+    /// Publishers whose last roll the disk lacks.
+    pub(crate) fn unsaved(&self) -> usize {
+        self.unsaved.len()
+    }
+
     /// Whether the disk lacks something of it.
     pub(crate) fn is_unsaved(&self) -> bool {
         !self.unsaved.is_empty()

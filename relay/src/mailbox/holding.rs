@@ -9,17 +9,25 @@ use azalea_core::wire::Wire;
 
 use super::group::Draft;
 use super::queued::Queued;
+use super::session::Session;
 use super::{Mailbox, SessionId};
 
 /// How long a member has for bringing back what it was asked for before another one is asked too.
-const ASKED_MS: u64 = 60_000;
+pub(crate) const ASKED_MS: u64 = 60_000;
 /// Chains that are asked for at once.
-const ASKED_MAX: usize = 262_144;
+pub(crate) const ASKED_MAX: usize = 262_144;
 
 /// Who was asked for a chain, and when.
 pub(crate) struct Asked {
     session: SessionId,
     at: Timestamp,
+}
+
+impl Asked {
+    /// Whether it may still be brought.
+    fn is_open(&self, now: Timestamp, sessions: &BTreeMap<SessionId, Session>) -> bool {
+        now.since_ms(self.at) < ASKED_MS && sessions.contains_key(&self.session)
+    }
 }
 
 impl Mailbox {
@@ -63,15 +71,22 @@ impl Mailbox {
     /// Where a chain ends here, if it ends before what a member says to hold of it, and more of it would be taken.
     fn lacks(&self, now: Timestamp, member: &DeviceId, end: &ChainEnd) -> Option<ChainEnd> {
         let ChainEnd { scope, author, .. } = *end;
-        if scope == self.state.registry() {
-            return None;
-        }
         let known = self.state.scopes.get(&scope);
         let number = self.state.numbers.get(&author);
         let chain = known.zip(number).and_then(|(known, number)| known.chains.get(number));
+        let gone = known.zip(number);
+        let gone = gone.and_then(|(known, number)| self.state.rotten.first(known.number, *number));
+        // After a backup the registry goes on as another one; its certificates count, and what has rotted of its log.
+        if scope == self.state.registry() && gone.is_none() {
+            return None;
+        }
         let tip = chain.and_then(|chain| chain.tip());
-        let (seq, id) = tip.map_or((0, EnvelopeId::ZERO), |tip| (tip.seq, tip.id));
-        let is_shut = || self.state.roster.cutoff(&author, &scope).is_some_and(|last| last <= seq);
+        let (seq, id) = match gone {
+            Some(gone) => (gone.seq - 1, gone.before),
+            None => tip.map_or((0, EnvelopeId::ZERO), |tip| (tip.seq, tip.id)),
+        };
+        let cutoff = || self.state.roster.cutoff(&author, &scope);
+        let is_shut = || gone.is_none() && cutoff().is_some_and(|last| last <= seq);
         // Whoever may not read there learns nothing of how far it goes.
         let may_know =
             || author == *member || known.is_none() || self.may_read(now, member, &scope);
@@ -80,25 +95,27 @@ impl Mailbox {
 
     /// Whether this session is to be asked for another's chain: one is at a time, and the next where it does not bring it.
     fn ask(&mut self, now: Timestamp, session: SessionId, end: &ChainEnd) -> bool {
-        let is_open = |asked: &Asked, sessions: &BTreeMap<_, _>| {
-            now.since_ms(asked.at) < ASKED_MS && sessions.contains_key(&asked.session)
-        };
         let chain = (end.scope, end.author);
         if let Some(asked) = self.asked.get(&chain)
             && asked.session != session
-            && is_open(asked, &self.sessions)
+            && asked.is_open(now, &self.sessions)
         {
             return false;
         }
         if self.asked.len() >= ASKED_MAX {
-            let sessions = &self.sessions;
-            self.asked.retain(|_, asked| is_open(asked, sessions));
+            self.forget_asked(now);
             if self.asked.len() >= ASKED_MAX {
                 return false;
             }
         }
         self.asked.insert(chain, Asked { session, at: now });
         true
+    }
+
+    /// Forgets whom nobody waits for any more.
+    pub(crate) fn forget_asked(&mut self, now: Timestamp) {
+        let sessions = &self.sessions;
+        self.asked.retain(|_, asked| asked.is_open(now, sessions));
     }
 
     /// Queues certificates that this session was asked for, as far as its facility's share goes; with any other it could have us

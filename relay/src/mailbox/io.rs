@@ -157,9 +157,16 @@ pub enum Notice {
     StoreFailed(StorageError),
     /// The store takes writes again.
     StoreRecovered,
-    /// An envelope in the log is not what was written; it is not served.
+    /// An envelope in the log is not what was written, or cannot be read; it is not served, and asked for again.
     Damaged {
         /// Its position in the log.
+        log: u64,
+        /// Who wrote it; `None` where that cannot be told, and nobody can be asked for it.
+        author: Option<DeviceId>,
+    },
+    /// An envelope that was damaged in the log is here again.
+    Mended {
+        /// The position at which it was damaged.
         log: u64,
     },
     /// Two envelopes of one author claim one place; the second is kept as evidence, and nothing more of the author is taken.

@@ -7,7 +7,7 @@ use azalea_core::id::EnvelopeId;
 use azalea_core::storage::{Order, Range, Read, StorageError};
 use azalea_core::wire::Wire;
 
-use super::tables::{self, ChainRow, DeviceNumber, FeedRow, ScopeNumber};
+use super::tables::{self, ChainRow, DeviceNumber, FeedRow, Lost, RottenRow, ScopeNumber};
 
 /// One question to the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +51,21 @@ pub enum Answer {
 pub struct FeedAnswer {
     pub(crate) position: u64,
     pub(crate) row: FeedRow,
-    /// `None` where the log's bytes are not those that were written.
-    pub(crate) envelope: Option<Vec<u8>>,
+    pub(crate) found: Found,
+}
+
+/// What the log has at a place.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// The envelope that was written there.
+    Whole(Vec<u8>),
+    /// Nothing that could be given out.
+    Rotten {
+        /// The log position.
+        log: u64,
+        /// Whose envelope it was; `None` where that cannot be told either.
+        lost: Option<Lost>,
+    },
 }
 
 /// Envelopes of one scope, in log order.
@@ -112,15 +125,64 @@ fn feed(
         if bytes >= bytes_max {
             break;
         }
-        let value = store.get(tables::LOG, &row.log.to_be_bytes())?;
-        let envelope = value
-            .as_deref()
-            .and_then(|value| tables::parse_log_value(row.log, value))
-            .map(<[u8]>::to_vec);
-        bytes += envelope.as_ref().map_or(0, Vec::len);
-        items.push(FeedAnswer { position, row, envelope });
+        let found = found(store, &row)?;
+        if let Found::Whole(envelope) = &found {
+            bytes += envelope.len();
+        }
+        items.push(FeedAnswer { position, row, found });
     }
     Ok(Answer::Feed(items))
+}
+
+/// The envelope of a place in a feed. One that has rotted may be here again, further on in the log.
+fn found(store: &dyn Read, row: &FeedRow) -> Result<Found, StorageError> {
+    let mut log = row.log;
+    loop {
+        if let Some(envelope) = entry(store, log)? {
+            return Ok(Found::Whole(envelope));
+        }
+        let known = sound(store.get(tables::ROTTEN, &log.to_be_bytes()))?;
+        let known = known.and_then(|value| RottenRow::from_bytes(&value).ok());
+        match known {
+            // Positions ascend, so this ends.
+            Some(RottenRow { again: Some(again), .. }) if again > log => log = again,
+            Some(known) => return Ok(Found::Rotten { log, lost: Some(known.lost) }),
+            None => return Ok(Found::Rotten { log, lost: place(store, row, log)? }),
+        }
+    }
+}
+
+/// The envelope at a log position, if it is there and what was written.
+fn entry(store: &dyn Read, log: u64) -> Result<Option<Vec<u8>>, StorageError> {
+    let value = sound(store.get(tables::LOG, &log.to_be_bytes()))?;
+    let envelope = value.as_deref().and_then(|value| tables::parse_log_value(log, value));
+    Ok(envelope.map(<[u8]>::to_vec))
+}
+
+/// A page that cannot be read has lost what stood on it, like one whose bytes have changed; every other failure may pass.
+fn sound<T: Default>(read: Result<T, StorageError>) -> Result<T, StorageError> {
+    match read {
+        Err(StorageError::Damaged { .. }) => Ok(T::default()),
+        read => read,
+    }
+}
+
+/// Where the envelope of a log position stands, by its author's chain; what the log itself says of it cannot be relied on.
+fn place(store: &dyn Read, row: &FeedRow, log: u64) -> Result<Option<Lost>, StorageError> {
+    let FeedRow { scope, author, .. } = *row;
+    let range = Range::prefix(&tables::author_prefix(scope, author));
+    let (mut before, mut lost) = ((0, EnvelopeId::ZERO), None);
+    sound(store.scan(tables::CHAIN, &range, Order::Ascending, &mut |key, value| {
+        let (Some((_, _, seq)), Ok(row)) = (tables::parse_chain_key(key), chain_row(value)) else {
+            return false;
+        };
+        if row.position == log && seq == before.0 + 1 {
+            lost = Some(Lost { scope, author, seq, id: row.id, before: before.1 });
+        }
+        before = (seq, row.id);
+        row.position != log
+    }))?;
+    Ok(lost)
 }
 
 /// The chain table lies in the order of authors; the smallest log positions are picked out of the scope's rows.

@@ -35,8 +35,10 @@ pub struct Counters {
     pub commits_failed: u64,
     /// Reads that failed.
     pub loads_failed: u64,
-    /// Envelopes in the log that are not what was written.
+    /// Envelopes in the log that were found not to be what was written.
     pub damaged: u64,
+    /// Those of them, and of earlier ones, that came again.
+    pub mended: u64,
     /// Sessions begun.
     pub sessions: u64,
     /// Sessions refused to those who are no members.
@@ -92,6 +94,8 @@ pub struct Report {
     pub scopes: BTreeMap<&'static str, u64>,
     /// Envelopes in the log.
     pub envelopes: u64,
+    /// Damaged envelopes that are asked for and not here again.
+    pub lacking: u64,
     /// Contradicting envelopes that are kept as evidence.
     pub forks: u64,
     /// Whether a reader holds more of its feed than there is: the store came from a backup and was not told so.
@@ -155,6 +159,8 @@ pub struct DeviceReport {
     pub trouble: Option<StandingError>,
     /// What stands against it: nothing of it is taken until the operator decides.
     pub suspended: Option<Contradiction>,
+    /// Envelopes of its own that are damaged in the log and not here again.
+    pub lacking: u64,
     /// Whether it has a session now.
     pub is_connected: bool,
     /// When it was last here.
@@ -209,6 +215,7 @@ impl Mailbox {
             registrars: self.registrars.keys().map(registrar).collect(),
             scopes: self.state.scope_kinds(),
             envelopes: self.state.next_log - 1,
+            lacking: self.state.rotten.len() as u64,
             forks: self.state.forks.count(),
             is_behind: self.is_behind,
             connections: self.sessions.len(),
@@ -231,6 +238,7 @@ impl Mailbox {
                 until: device.validity.not_after,
                 trouble: roster.standing(&id, now).err(),
                 suspended: self.state.forks.against(&id),
+                lacking: self.lost_of(&id),
                 is_connected,
                 last_seen: if is_connected { Some(now) } else { last_seen },
                 backlog,

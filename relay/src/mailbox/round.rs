@@ -27,6 +27,7 @@ impl Mailbox {
                 && self.requests.is_empty()
                 && self.admits.is_empty()
                 && self.filled.is_empty()
+                && self.met.is_empty()
                 && due.is_empty())
                 || self.flush && (!self.noted.is_empty() || self.state.heads.is_unsaved());
             if !has_work {
@@ -38,6 +39,7 @@ impl Mailbox {
             let requests = std::mem::take(&mut self.requests);
             let admits = std::mem::take(&mut self.admits);
             let noted = std::mem::take(&mut self.noted);
+            let met = std::mem::take(&mut self.met);
             for (_, request) in &requests {
                 if let Request::Registrar(key) = request {
                     self.registrars.insert(key.public(), key.clone());
@@ -56,6 +58,7 @@ impl Mailbox {
                 draft.group.governed.insert(*scope);
             }
             draft.group.due = due;
+            met.into_iter().for_each(|met| draft.lose(met));
             for (id, request) in requests {
                 let result = draft.request(request, &self.own, &self.registrars);
                 draft.group.requests.push((id, result));
@@ -159,6 +162,8 @@ impl Mailbox {
             }
         }
         self.forward(now, &group.items, group.feeds);
+        self.rotten_noted(now, group.rotten);
+        self.go_on(group.met);
         for (session, certificates) in group.enrolled {
             self.enrolled(session, certificates);
         }
@@ -196,6 +201,10 @@ impl Mailbox {
         let turned_away = group.turned_away.into_iter().map(|(session, _)| session);
         for session in enrolling.chain(turned_away) {
             self.close(now, session, Goodbye::Busy { retry_after_ms: 5_000 });
+        }
+        // What they met they will meet again.
+        for session in group.met {
+            self.with_member(session, |member| member.is_loading = false);
         }
         for device in group.devices.values() {
             let number = device.row.number;

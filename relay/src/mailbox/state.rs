@@ -12,6 +12,7 @@ use azalea_core::wire::{Wire, WireError};
 
 use super::heads::Heads;
 use super::invite::Invite;
+use super::rotten::Rotten;
 use super::suspend::Forks;
 use super::tables::{self, ChainRow, DeviceNumber, DeviceRow, Member, ScopeNumber, ScopeRow};
 
@@ -90,6 +91,7 @@ pub(crate) struct State {
     pub(crate) invites: BTreeMap<[u8; 32], Invite>,
     pub(crate) next_log: u64,
     pub(crate) forks: Forks,
+    pub(crate) rotten: Rotten,
 }
 
 impl Scope {
@@ -143,12 +145,14 @@ impl State {
             invites: BTreeMap::new(),
             next_log: 1,
             forks: Forks::load(store)?,
+            rotten: Rotten::default(),
         };
         state.load_certificates(store)?;
         state.load_devices(store)?;
         state.load_scopes(store)?;
         state.load_members(store)?;
         state.load_chains(store)?;
+        state.load_rotten(store)?;
         each(store, tables::INVITE, |key, invite: Invite| {
             let digest = key.try_into().map_err(|_| WireError::Short { field: "digest" })?;
             state.invites.insert(digest, invite);
@@ -265,6 +269,18 @@ impl State {
             let position = key.try_into().map_or(0, u64::from_be_bytes);
             self.next_log = position + 1;
             false
+        })?;
+        Ok(())
+    }
+
+    /// Reads what the log has lost. What is here again may stand behind the ends of its scope's chains.
+    fn load_rotten(&mut self, store: &dyn Read) -> Result<(), OpenError> {
+        let (scopes, ids) = (&mut self.scopes, &self.scope_ids);
+        self.rotten = Rotten::load(store, |number, again| {
+            let id = ids.get(number as usize);
+            if let Some(scope) = id.and_then(|id| scopes.get_mut(id)) {
+                scope.last = scope.last.max(again);
+            }
         })?;
         Ok(())
     }

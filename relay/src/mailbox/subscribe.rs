@@ -7,10 +7,10 @@ use azalea_core::sync::heads::HeadTree;
 use azalea_core::sync::message::{Bytes, FeedItem, Message, Welcome};
 
 use super::group::{FeedEntry, Item};
-use super::load::{FeedAnswer, Query};
+use super::load::{FeedAnswer, Found, Query};
 use super::session::Subscribed;
 use super::tables::{DeviceNumber, FeedRow};
-use super::{Effect, Loading, Mailbox, Notice, SessionId};
+use super::{Loading, Mailbox, SessionId};
 
 /// Bytes that may be under way to one reader on a fast line before it confirms some.
 pub(crate) const WINDOW_BYTES_MAX: usize = 4 << 20;
@@ -24,9 +24,10 @@ impl Mailbox {
             return;
         };
         let (position, end) = (member.scanned, member.told_end);
-        let (epoch, yours) = (self.state.epoch, self.state.devices[member.device as usize].written);
+        let (epoch, device) = (self.state.epoch, member.device);
         let said = self.state.heads.said(&member.id);
         let roll = said.map_or_else(|| HeadTree::default().root(), |said| said.roll.root);
+        let yours = self.envelopes_of(now, device);
         let welcome = Welcome { epoch, position, end, at: now, yours, roll };
         self.send(session, Message::Welcome(welcome));
         self.pump(session);
@@ -68,23 +69,25 @@ impl Mailbox {
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;
         };
+        let device = member.device;
         // Where rows are missing up to the end that was known, there is nothing to wait for.
-        let scanned = items.last().map_or(through, |item| item.position);
+        let mut scanned = items.last().map_or(through, |item| item.position);
         let mut sendable = Vec::new();
-        for FeedAnswer { position, row, envelope } in items {
-            if !self.is_for(now, member, &row) {
-                continue;
-            }
-            match envelope {
-                Some(envelope) => sendable.push((position, envelope)),
-                None => {
-                    self.counters.damaged += 1;
-                    self.effects.push_back(Effect::Notice(Notice::Damaged { log: row.log }));
+        let mut waits = false;
+        let mine = items.into_iter().filter(|item| self.is_for(now, member, &item.row));
+        for FeedAnswer { position, row, found } in mine.collect::<Vec<_>>() {
+            match found {
+                Found::Whole(envelope) => sendable.push((position, envelope)),
+                Found::Rotten { log, lost } => {
+                    if !self.passes_over(session, device, &row, (log, lost)) {
+                        (scanned, waits) = (position - 1, true);
+                        break;
+                    }
                 }
             }
         }
         self.with_member(session, |member| {
-            member.is_loading = false;
+            member.is_loading = waits;
             member.scanned = member.scanned.max(scanned);
         });
         self.send_items(now, session, sendable);

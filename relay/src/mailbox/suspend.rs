@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use azalea_core::envelope::VerifiedEnvelope;
 use azalea_core::id::{DeviceId, ScopeId};
+use azalea_core::identity::FacilityKind;
 use azalea_core::storage::{Order, Range, Read};
 use azalea_core::sync::message::{Refusal, RefusalCause};
 use azalea_core::wire::{Wire, WireError};
@@ -110,6 +111,10 @@ impl Draft<'_> {
         let id = verified.id();
         let header = verified.header();
         let author = header.author;
+        // After a backup our own registry goes on as another one, and members who bring back what rotted of it may hold the one before.
+        if header.scope == self.state.registry() && self.is_relay(&author) {
+            return Accepted::Refused(Refusal { id, cause: RefusalCause::Fork });
+        }
         let key = tables::fork_key(&author, &header.scope, header.seq, &id);
         if !self.forks().is_kept(&author, &key) {
             let value = tables::log_value(0, verified.as_bytes());
@@ -118,6 +123,12 @@ impl Draft<'_> {
             self.group.forked.push(author);
         }
         Accepted::Refused(Refusal { id, cause: RefusalCause::Fork })
+    }
+
+    fn is_relay(&self, device: &DeviceId) -> bool {
+        let facility = self.roster().device(device).map(|device| device.facility);
+        let facility = facility.and_then(|facility| self.roster().facility(&facility));
+        facility.is_some_and(|facility| facility.kind == FacilityKind::Relay)
     }
 
     /// The operator trusts a device again.

@@ -6,6 +6,7 @@
 use azalea_core::access::ScopeAccess;
 use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, ScopeId, Timestamp};
 use azalea_core::storage::{Table, table};
+use azalea_core::wire::limits::Limit;
 use azalea_core::wire::{Reader, Wire, WireError, Writer, limits};
 
 /// Name → value: the format's version, the network, the epoch.
@@ -32,6 +33,8 @@ pub const HEAD_SHARE: Table = Table::named("head_share");
 pub const FORK: Table = Table::named("fork");
 /// Key of a fork → when the operator decided that it no longer stands against its author.
 pub const JUDGED: Table = Table::named("judged");
+/// Log position whose envelope is not what was written → where that stands in its chain, and what has become of it.
+pub const ROTTEN: Table = Table::named("rotten");
 /// Digest of an invitation's secret → invitation.
 pub const INVITE: Table = Table::named("invite");
 
@@ -48,6 +51,10 @@ pub(crate) type ScopeNumber = u32;
 
 pub(crate) fn chain_prefix(scope: ScopeNumber) -> Vec<u8> {
     scope.to_be_bytes().to_vec()
+}
+
+pub(crate) fn author_prefix(scope: ScopeNumber, author: DeviceNumber) -> Vec<u8> {
+    [scope.to_be_bytes(), author.to_be_bytes()].concat()
 }
 
 pub(crate) fn chain_key(scope: ScopeNumber, author: DeviceNumber, seq: u64) -> Vec<u8> {
@@ -108,7 +115,7 @@ pub(crate) fn log_value(position: u64, envelope: &[u8]) -> Vec<u8> {
 }
 
 /// The envelope in a log value, if it is what was written at this position.
-pub(crate) fn parse_log_value(position: u64, value: &[u8]) -> Option<&[u8]> {
+pub fn parse_log_value(position: u64, value: &[u8]) -> Option<&[u8]> {
     let (checksum, envelope) = value.split_first_chunk::<32>()?;
     (log_checksum(position, envelope) == *checksum).then_some(envelope)
 }
@@ -223,6 +230,73 @@ impl Wire for DeviceRow {
             last_seen: Timestamp::read(reader)?,
             own_through: reader.u64("own through")?,
         })
+    }
+}
+
+/// An envelope that the log can no longer give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RottenRow {
+    pub(crate) lost: Lost,
+    /// Whose feeds have passed it over, and which of them part by it; each gets it once it is here again.
+    pub(crate) missed: Vec<Missed>,
+    /// The log position at which it is here again.
+    pub(crate) again: Option<u64>,
+}
+
+/// Where an envelope stands in its author's chain that the log can no longer give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) scope: ScopeNumber,
+    pub(crate) author: DeviceNumber,
+    pub(crate) seq: u64,
+    pub(crate) id: EnvelopeId,
+    /// The envelope before it in the chain; zero for the first.
+    pub(crate) before: EnvelopeId,
+}
+
+/// A reader that was not sent an envelope that was its due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missed {
+    pub(crate) recipient: DeviceNumber,
+    pub(crate) parting: bool,
+}
+
+/// Readers that one rotten envelope remembers.
+pub(crate) const MISSED: Limit = Limit { name: "missed_max", max: 65_536 };
+
+impl Wire for Missed {
+    fn write(&self, writer: &mut Writer) {
+        writer.u32(self.recipient);
+        writer.bool(self.parting);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self { recipient: reader.u32("recipient")?, parting: reader.bool("parting")? })
+    }
+}
+
+impl Wire for RottenRow {
+    fn write(&self, writer: &mut Writer) {
+        writer.u32(self.lost.scope);
+        writer.u32(self.lost.author);
+        writer.u64(self.lost.seq);
+        self.lost.id.write(writer);
+        self.lost.before.write(writer);
+        writer.list(&self.missed);
+        writer.u64(self.again.unwrap_or(0));
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let lost = Lost {
+            scope: reader.u32("scope")?,
+            author: reader.u32("author")?,
+            seq: reader.u64("seq")?,
+            id: EnvelopeId::read(reader)?,
+            before: EnvelopeId::read(reader)?,
+        };
+        let missed = reader.list(MISSED)?;
+        let again = reader.u64("position")?;
+        Ok(Self { lost, missed, again: (again > 0).then_some(again) })
     }
 }
 

@@ -9,6 +9,7 @@ mod fuzz;
 mod heads;
 mod holding;
 mod renew;
+mod rotten;
 mod suspend;
 mod walk;
 
@@ -44,6 +45,8 @@ struct World {
     root: SigningKeypair,
     relay: SigningKeypair,
     registrar: SigningKeypair,
+    /// Log positions whose page cannot be read.
+    unreadable: BTreeSet<u64>,
     /// While set, commits fail with it.
     failure: Option<StorageError>,
     /// While set, what the disk is asked waits.
@@ -93,6 +96,7 @@ impl World {
             root,
             relay,
             registrar,
+            unreadable: BTreeSet::new(),
             failure: None,
             held: None,
             sent: BTreeMap::new(),
@@ -144,7 +148,10 @@ impl World {
                 };
                 Input::Stored { id, result }
             }
-            Effect::Load { id, query } => Input::Loaded { id, result: run(&self.store, &query) },
+            Effect::Load { id, query } => {
+                let disk = rotten::Pages { rows: &self.store, unreadable: &self.unreadable };
+                Input::Loaded { id, result: run(&disk, &query) }
+            }
             _ => return,
         };
         self.mailbox.handle(self.now, &mut self.rng, answer);

@@ -111,6 +111,8 @@ pub struct Ran {
     pub rested_seconds: u64,
     /// Stores that were repaired because they had rotted.
     pub repairs: u64,
+    /// Envelopes that had rotted in the relay's log and that it fetched again.
+    pub mended: u64,
     /// Envelopes that had not been sent and were lost with them, each named by its repair.
     pub lost_unsent: u64,
     /// What the lines did to datagrams.
@@ -134,6 +136,7 @@ impl Ran {
             saved: world.map_or(0, World::saved),
             rested_seconds: world.map_or(0, |world| world.watch().rested_ms / 1_000),
             repairs: world.map_or(0, |world| world.watch().repairs),
+            mended: world.map_or(0, World::mended),
             lost_unsent: world.map_or(0, |world| world.watch().lost_unsent),
             datagrams: world.map_or_else(Datagrams::default, World::datagrams),
             seconds,
@@ -216,7 +219,7 @@ const KINDS: [Count; 4] = [
     |it| &mut it.reading_hospitals,
 ];
 
-const FAULTS: [Count; 23] = [
+const FAULTS: [Count; 24] = [
     |it| &mut it.faults.cuts,
     |it| &mut it.faults.half_cuts,
     |it| &mut it.faults.kills,
@@ -233,6 +236,7 @@ const FAULTS: [Count; 23] = [
     |it| &mut it.faults.moves,
     |it| &mut it.faults.rot,
     |it| &mut it.faults.relay_rot,
+    |it| &mut it.faults.relay_tables,
     |it| &mut it.stores,
     |it| &mut it.faults.upgrades,
     |it| &mut it.tablets,

@@ -5,6 +5,7 @@
 
 mod authorship;
 mod bounds;
+mod bytes;
 mod confidentiality;
 mod convergence;
 mod disagreement;
@@ -120,6 +121,8 @@ pub(super) fn at_the_end(world: &mut World) {
     read(world);
     say(world, &AT_THE_END);
     let words = bounds::check(world);
+    add(world, Checker::Bounds, words);
+    let words = bytes::check(world);
     add(world, Checker::Bounds, words);
 }
 

@@ -235,6 +235,7 @@ impl Facility {
         self.replica.take()?;
         self.life += 1;
         self.disk.kill(torn);
+        self.load.is_not_written();
         self.look_anew();
         self.sent.clear();
         (self.hangup, self.died, self.dies_in) = (false, false, None);
@@ -297,6 +298,9 @@ impl Facility {
                     true => self.disk.commit_unsynced(batch),
                     false => self.disk.commit(batch),
                 };
+                if result.is_err() {
+                    self.load.is_not_written();
+                }
                 Input::Stored { id, result: self.told(result) }
             }
             Some(Work::Load(id, queries)) => {

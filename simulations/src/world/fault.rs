@@ -27,6 +27,8 @@ pub(super) enum Fault {
     Rot {
         place: usize,
     },
+    /// A row of the relay's feeds cannot be read any more.
+    RotFeed,
     KillFacility {
         place: usize,
     },
@@ -207,14 +209,18 @@ impl World {
         let mut dice = self.dice.fork("rot", 0);
         let stores = self.facilities.iter().filter(|it| it.disk.pages.is_some());
         let stores: Vec<usize> = stores.map(Facility::place).collect();
+        let faults = self.options.faults.clone();
+        for _ in 0..faults.relay_rot {
+            let (place, at) = (self.facilities.len(), span / 8 + dice.below(span * 3 / 4));
+            self.after(at, Event::Fault(Fault::Rot { place }));
+        }
         // The operator has a backup from before; stories that make backups of their own would put the damage into it.
-        let faults = &self.options.faults;
         let has_backup = self.options.tricks.is_empty() && faults.relay_restores == 0;
-        for _ in 0..if has_backup { faults.relay_rot.min(1) } else { 0 } {
+        for _ in 0..if has_backup { faults.relay_tables.min(1) } else { 0 } {
             let at = span / 4 + dice.below(span / 4);
             self.after(at, Event::Fault(Fault::BackUpRelay));
-            let (place, at) = (self.facilities.len(), at + dice.below(span / 3));
-            self.after(at, Event::Fault(Fault::Rot { place }));
+            let at = at + dice.below(span / 3);
+            self.after(at, Event::Fault(Fault::RotFeed));
         }
         for _ in 0..if stores.is_empty() { 0 } else { self.options.faults.rot } {
             let (place, at) = (*dice.pick(&stores), span / 8 + dice.below(span * 3 / 4));
@@ -244,6 +250,7 @@ impl World {
             Fault::CutOneWay { place, way } => self.cut(place, way),
             Fault::Restore { place } => self.restore(place),
             Fault::Rot { place } => self.rot(place),
+            Fault::RotFeed => self.relay.rot_feed(&mut self.dice.fork("rotten feed", 0)),
             Fault::Move { place, to } => self.change_address(place, to),
             Fault::KillFacility { place } => self.kill(place),
             Fault::CrashFacility { place, effects } => {

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use azalea_core::id::Timestamp;
 use azalea_core::sync::message::Message;
+use azalea_core::wire::Wire;
 use azalea_relay::mailbox::SessionId;
 
 pub use datagram::Datagrams;
@@ -190,6 +191,8 @@ pub(super) fn weight(message: &Message) -> usize {
     const ROLL: usize = 120;
     const SHARE: usize = 72;
     const PATH: usize = 256;
+    const CHAIN: usize = 72;
+    const DIGEST: usize = 32;
     FRAME
         + match message {
             Message::Push(envelopes) => envelopes.iter().map(|it| it.0.len() + 4).sum(),
@@ -200,6 +203,11 @@ pub(super) fn weight(message: &Message) -> usize {
                 let shares = words.iter().filter(|word| word.share.is_some()).count();
                 ROLL * words.len() + (SHARE + PATH) * shares
             }
+            Message::Holding { chains, certificates }
+            | Message::Lacking { chains, certificates, .. } => {
+                CHAIN * chains.len() + DIGEST * certificates.len()
+            }
+            Message::Certificates(all) => all.iter().map(|it| it.to_bytes().len()).sum(),
             _ => FRAME,
         }
 }

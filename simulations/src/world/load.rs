@@ -1,4 +1,5 @@
-//! What a device has under way to the relay, seen from outside: what it pushed and had no answer to, and what it said.
+//! What a device and the relay have under way to each other, seen from outside: what was pushed and had no answer, what was
+//! fed and not confirmed, and what of both was said in vain.
 
 use std::collections::VecDeque;
 
@@ -12,6 +13,19 @@ pub(super) struct Load {
     bytes: usize,
     /// Envelopes that the relay has answered in this session.
     answered: u32,
+    /// Places of its feed and bytes that the relay sent and it has not confirmed in this session.
+    fed: VecDeque<(u64, usize)>,
+    /// Bytes of envelopes that were pushed and fed, however often.
+    pub(super) said: [u64; 2],
+    /// Sessions that it began.
+    pub(super) sessions: u64,
+    /// Bytes of envelopes that were under way when a session ended, up and down: they may be sent again.
+    pub(super) cut_off: [u64; 2],
+    /// Bytes of envelopes that the relay did not take when they came, or that it took and the device could not write down as
+    /// taken: they may come again.
+    pub(super) refused: u64,
+    /// Bytes of envelopes that the relay took since that happened last.
+    taken: u64,
     /// By how much it once had more under way than it may, at the most.
     pub(super) excess: usize,
 }
@@ -19,15 +33,24 @@ pub(super) struct Load {
 impl Load {
     /// A session begins: nothing is under way in it.
     pub(super) fn begin(&mut self) {
+        self.sessions += 1;
+        self.cut_off[0] += self.bytes as u64;
+        self.cut_off[1] += self.fed.drain(..).map(|(_, bytes)| bytes as u64).sum::<u64>();
         self.under_way.clear();
         (self.bytes, self.answered) = (0, 0);
     }
 
     /// It says something.
     pub(super) fn says(&mut self, message: &Message) {
+        if let Message::Seen { position } = message {
+            while self.fed.front().is_some_and(|(fed, _)| fed <= position) {
+                self.fed.pop_front();
+            }
+        }
         let Message::Push(envelopes) = message else { return };
         let before = self.bytes;
         for envelope in envelopes {
+            self.said[0] += envelope.0.len() as u64;
             self.under_way.push_back(envelope.0.len());
             self.bytes += envelope.0.len();
         }
@@ -38,11 +61,31 @@ impl Load {
         self.excess = self.excess.max(begun.saturating_sub(room));
     }
 
+    /// The relay says something to it, which may not arrive.
+    pub(super) fn is_sent(&mut self, message: &Message) {
+        let Message::Feed { items, .. } = message else { return };
+        self.fed.extend(items.iter().map(|item| (item.position, item.envelope.0.len())));
+        self.said[1] += items.iter().map(|item| item.envelope.0.len() as u64).sum::<u64>();
+    }
+
+    /// The device's disk refused a batch, or its process died, and with it perhaps what it had been told was never written.
+    pub(super) fn is_not_written(&mut self) {
+        self.refused += std::mem::take(&mut self.taken);
+    }
+
+    /// Bytes of envelopes that are under way now, up and down.
+    pub(super) fn under_way(&self) -> [u64; 2] {
+        [self.bytes as u64, self.fed.iter().map(|(_, bytes)| *bytes as u64).sum()]
+    }
+
     /// It is told something.
     pub(super) fn hears(&mut self, message: &Message) {
         let Message::Taken { stored, refused } = message else { return };
-        for _ in 0..stored.len() + refused.len() {
-            self.bytes -= self.under_way.pop_front().unwrap_or(0);
+        for answer in 0..stored.len() + refused.len() {
+            let bytes = self.under_way.pop_front().unwrap_or(0);
+            self.bytes -= bytes;
+            let to = if answer < stored.len() { &mut self.taken } else { &mut self.refused };
+            *to += bytes as u64;
             self.answered = self.answered.saturating_add(1);
         }
     }

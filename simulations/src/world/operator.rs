@@ -84,8 +84,8 @@ impl World {
         }
     }
 
-    /// What an alarm is for (`azalea_relay_envelopes_damaged_total`): an envelope that is damaged is served to nobody, so the relay is
-    /// set up from its backup, and whoever holds what that lacks brings it back.
+    /// What rots of the relay's log it fetches again by itself. Where its other tables cannot be read it is set up from its backup, and
+    /// whoever holds what that lacks brings it back.
     pub(super) fn call_relay_operator(&mut self) {
         if self.relay.take_trouble() {
             self.call(self.facilities.len());

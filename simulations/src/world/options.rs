@@ -123,9 +123,12 @@ pub struct Faults {
     pub moves: usize,
     /// Times at which bits of a disk turn, of a device that has the node's own store.
     pub rot: usize,
-    /// Bits of the relay's log turn, and its operator sets it up from a backup once that was met: once at most,
-    /// and not where its backup serves another misfortune.
+    /// Times at which bits of the relay's log turn; it fetches again what it meets of that.
     pub relay_rot: usize,
+    /// A row of the relay's feeds cannot be read any more, and its operator sets it up from a backup once that was met: once
+    /// at most, and not where its backup serves another misfortune.
+    #[serde(skip_serializing_if = "is_none")]
+    pub relay_tables: usize,
     /// Devices that are updated before the others, and write what those cannot read; most of them are put back for a
     /// while. With none, everybody has the newest program from the beginning.
     pub upgrades: usize,
@@ -136,7 +139,7 @@ pub struct Faults {
 impl Faults {
     /// Whether the relay may lose what it had taken.
     pub fn relay_goes_back(&self) -> bool {
-        self.relay_restores + self.relay_rot > 0
+        self.relay_restores + self.relay_rot + self.relay_tables > 0
     }
 }
 
@@ -214,6 +217,7 @@ impl Options {
             moves: 0,
             rot: 0,
             relay_rot: 0,
+            relay_tables: 0,
             upgrades: 0,
             lasting: 20 + some(200) as u64,
         };
@@ -233,8 +237,10 @@ impl Options {
         let mut paged = dice.fork("stores", 0);
         let stores = if paged.below(4) == 0 { 1 + paged.below(2) as usize } else { 0 };
         let rot = if stores > 0 { paged.below(4) as usize } else { 0 };
-        let relay_rot = usize::from(dice.fork("relay rot", 0).below(8) == 0);
-        let faults = Faults { upgrades, moves, rot, relay_rot, ..faults };
+        let mut rotten = dice.fork("relay rot", 0);
+        let relay_rot = if rotten.below(6) == 0 { 1 + rotten.below(3) as usize } else { 0 };
+        let relay_tables = usize::from(dice.fork("relay tables", 0).below(12) == 0);
+        let faults = Faults { upgrades, moves, rot, relay_rot, relay_tables, ..faults };
         let (mut kinds, mut field) = (dice.fork("kinds", 0), dice.fork("field", 0));
         let mut dice = dice.fork("region", 0);
         let mut tricks: Vec<Trick> = match dice.below(3) {

@@ -9,8 +9,8 @@ use azalea_core::storage::{Batch, Memory, Order, Range, Read, Store};
 use azalea_core::sync::message::Message;
 use azalea_core::wire::Wire;
 use azalea_relay::mailbox::{
-    self, Effect, EffectId, Input, Limits, Mailbox, Query, Report, Request, RequestId, SessionId,
-    tables,
+    self, Burden, Effect, EffectId, Input, Limits, Mailbox, Query, Report, Request, RequestId,
+    SessionId, tables,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -20,10 +20,10 @@ use super::disk::{Disk, Work};
 use super::mutation::Mutation;
 use crate::population::Dice;
 
+/// Of what it is told, after each so manieth its memory is looked at: that is a walk over its sessions.
+const LOOKED_AT: u64 = 16;
 /// Envelopes in which a bit turns at once.
 const ROTTEN: usize = 6;
-/// Before an envelope in the relay's log stands a checksum.
-const CHECKSUM: usize = 32;
 
 pub(super) struct Relay {
     mailbox: Option<Mailbox>,
@@ -36,8 +36,19 @@ pub(super) struct Relay {
     epochs: u8,
     pub(super) dies_in: Option<u64>,
     died: bool,
-    /// It has met an envelope on its disk that is not the one it wrote.
+    /// It has met damage that nobody can make good.
     trouble: bool,
+    /// Devices that it may know, the hostile one and itself among them.
+    pub(super) devices: usize,
+    /// What it kept in memory beyond what it may, if that was ever seen.
+    pub(super) excess: Option<String>,
+    handled: u64,
+    /// How often its store began another life, or went back to an earlier one.
+    pub(super) lives_anew: u64,
+    /// Envelopes that were found to have rotted.
+    pub(super) damaged: u64,
+    /// Envelopes that had rotted and came again.
+    pub(super) mended: u64,
     sessions: BTreeMap<SessionId, usize>,
     sent: Vec<(SessionId, Message)>,
     closed: Vec<SessionId>,
@@ -66,6 +77,12 @@ impl Relay {
             dies_in: None,
             died: false,
             trouble: false,
+            devices: 0,
+            excess: None,
+            handled: 0,
+            lives_anew: 0,
+            damaged: 0,
+            mended: 0,
             sessions: BTreeMap::new(),
             sent: Vec::new(),
             closed: Vec::new(),
@@ -96,6 +113,22 @@ impl Relay {
             self.sent.clear();
             self.closed.clear();
             self.done.extend(std::mem::take(&mut self.asked).into_keys().map(|id| (id, false)));
+        }
+    }
+
+    /// A row of a feed cannot be read any more, as where its page is gone; nobody else knows it.
+    pub(super) fn rot_feed(&mut self, dice: &mut Dice) {
+        let mut kept = Vec::new();
+        let each = &mut |key: &[u8], value: &[u8]| {
+            kept.push((key.to_vec(), value.to_vec()));
+            true
+        };
+        self.disk.rows.scan(tables::FEED, &Range::all(), Order::Ascending, each).expect("memory");
+        if !kept.is_empty() {
+            let (key, value) = dice.pick(&kept);
+            let mut batch = Batch::new();
+            batch.put(tables::FEED, key.clone(), &value[1..]);
+            self.disk.rows.take(batch);
         }
     }
 
@@ -132,6 +165,7 @@ impl Relay {
         self.kill(false);
         if let Some(backup) = self.backup.clone() {
             self.disk.rows = backup;
+            self.lives_anew += 1;
         }
         if honest {
             self.new_epoch();
@@ -141,6 +175,7 @@ impl Relay {
     /// Readers begin their feeds again, and authors offer again what is theirs.
     pub(super) fn new_epoch(&mut self) {
         self.epochs += 1;
+        self.lives_anew += 1;
         let mut batch = Batch::new();
         batch.put(tables::META, *b"epoch", RelayEpoch([self.epochs; 16]).to_bytes());
         self.disk.rows.commit(&batch).expect("memory takes every batch");
@@ -201,7 +236,11 @@ impl Relay {
             }
             Some(Work::Load(id, query)) => {
                 let reads = self.disk.reads();
-                let result = reads.and_then(|()| mailbox::run(&self.disk.rows, &query));
+                let result = reads.and_then(|()| {
+                    let answer = mailbox::run(&self.disk.rows, &query);
+                    self.trouble |= answer.is_err();
+                    answer
+                });
                 Input::Loaded { id, result }
             }
         };
@@ -236,16 +275,38 @@ impl Relay {
                         self.done.push((id.0, result.is_ok()));
                     }
                 }
-                Effect::Notice(mailbox::Notice::Damaged { .. }) => self.trouble = true,
+                Effect::Notice(mailbox::Notice::Damaged { author, .. }) => {
+                    self.damaged += 1;
+                    self.trouble |= author.is_none();
+                }
+                Effect::Notice(mailbox::Notice::Mended { .. }) => self.mended += 1,
                 Effect::Notice(_) => {}
             }
         }
+        self.handled += 1;
+        if self.handled.is_multiple_of(LOOKED_AT) {
+            self.look_at_burden();
+        }
     }
 
-    /// The author of each envelope that its disk has.
+    fn look_at_burden(&mut self) {
+        let Some(burden) = self.burden() else { return };
+        if let Some(words) = burden.excess(self.devices, self.sessions.len()) {
+            let open = self.sessions.len();
+            self.excess = Some(format!("{words}, {open} connections open: {burden:?}"));
+        }
+    }
+
+    /// What it keeps in memory for a while.
+    pub(super) fn burden(&self) -> Option<Burden> {
+        self.mailbox.as_ref().map(Mailbox::burden)
+    }
+
+    /// The author of each envelope that its disk has whole.
     pub(super) fn each_kept(&self, visit: &mut dyn FnMut(DeviceId)) {
-        let each = &mut |_: &[u8], value: &[u8]| {
-            let envelope = value.get(CHECKSUM..).map(SignedEnvelope::from_bytes);
+        let each = &mut |key: &[u8], value: &[u8]| {
+            let position = u64::from_be_bytes(key.try_into().expect("a position"));
+            let envelope = tables::parse_log_value(position, value).map(SignedEnvelope::from_bytes);
             if let Some(Ok(envelope)) = envelope {
                 visit(envelope.claimed_header().author);
             }

@@ -102,6 +102,9 @@ impl World {
         let now = self.now;
         for (session, message) in self.relay.take_sent() {
             let Some(place) = self.relay.place_of(session) else { continue };
+            if let Some(facility) = self.facilities.get_mut(place) {
+                facility.load.is_sent(&message);
+            }
             for message in self.hostile.says(&mut self.dice, now, place, message) {
                 self.carry(place, session, message, Way::Down);
             }

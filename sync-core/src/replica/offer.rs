@@ -5,7 +5,6 @@
 //! with what it lacks of that, and only this goes out again. Envelopes and certificates prove themselves, so any member can
 //! bring back what another wrote: a note of a device that is lost, a revocation, a facility that was admitted after the backup.
 
-use crate::access::registry_scope;
 use crate::id::DeviceId;
 use crate::identity::Certificate;
 use crate::storage::row::{ChainRow, ScopeNumber, chain_key};
@@ -46,12 +45,10 @@ impl State {
         written.saturating_sub(owed as u64)
     }
 
-    /// How far chains go that are held here, and which certificates are. The registry is the relay's own chain; of it the
-    /// certificates count.
+    /// How far chains go that are held here, and which certificates are. Of the registry the certificates count, after a
+    /// backup; what has rotted of it a relay takes as it was.
     pub(super) fn held_for_relay(&self, bring_back: &BringBack) -> Vec<Message> {
-        let registry = registry_scope(&self.identity.network);
-        let scopes = self.scopes.values().filter(|scope| scope.id != registry);
-        let ends = scopes.flat_map(|scope| {
+        let ends = self.scopes.values().flat_map(|scope| {
             let chains = scope.vectors.iter().filter(|(_, vector)| vector.seq > 0);
             let wanted = chains.filter(|(author, _)| bring_back.is_wanted(&scope.id, author));
             wanted.map(|(author, vector)| ChainEnd {

@@ -4,7 +4,7 @@
 use crate::access::{ScopeKind, Statement};
 use crate::document::DocumentId;
 use crate::envelope::SignedEnvelope;
-use crate::storage::row::ChainRow;
+use crate::storage::row::{ChainRow, VectorRow};
 use crate::storage::{Order, Range, table};
 use crate::wire::{Reader, Wire};
 
@@ -41,6 +41,12 @@ impl State {
         // What this device wrote with a newer program says what its scopes and numbers are: a store that does not
         // know it would begin charts anew that are there.
         if salvaged.is_empty() && self.newer.keys().any(|(_, author)| *author == self.me) {
+            return Vec::new();
+        }
+        // A relay that lacks something within a chain of ours asks others for it. To go on before it has come is to give
+        // its number to something else.
+        let has_gap = |vector: &VectorRow| !vector.ahead.is_empty();
+        if self.scopes.values().filter_map(|scope| scope.vectors.get(&self.me)).any(has_gap) {
             return Vec::new();
         }
         if salvaged.is_empty() {

@@ -109,7 +109,8 @@ fn a_damaged_envelope_is_named_and_not_served_and_the_rest_is() {
     let fed = world.fed_ids(&clinic);
     assert!(fed.contains(&written[0].claimed_id()) && fed.contains(&written[2].claimed_id()));
     assert!(!fed.contains(&written[1].claimed_id()));
-    assert!(world.notices.contains(&Notice::Damaged { log: position }));
+    let author = Some(hospital.id());
+    assert!(world.notices.contains(&Notice::Damaged { log: position, author }));
     assert_eq!(world.mailbox.counters.damaged, 1);
 }
 

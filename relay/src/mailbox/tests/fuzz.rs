@@ -35,6 +35,12 @@ fn samples() -> Vec<(String, Vec<u8>)> {
         sample("key", key);
         sample("value", value);
     }
+    // No disk rots on that walk.
+    let before = EnvelopeId([1; 32]);
+    let lost = tables::Lost { scope: 1, author: 2, seq: 3, id: EnvelopeId([7; 32]), before };
+    let missed = vec![tables::Missed { recipient: 4, parting: true }];
+    let row = tables::RottenRow { lost, missed, again: Some(9) };
+    samples.insert("rotten-value".into(), row.to_bytes());
     samples.into_iter().collect()
 }
 
@@ -48,6 +54,7 @@ fn no_row_is_read_as_what_it_is_not() {
     fn any(bytes: &[u8]) {
         check::<tables::ChainRow>(bytes);
         check::<tables::FeedRow>(bytes);
+        check::<tables::RottenRow>(bytes);
         check::<tables::Member>(bytes);
         check::<tables::DeviceRow>(bytes);
         check::<tables::ScopeRow>(bytes);

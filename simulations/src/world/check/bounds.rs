@@ -2,6 +2,7 @@
 //! region at rest is quiet and keeps nothing in memory that it does not need any more.
 
 use azalea_core::replica::{Burden, Replica};
+use azalea_relay::mailbox;
 
 use super::Words;
 use crate::world::World;
@@ -24,6 +25,7 @@ pub(super) fn check(world: &mut World) -> Words {
     let now = world.now;
     // A word may be on its way at any moment; what is there at every look stays.
     let mut kept: Vec<Option<Burden>> = vec![None; world.facilities.len()];
+    let mut kept_by_relay: Option<mailbox::Burden> = None;
     for look in 1..=LOOKS {
         world.until(now.plus_ms(look * WATCHED_S * 1_000 / LOOKS));
         for facility in world.facilities.iter() {
@@ -31,6 +33,18 @@ pub(super) fn check(world: &mut World) -> Words {
             let least = &mut kept[facility.place()];
             *least = Some(least.map_or(burden, |least| less(least, burden)));
         }
+        let burden = world.relay.burden().unwrap_or_default();
+        kept_by_relay = Some(kept_by_relay.map_or(burden, |least| less_of_relay(least, burden)));
+    }
+    if let Some(kept) = kept_by_relay.filter(|it| *it != mailbox::Burden::default()) {
+        words.push(format!("the relay keeps {kept:?} at rest"));
+    }
+    if let Some(excess) = &world.relay.excess {
+        words.push(format!("the relay {excess}"));
+    }
+    if world.relay.disk.longest > DISK_QUEUE_MAX {
+        let longest = world.relay.disk.longest;
+        words.push(format!("the relay asked its disk for {longest} works at once"));
     }
     let statements = 2 * (WATCHED_S / world.options.statement_seconds + 2);
     let bound = world.facilities.len() as u64 * statements * STATEMENT_BYTES;
@@ -74,6 +88,24 @@ fn less(a: Burden, b: Burden) -> Burden {
         reads: a.reads.min(b.reads),
         in_flight: a.in_flight.min(b.in_flight),
         fresh: a.fresh.min(b.fresh),
+    }
+}
+
+/// What is there in both. That devices are here, confirm and speak is no burden that has to pass, and is bounded by their number; nor
+/// is whom it asked for what the relay never takes: whoever holds that asks six times in a session, with growing pauses.
+fn less_of_relay(a: mailbox::Burden, b: mailbox::Burden) -> mailbox::Burden {
+    mailbox::Burden {
+        effects: a.effects.min(b.effects),
+        queued: a.queued.min(b.queued),
+        queued_bytes: a.queued_bytes.min(b.queued_bytes),
+        requests: a.requests.min(b.requests),
+        storing: a.storing.min(b.storing),
+        loads: a.loads.min(b.loads),
+        fills: a.fills.min(b.fills),
+        under_way: a.under_way.min(b.under_way),
+        under_way_bytes: a.under_way_bytes.min(b.under_way_bytes),
+        wanted: a.wanted.min(b.wanted),
+        ..mailbox::Burden::default()
     }
 }
 

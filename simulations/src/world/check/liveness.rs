@@ -90,11 +90,25 @@ pub(super) fn check(world: &World) -> Words {
             }
         }
     }
-    if world.relay.report(world.now).is_none_or(|report| report.fills > 0) {
+    let report = world.relay.report(world.now);
+    if report.as_ref().is_none_or(|report| report.fills > 0) {
         words.push("the relay is filling feeds".to_owned());
+    }
+    let devices = report.iter().flat_map(|it| &it.facilities).flat_map(|it| &it.devices);
+    for lacking in devices.filter(|device| device.lacking > 0) {
+        if let Some(author) = world.core().find(|it| it.device() == lacking.id) {
+            let (place, many) = (author.place(), lacking.lacking);
+            words.push(format!("the relay has not fetched again {many} that device {place} wrote"));
+        } else if world.now < healed.plus_ms(ASKED_MS) {
+            // Of somebody who is gone, perhaps nobody has it; but they are asked one after the other.
+            words.push("the relay may still be brought what somebody wrote who is gone".to_owned());
+        }
     }
     words
 }
+
+/// For how long after the healing those are waited for who are asked, a minute apart, for what somebody else wrote.
+const ASKED_MS: u64 = 360_000;
 
 /// The hospitals and the facilities for which one of their charts stands open, and when the last of those begins to.
 ///

@@ -129,3 +129,36 @@ fn a_rebuilding_store_takes_no_number_twice() {
         assert!(places.insert((header.author, header.scope, header.seq)), "{header:?}");
     }
 }
+
+/// The relay's log had rotted within the chain of a device that had lost its store too. It once went on with the number of what
+/// was missing, and contradicted itself.
+#[test]
+fn a_store_with_a_gap_in_its_own_chain_is_not_rebuilt_before_that_has_come() {
+    let (mut region, _) = linked(64);
+    let me = region.nodes["second"].identity.device_id();
+    let header = |envelope: &Bytes| {
+        let signed = crate::envelope::SignedEnvelope::from_bytes(envelope.0.clone());
+        signed.expect("nodes push envelopes").claimed_header().clone()
+    };
+    let own = |(author, envelope): &(DeviceId, Bytes)| *author == me && header(envelope).seq == 2;
+    let rotten = region.post.iter().position(own).expect("a chain of two and more");
+    let (scope, is_last) =
+        (header(&region.post[rotten].1).scope, |it: &crate::envelope::Header| {
+            it.author == me && it.seq == 3
+        });
+    assert!(region.post.iter().any(|(_, it)| header(it).scope == scope && is_last(&header(it))));
+    let lost = region.post.remove(rotten);
+    let certificates: Vec<_> = region.nodes["second"].replica.roster().certificates().collect();
+    region.cut("second");
+    let node = region.node("second");
+    node.disk = Memory::new();
+    node.restart();
+    let begin = Command::Begin { certificates, rebuild: true };
+    region.command("second", begin).expect("an empty store begins");
+    region.connect("second");
+    region.run();
+    assert!(region.nodes["second"].status().rebuilding);
+    region.post.push(lost);
+    region.run();
+    assert!(!region.nodes["second"].status().rebuilding);
+}

@@ -1,0 +1,93 @@
+//! What the mailbox keeps in memory beside the state that its rows give: all of it is for a while only, and bounded.
+
+use super::Mailbox;
+use super::holding::ASKED_MAX;
+use super::session::Stage;
+use super::subscribe::WINDOW_BYTES_MAX;
+
+/// How much of each there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Burden {
+    /// Connections, members or not.
+    pub connections: usize,
+    /// Effects that nobody has carried out yet.
+    pub effects: usize,
+    /// Things that wait for their facility's turn.
+    pub queued: usize,
+    /// Bytes of them.
+    pub queued_bytes: usize,
+    /// What operators and newcomers asked for and is not in a commit yet.
+    pub requests: usize,
+    /// Envelopes of the commit that is under way.
+    pub storing: usize,
+    /// Reads that the disk has not answered.
+    pub loads: usize,
+    /// Feeds that are to be filled.
+    pub fills: usize,
+    /// Feed items that were sent and not confirmed, in all sessions.
+    pub under_way: usize,
+    /// Bytes of them in the session that has most.
+    pub under_way_bytes: usize,
+    /// Certificates that members were asked for.
+    pub wanted: usize,
+    /// Chains that members were asked for.
+    pub asked: usize,
+    /// Publishers whose last roll the disk does not have.
+    pub unsaved: usize,
+    /// Devices of which the disk does not have how far they hold their feeds.
+    pub noted: usize,
+}
+
+impl Burden {
+    /// Bytes that one session may have under way, but for the last envelope, which is never cut.
+    pub const SESSION_BYTES_MAX: usize = WINDOW_BYTES_MAX;
+
+    /// What it may come to without anything being wrong, for so many devices and open connections: `None` if it is within that.
+    pub fn excess(&self, devices: usize, connections: usize) -> Option<&'static str> {
+        let envelope = azalea_core::wire::limits::ENVELOPE.max;
+        // A session asks for one at a time, and one that has ended may have left its own behind.
+        let loads = 2 * (devices + connections) + LOADS_BESIDE;
+        [
+            (self.connections > connections, "keeps connections that have ended"),
+            (self.under_way_bytes > WINDOW_BYTES_MAX + envelope, "has more under way to a reader"),
+            (self.loads > loads, "asks its disk for more"),
+            (self.asked > ASKED_MAX, "remembers more chains that it asked for"),
+            (self.unsaved > devices, "keeps more rolls than there are publishers"),
+            (self.noted > devices, "notes more devices than there are"),
+        ]
+        .into_iter()
+        .find_map(|(is_so, words)| is_so.then_some(words))
+    }
+}
+
+/// Reads that no session asks for: of fills, and of places in chains, one for each commit that meets repeats.
+const LOADS_BESIDE: usize = 64;
+
+impl Mailbox {
+    /// What it keeps in memory for a while.
+    pub fn burden(&self) -> Burden {
+        let mut burden = Burden {
+            connections: self.sessions.len(),
+            effects: self.effects.len(),
+            queued: self.queue.len(),
+            queued_bytes: self.queue.bytes(),
+            requests: self.requests.len() + self.admits.len() + self.met.len(),
+            storing: self.in_flight.as_ref().map_or(0, |(_, group)| group.items.len()),
+            loads: self.loads.len(),
+            fills: self.fills.len() + self.filled.len(),
+            asked: self.asked.len(),
+            unsaved: self.state.heads.unsaved(),
+            noted: self.noted.len(),
+            ..Burden::default()
+        };
+        for session in self.sessions.values() {
+            let (Stage::Subscribed(member) | Stage::Rebuilding(member)) = &session.stage else {
+                continue;
+            };
+            burden.under_way += member.under_way.len();
+            burden.under_way_bytes = burden.under_way_bytes.max(member.bytes_under_way);
+            burden.wanted += member.wanted.len();
+        }
+        burden
+    }
+}
