@@ -502,6 +502,8 @@ impl Replica {
     /// read anew.
     fn store_failed(&mut self, now: Timestamp, error: StorageError) {
         self.leave_store_alone(now, &error);
+        // What is left of it is found in the rows, as after a crash.
+        self.queue.clear();
         self.is_ahead = true;
         self.read_anew();
     }
@@ -527,9 +529,8 @@ impl Replica {
         self.store_tried = false;
     }
 
-    /// Goes back to what the disk has; what that leaves undone is found in its rows.
+    /// Goes back to what the disk has.
     fn read_anew(&mut self) {
-        self.queue.retain(|work| matches!(work, Work::Command(..)) || work.is_of_session());
         let id = self.load(State::queries());
         self.step = Some(Step::Reloading { id });
     }
