@@ -160,6 +160,8 @@ impl World {
             import.lost |= owed.values().any(|it| it.has(&bytes));
         }
         self.truth.lost.insert(place, now);
+        // Of an earlier repair: what was told to the device until then is lost once more.
+        self.truth.rebuilt.remove(&place);
         self.truth.repairs.insert(place, Repair { owed, lost });
         let given = self.council.given();
         // A crash that was drawn while no process ran there has nobody left to hit.
@@ -208,11 +210,21 @@ impl World {
                 again.push((import.local.clone(), import.number, import.version));
             }
         }
-        self.do_again(|job| match job {
+        // Who sends a message again sends all of it, as hospital systems do; what is held of it is known as such.
+        let messages = self.jobs.iter().enumerate().filter(|(_, asked)| match &asked.job {
+            Job::Message { place: at, person, records } if *at == place => {
+                let local = self.person(*person).local();
+                let is_meant = |(number, version)| again.contains(&(local.clone(), number, version));
+                records.iter().copied().any(is_meant)
+            }
+            _ => false,
+        });
+        let messages: BTreeSet<usize> = messages.map(|(index, _)| index).collect();
+        self.do_again(|index, job| match job {
             Job::Import { place: at, local, number, version } => {
                 *at == place && again.contains(&(local.clone(), *number, *version))
             }
-            _ => false,
+            _ => messages.contains(&index),
         });
     }
 
@@ -238,9 +250,13 @@ impl World {
             again.extend(gone.then_some((true, it.number)));
             !gone
         });
-        self.do_again(|job| match job {
-            Job::Note { place: at, number } => *at == place && again.contains(&(false, *number)),
-            Job::Edit { place: at, number } => *at == place && again.contains(&(true, *number)),
+        self.do_again(|_, job| match job {
+            Job::Note { place: at, number } | Job::Write { place: at, number, .. } => {
+                *at == place && again.contains(&(false, *number))
+            }
+            Job::Edit { place: at, number } | Job::Rewrite { place: at, number, .. } => {
+                *at == place && again.contains(&(true, *number))
+            }
             _ => false,
         });
     }
@@ -280,9 +296,9 @@ impl World {
         last.into_values().for_each(|index| self.again_from_the_start(index));
     }
 
-    fn do_again(&mut self, is_meant: impl Fn(&Job) -> bool) {
+    fn do_again(&mut self, is_meant: impl Fn(usize, &Job) -> bool) {
         let jobs = self.jobs.iter().enumerate();
-        let meant = jobs.filter(|(_, asked)| asked.done && is_meant(&asked.job));
+        let meant = jobs.filter(|(index, asked)| asked.done && is_meant(*index, &asked.job));
         let meant: Vec<usize> = meant.map(|(index, _)| index).collect();
         meant.into_iter().for_each(|index| self.again_from_the_start(index));
     }
