@@ -29,6 +29,7 @@ mod state;
 mod subscribe;
 mod suspend;
 pub mod tables;
+mod time;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -95,6 +96,10 @@ pub struct Mailbox {
     /// registry changes or somebody subscribes.
     in_order: Option<(Timestamp, Timestamp)>,
     retry_at: Option<Timestamp>,
+    /// What the clock showed last.
+    shown: Timestamp,
+    /// Scopes whose readers are given everything again: a clock that was ahead passed over some of it.
+    again: BTreeSet<ScopeId>,
     is_failing: bool,
     is_behind: bool,
     counters: Counters,
@@ -170,6 +175,8 @@ impl Mailbox {
             passing_at,
             in_order: None,
             retry_at: None,
+            shown: now,
+            again: BTreeSet::new(),
             is_failing: false,
             is_behind: false,
             counters: Counters::default(),
@@ -178,6 +185,7 @@ impl Mailbox {
 
     /// Takes one thing that happened.
     pub fn handle(&mut self, now: Timestamp, rng: &mut dyn CryptoRng, input: Input) {
+        self.look_at_clock(now);
         match input {
             Input::Opened { session, key } => {
                 self.sessions.insert(session, Session::new(key, now));

@@ -9,6 +9,7 @@ use azalea_core::wire::Wire;
 
 use super::group::Draft;
 use super::queued::Queued;
+use super::time::SetBack;
 use super::{Mailbox, SessionId};
 
 /// How long a member has for bringing back what it was asked for before another one is asked too.
@@ -20,6 +21,12 @@ const ASKED_MAX: usize = 262_144;
 pub(crate) struct Asked {
     session: SessionId,
     at: Timestamp,
+}
+
+impl Asked {
+    pub(crate) fn clock_set_back(&mut self, back: SetBack) {
+        self.at = back.of(self.at);
+    }
 }
 
 impl Mailbox {

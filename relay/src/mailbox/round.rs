@@ -51,11 +51,15 @@ impl Mailbox {
             for step in &filled {
                 draft.fill(step);
             }
+            let again = std::mem::take(&mut self.again);
             for scope in &due {
+                if again.contains(scope) {
+                    draft.unsettle(scope);
+                }
                 draft.settle_members(scope);
                 draft.group.governed.insert(*scope);
             }
-            draft.group.due = due;
+            (draft.group.due, draft.group.again) = (due, again);
             for (id, request) in requests {
                 let result = draft.request(request, &self.own, &self.registrars);
                 draft.group.requests.push((id, result));
@@ -178,6 +182,7 @@ impl Mailbox {
         self.retry_at = Some(now.plus_ms(RETRY_MS));
         self.state.heads.not_saved(group.heads);
         self.fills.extend(group.worked);
+        self.again.extend(group.again);
         self.state.due.extend(group.due.into_iter().map(|scope| (now.plus_ms(RETRY_MS), scope)));
         for (id, _) in group.requests {
             let result = Err(super::PublishError::Store(error.clone()));

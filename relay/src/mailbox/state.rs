@@ -84,7 +84,7 @@ pub(crate) struct State {
     pub(crate) scope_ids: Vec<ScopeId>,
     /// Which scopes to look at again when something about a party changes.
     pub(crate) parties: BTreeMap<Party, BTreeSet<ScopeId>>,
-    /// Grants that begin later.
+    /// Grants that begin later, and scopes that are to be looked at again.
     pub(crate) due: BTreeSet<(Timestamp, ScopeId)>,
     pub(crate) heads: Heads,
     pub(crate) invites: BTreeMap<[u8; 32], Invite>,
@@ -156,9 +156,11 @@ impl State {
         })?;
         let scopes: Vec<ScopeId> = state.scopes.keys().copied().collect();
         scopes.iter().for_each(|scope| state.index_scope(scope, now));
-        let begun = scopes.into_iter().filter(|scope| state.has_newcomers(scope, now));
-        let begun: Vec<_> = begun.map(|scope| (now, scope)).collect();
-        state.due.extend(begun);
+        let is_unsettled =
+            |scope: &ScopeId| state.has_newcomers(scope, now) || state.has_early_members(scope, now);
+        let unsettled = scopes.into_iter().filter(is_unsettled);
+        let unsettled: Vec<_> = unsettled.map(|scope| (now, scope)).collect();
+        state.due.extend(unsettled);
         Ok(state)
     }
 

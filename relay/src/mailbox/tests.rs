@@ -10,6 +10,7 @@ mod heads;
 mod holding;
 mod renew;
 mod suspend;
+mod time;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -93,7 +93,7 @@ pub(super) struct Chart {
 }
 
 /// What one facility was ever allowed.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reader {
     /// Since when a consent that was recorded stands; `None` while none does.
     pub(super) stands: Option<Timestamp>,
