@@ -98,8 +98,6 @@ pub struct Mailbox {
     retry_at: Option<Timestamp>,
     /// What the clock showed last.
     shown: Timestamp,
-    /// Scopes whose readers are given everything again: a clock that was ahead passed over some of it.
-    again: BTreeSet<ScopeId>,
     is_failing: bool,
     is_behind: bool,
     counters: Counters,
@@ -176,7 +174,6 @@ impl Mailbox {
             in_order: None,
             retry_at: None,
             shown: now,
-            again: BTreeSet::new(),
             is_failing: false,
             is_behind: false,
             counters: Counters::default(),

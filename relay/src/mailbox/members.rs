@@ -38,7 +38,10 @@ impl Draft<'_> {
         let held: BTreeSet<DeviceNumber> = scope.members.keys().copied().collect();
         let has_earlier = scope.last > 0;
         let on_disk = self.state.scopes.get(id).is_some_and(|scope| scope.last > 0);
-        let parted: BTreeSet<_> = held.difference(&wanted).copied().collect();
+        // Whom a clock that was ahead had let in stays a member until it begins again, or there is nobody to be told of its end.
+        let early = self.early_members(id);
+        let parted: BTreeSet<_> =
+            held.difference(&wanted).filter(|it| !early.contains(it)).copied().collect();
         for recipient in &parted {
             self.set_member(id, *recipient, None);
         }

@@ -86,6 +86,9 @@ pub(crate) struct State {
     pub(crate) parties: BTreeMap<Party, BTreeSet<ScopeId>>,
     /// Grants that begin later, and scopes that are to be looked at again.
     pub(crate) due: BTreeSet<(Timestamp, ScopeId)>,
+    /// Scopes of which a reader may have been let in by a clock that was ahead, or was passed over by one: when next one of their
+    /// grants begins, and at once where one holds again, they are given everything anew.
+    pub(crate) again: BTreeSet<ScopeId>,
     pub(crate) heads: Heads,
     pub(crate) invites: BTreeMap<[u8; 32], Invite>,
     pub(crate) next_log: u64,
@@ -139,6 +142,7 @@ impl State {
             scope_ids: Vec::new(),
             parties: BTreeMap::new(),
             due: BTreeSet::new(),
+            again: BTreeSet::new(),
             heads: Heads::load(store)?,
             invites: BTreeMap::new(),
             next_log: 1,
@@ -156,11 +160,11 @@ impl State {
         })?;
         let scopes: Vec<ScopeId> = state.scopes.keys().copied().collect();
         scopes.iter().for_each(|scope| state.index_scope(scope, now));
-        let is_unsettled =
-            |scope: &ScopeId| state.has_newcomers(scope, now) || state.has_early_members(scope, now);
-        let unsettled = scopes.into_iter().filter(is_unsettled);
-        let unsettled: Vec<_> = unsettled.map(|scope| (now, scope)).collect();
-        state.due.extend(unsettled);
+        let early = scopes.iter().filter(|scope| state.has_early_members(scope, now));
+        state.again = early.copied().collect();
+        let begun = scopes.into_iter().filter(|scope| state.has_newcomers(scope, now));
+        let begun: Vec<_> = begun.map(|scope| (now, scope)).collect();
+        state.due.extend(begun);
         Ok(state)
     }
 

@@ -1,18 +1,20 @@
 //! The relay's clock is set back: what it waits for is waited for anew, and no longer than was left.
 //!
-//! Who may read a scope hangs on its hour, and a feed passes over for good what its reader may not read when it comes to it. So a
-//! grant that had begun and has yet to begin again lets its readers in once more then, with all that came before; and where one
-//! had ended that holds again, its readers are given what was passed over.
+//! Who may read a scope hangs on its hour, and a feed passes over for good what its reader may not read when it comes to it. So
+//! whose grant had begun and has yet to begin again stays a member, to be told if it is put out meanwhile, and is given everything
+//! anew when it begins; and so is at once whose grant had ended and holds again.
 
 use std::collections::BTreeSet;
 
 use azalea_core::access::ScopeAccess;
 use azalea_core::id::{ScopeId, Timestamp};
+use azalea_core::identity::Roster;
 use azalea_core::sync::heads::rounds;
 
 use super::group::Draft;
 use super::session::{Session, Stage};
-use super::state::State;
+use super::state::{Scope, State};
+use super::tables::DeviceNumber;
 use super::{Mailbox, RETRY_MS};
 
 /// How far the clock was set back.
@@ -54,10 +56,10 @@ impl Mailbox {
         if let Some((_, group)) = &mut self.in_flight {
             // Whom it lets in was asked by the former hour.
             let governed = group.clock_set_back(back.now);
-            self.state.due.extend(governed.into_iter().map(|scope| (back.now, scope)));
+            self.state.due.extend(governed.iter().map(|scope| (back.now, *scope)));
+            self.state.again.extend(governed);
         }
-        let again = self.state.clock_set_back(back);
-        self.again.extend(again);
+        self.state.clock_set_back(back);
     }
 }
 
@@ -72,58 +74,70 @@ impl Session {
 }
 
 impl State {
-    /// Gives the scopes of which a grant had ended and holds again.
-    fn clock_set_back(&mut self, back: SetBack) -> BTreeSet<ScopeId> {
+    fn clock_set_back(&mut self, back: SetBack) {
         let SetBack { before, now } = back;
         // What the disk had refused was to be done again before long.
         let soon = before.plus_ms(RETRY_MS);
         let later = self.due.split_off(&(soon.plus_ms(1), ScopeId([0; 16])));
-        let mut again = BTreeSet::new();
-        let mut due: BTreeSet<_> =
-            std::mem::replace(&mut self.due, later).into_iter().map(|(_, scope)| scope).collect();
+        let sooner = std::mem::replace(&mut self.due, later);
+        self.due.extend(sooner.into_iter().map(|(_, scope)| (now, scope)));
         for (id, scope) in &self.scopes {
             let Some(access) = scope.access.as_deref() else { continue };
             if has_begun_between(access, now, before) {
-                due.insert(*id);
+                self.due.extend(scope.next_grant(now).map(|from| (from, *id)));
+                self.again.insert(*id);
             }
             if access.ends_between(now, before) {
-                due.insert(*id);
-                again.insert(*id);
+                self.due.insert((now, *id));
+                self.again.insert(*id);
             }
         }
-        self.due.extend(due.into_iter().map(|scope| (now, scope)));
-        again
     }
 
     /// Whether somebody is among a scope's members whose grant has yet to begin by this clock: it was ahead when it let them in,
     /// and was set right while no process was there to see it.
     pub(crate) fn has_early_members(&self, id: &ScopeId, now: Timestamp) -> bool {
-        let scope = &self.scopes[id];
-        let Some(access) = scope.access.as_deref() else { return false };
-        let to_come = access.grants_from(now).filter(|grant| grant.from > now);
-        let mut waiting = to_come.filter(|grant| access.access_of(&grant.facility, now).is_none());
-        waiting.any(|grant| {
-            let devices = self.roster.devices_of(&grant.facility);
-            let mut numbers = devices.filter_map(|device| self.numbers.get(&device.id()));
-            numbers.any(|number| scope.members.contains_key(number))
-        })
+        !early_members(self, &self.roster, &self.scopes[id], now).is_empty()
     }
 }
 
 impl Draft<'_> {
-    /// Nobody but its owner is a member of a scope any more: whoever may read it is let in anew, and given all of it.
+    /// Members of a scope whose grant had begun by a clock that was ahead, and has yet to begin again.
+    pub(crate) fn early_members(&self, id: &ScopeId) -> BTreeSet<DeviceNumber> {
+        let scope = self.scope(id).filter(|_| self.state.again.contains(id));
+        scope.map(|it| early_members(self.state, self.roster(), it, self.now)).unwrap_or_default()
+    }
+
+    pub(crate) fn has_early_members(&self, id: &ScopeId) -> bool {
+        !self.early_members(id).is_empty()
+    }
+
+    /// Whoever may read a scope is let in anew, and given all of it; its owner was never out.
     pub(crate) fn unsettle(&mut self, id: &ScopeId) {
+        let early = self.early_members(id);
         let Some(scope) = self.scope(id) else { return };
         let Some(owner) = scope.access.as_deref().map(ScopeAccess::owner) else { return };
+        let owners: BTreeSet<DeviceNumber> =
+            self.roster().devices_of(&owner).filter_map(|it| self.number_of(&it.id())).collect();
         let members = scope.members.keys().copied();
-        let is_owner = |number: &u32| {
-            let device = self.state.device(*number).map(|device| device.id);
-            let device = device.and_then(|id| self.roster().device(&id));
-            device.is_some_and(|device| device.facility == owner)
-        };
-        let readers: Vec<_> = members.filter(|number| !is_owner(number)).collect();
+        let readers: Vec<_> =
+            members.filter(|it| !owners.contains(it) && !early.contains(it)).collect();
         readers.into_iter().for_each(|number| self.set_member(id, number, None));
     }
+}
+
+fn early_members(
+    state: &State,
+    roster: &Roster,
+    scope: &Scope,
+    now: Timestamp,
+) -> BTreeSet<DeviceNumber> {
+    let Some(access) = scope.access.as_deref() else { return BTreeSet::new() };
+    let to_come = access.grants_from(now).filter(|grant| grant.from > now);
+    let waiting = to_come.filter(|grant| access.access_of(&grant.facility, now).is_none());
+    let devices = waiting.flat_map(|grant| roster.devices_of(&grant.facility));
+    let numbers = devices.filter_map(|device| state.numbers.get(&device.id()).copied());
+    numbers.filter(|number| scope.members.contains_key(number)).collect()
 }
 
 fn has_begun_between(access: &ScopeAccess, from: Timestamp, to: Timestamp) -> bool {

@@ -68,12 +68,16 @@ fn a_consent_that_the_disk_was_writing_begins_again_too() {
     let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
     let mut pharmacy = world.member(FacilityKind::Pharmacy);
     world.connect(&mut pharmacy, None).unwrap();
-    world.fed(&pharmacy);
+    // Whoever confirms nothing is not spoken to for long.
+    for member in [&hospital, &clinic, &pharmacy] {
+        world.fed(member);
+    }
     let given = consent(&world, &mut hospital, chart, &pharmacy, (world.now, None));
     world.held = Some(Vec::new());
     world.push(&hospital, &[given.as_bytes()]);
     world.set_back();
     world.release();
+    world.taken(&hospital);
     let written = hospital.write(&world, chart, b"result");
     world.push_all(&hospital, std::slice::from_ref(&written));
     assert_eq!(world.fed_ids(&pharmacy), []);
@@ -81,6 +85,23 @@ fn a_consent_that_the_disk_was_writing_begins_again_too() {
     for reader in [&pharmacy, &clinic] {
         assert!(world.fed_ids(reader).contains(&written.claimed_id()));
     }
+}
+
+/// The consent that has yet to begin again is withdrawn, after another word about the chart: its reader is told.
+#[test]
+fn a_reader_that_is_put_out_before_its_consent_begins_again_is_told() {
+    let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
+    let pharmacy = world.member(FacilityKind::Pharmacy);
+    world.fed(&clinic);
+    world.set_back();
+    let given = consent(&world, &mut hospital, chart, &pharmacy, (world.now, None));
+    let revoke = hospital.revoke(&world, chart, &clinic, Vec::new(), 3);
+    world.push_all(&hospital, &[given, revoke.clone()]);
+    assert_eq!(world.fed_ids(&clinic), [revoke.claimed_id()]);
+    let after = hospital.write(&world, chart, b"after");
+    world.push_all(&hospital, &[after]);
+    world.wait(BACK_MS);
+    assert_eq!(world.fed_ids(&clinic), []);
 }
 
 /// A clock that was ahead of a consent's end passed over what its reader may read after all.
@@ -92,7 +113,9 @@ fn a_reader_whose_consent_had_ended_by_a_clock_that_was_ahead_misses_nothing() {
     let until = Some(world.now.plus_ms(BACK_MS / 2));
     let given = consent(&world, &mut hospital, chart, &pharmacy, (world.now, until));
     world.push_all(&hospital, &[given]);
-    world.fed(&pharmacy);
+    for member in [&hospital, &pharmacy] {
+        world.fed(member);
+    }
     world.wait(BACK_MS);
     let written = hospital.write(&world, chart, b"result");
     world.push_all(&hospital, std::slice::from_ref(&written));

@@ -8,7 +8,7 @@ use azalea_core::storage::{Order, Range, Read, table};
 
 use super::Words;
 use crate::world::people::{content, is_edited, key, note_text};
-use crate::world::truth::{Edit, Note};
+use crate::world::truth::{Edit, Note, Rebuilt};
 use crate::world::{HeldNote, World};
 
 pub(super) fn check(world: &World) -> Words {
@@ -104,12 +104,17 @@ fn is_kept_for(world: &World, written: &Written, is_in: IsIn<'_>) -> bool {
     let charts = world.truth.charts.iter().filter(|(_, it)| it.patient == Some(written.patient));
     let mut owners = charts.filter(|((owner, local), chart)| {
         let out = world.truth.is_out(*owner, local, &author);
-        // Let in again by a clock that was ahead, and put out before that began: the relay went by its own.
-        let yet_to_begin = |rebuilt: Timestamp| {
-            let last = chart.readers.get(&author);
-            last.is_some_and(|it| it.asked < Some(rebuilt) && it.begins > rebuilt)
+        // Let in again by a clock that was ahead of the relay's, and put out before that began: the relay went by its own, by then
+        // or when the device had lost its disk.
+        let last = chart.readers.get(&author);
+        let yet_to_begin = |rebuilt: &Rebuilt| {
+            last.is_some_and(|it| it.asked < Some(rebuilt.at) && it.begins > rebuilt.hour)
         };
-        let was_out = |out| rebuilt.is_none_or(|it| out < *it || yet_to_begin(*it));
+        let untold = last.and_then(|it| it.untold);
+        let was_out = |out: Timestamp| {
+            let since = untold.map_or(out, |untold| untold.min(out));
+            rebuilt.is_none_or(|it| since < it.at || yet_to_begin(it))
+        };
         out.is_some_and(was_out) || is_revoked
     });
     let keeps = |place: usize| holds(&world.facilities[place].kept_notes(), written.id, is_in);
