@@ -136,8 +136,11 @@ impl Mailbox {
         let state = State::load(store, now)?;
         let mut fills = BTreeMap::new();
         for (id, scope) in &state.scopes {
+            let early = state.early_members(id, now);
             for (recipient, member) in &scope.members {
-                if let Member::Filling { after } = member {
+                if let Member::Filling { after } = member
+                    && !early.contains(recipient)
+                {
                     let fill = Fill { scope: *id, recipient: *recipient, own: false };
                     fills.insert(fill, *after);
                 }

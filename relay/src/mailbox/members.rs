@@ -118,6 +118,10 @@ impl Draft<'_> {
         if !own && scope.members.get(&recipient) != Some(&Member::Filling { after: step.after }) {
             return;
         }
+        // It is filled from the beginning when its grant begins again; until then all of it would be passed over.
+        if !own && self.early_members(&id).contains(&recipient) {
+            return;
+        }
         for (log, author) in &step.answer.rows {
             if (*author == recipient) == own {
                 let row =

@@ -161,7 +161,9 @@ impl State {
         let scopes: Vec<ScopeId> = state.scopes.keys().copied().collect();
         scopes.iter().for_each(|scope| state.index_scope(scope, now));
         let early = scopes.iter().filter(|scope| state.has_early_members(scope, now));
+        // Also of these the disk is to know what they lack.
         state.again = early.copied().collect();
+        state.due.extend(state.again.iter().map(|scope| (now, *scope)));
         let begun = scopes.into_iter().filter(|scope| state.has_newcomers(scope, now));
         let begun: Vec<_> = begun.map(|scope| (now, scope)).collect();
         state.due.extend(begun);

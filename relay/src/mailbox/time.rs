@@ -1,8 +1,8 @@
 //! The relay's clock is set back: what it waits for is waited for anew, and no longer than was left.
 //!
 //! Who may read a scope hangs on its hour, and a feed passes over for good what its reader may not read when it comes to it. So
-//! whose grant had begun and has yet to begin again stays a member, to be told if it is put out meanwhile, and is given everything
-//! anew when it begins; and so is at once whose grant had ended and holds again.
+//! whose grant had begun and has yet to begin again stays a member, to be told if it is put out meanwhile, of whose feed is on disk
+//! that it lacks everything; it is given that when its grant begins again, and whose grant had ended and holds again is at once.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use azalea_core::sync::heads::rounds;
 use super::group::Draft;
 use super::session::{Session, Stage};
 use super::state::{Scope, State};
-use super::tables::DeviceNumber;
+use super::tables::{DeviceNumber, Member};
 use super::{Mailbox, RETRY_MS};
 
 /// How far the clock was set back.
@@ -84,7 +84,7 @@ impl State {
         for (id, scope) in &self.scopes {
             let Some(access) = scope.access.as_deref() else { continue };
             if has_begun_between(access, now, before) {
-                self.due.extend(scope.next_grant(now).map(|from| (from, *id)));
+                self.due.insert((now, *id));
                 self.again.insert(*id);
             }
             if access.ends_between(now, before) {
@@ -97,7 +97,11 @@ impl State {
     /// Whether somebody is among a scope's members whose grant has yet to begin by this clock: it was ahead when it let them in,
     /// and was set right while no process was there to see it.
     pub(crate) fn has_early_members(&self, id: &ScopeId, now: Timestamp) -> bool {
-        !early_members(self, &self.roster, &self.scopes[id], now).is_empty()
+        !self.early_members(id, now).is_empty()
+    }
+
+    pub(crate) fn early_members(&self, id: &ScopeId, now: Timestamp) -> BTreeSet<DeviceNumber> {
+        early_members(self, &self.roster, &self.scopes[id], now)
     }
 }
 
@@ -112,7 +116,8 @@ impl Draft<'_> {
         !self.early_members(id).is_empty()
     }
 
-    /// Whoever may read a scope is let in anew, and given all of it; its owner was never out.
+    /// Whoever may read a scope is let in anew, and given all of it; its owner was never out. Of whoever has yet to begin again, the
+    /// disk is told that it lacks all of it: a process that starts by a clock which is ahead once more must not take it for whole.
     pub(crate) fn unsettle(&mut self, id: &ScopeId) {
         let early = self.early_members(id);
         let Some(scope) = self.scope(id) else { return };
@@ -123,6 +128,9 @@ impl Draft<'_> {
         let readers: Vec<_> =
             members.filter(|it| !owners.contains(it) && !early.contains(it)).collect();
         readers.into_iter().for_each(|number| self.set_member(id, number, None));
+        for number in early {
+            self.set_member(id, number, Some(Member::Filling { after: 0 }));
+        }
     }
 }
 

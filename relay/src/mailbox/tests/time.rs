@@ -62,6 +62,32 @@ fn a_reader_whose_consent_begins_again_misses_nothing() {
     assert!(world.fed_ids(&clinic).contains(&third.claimed_id()));
 }
 
+/// The same where the process is killed meanwhile, and the next one begins by a clock that is ahead once more.
+#[test]
+fn what_a_reader_was_passed_over_for_is_on_disk() {
+    let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
+    let begins = world.now;
+    world.set_back();
+    let written = hospital.write(&world, chart, b"result");
+    world.push_all(&hospital, std::slice::from_ref(&written));
+    assert_eq!(world.fed_ids(&clinic), []);
+    let number = world.mailbox.state.numbers[&clinic.id()];
+    let position = world.mailbox.state.devices[number as usize].feed_end;
+    world.now = begins;
+    world.restart();
+    let epoch = RelayEpoch([9; 16]);
+    world.connect(&mut clinic, Some(Cursor { epoch, position })).unwrap();
+    let fed = world.fed(&clinic);
+    assert!(fed.iter().any(|(_, id)| *id == written.claimed_id()));
+    let position = fed.last().expect("all of it").0;
+    world.restart();
+    world.connect(&mut clinic, Some(Cursor { epoch, position })).unwrap();
+    let again = hospital.write(&world, chart, b"result");
+    world.connect(&mut hospital, None).unwrap();
+    world.push_all(&hospital, std::slice::from_ref(&again));
+    assert_eq!(world.fed_ids(&clinic), [again.claimed_id()], "and nothing twice");
+}
+
 /// The disk works on a consent while the clock is set back: whom that lets in was asked by the former hour.
 #[test]
 fn a_consent_that_the_disk_was_writing_begins_again_too() {
