@@ -525,9 +525,13 @@ impl Replica {
         self.store_tried = false;
     }
 
-    /// Goes back to what the disk has; what that leaves undone is found in its rows.
+    /// Goes back to what the disk has; what that leaves undone is found in its rows. What the relay said of our envelopes it says
+    /// once in a session, and a session may have begun since the store failed.
     fn read_anew(&mut self) {
-        self.queue.retain(|work| matches!(work, Work::Command(..)) || work.is_of_session());
+        self.queue.retain(|work| {
+            let is_said_once = matches!(work, Work::Taken { .. } | Work::OfferAgain { .. });
+            is_said_once || matches!(work, Work::Command(..)) || work.is_of_session()
+        });
         let id = self.load(State::queries());
         self.step = Some(Step::Reloading { id });
     }
