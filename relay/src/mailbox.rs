@@ -31,6 +31,7 @@ mod state;
 mod subscribe;
 mod suspend;
 pub mod tables;
+mod time;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -102,6 +103,8 @@ pub struct Mailbox {
     /// registry changes or somebody subscribes.
     in_order: Option<(Timestamp, Timestamp)>,
     retry_at: Option<Timestamp>,
+    /// What the clock showed last.
+    shown: Timestamp,
     is_failing: bool,
     is_behind: bool,
     counters: Counters,
@@ -140,8 +143,11 @@ impl Mailbox {
         let state = State::load(store, now)?;
         let mut fills = BTreeMap::new();
         for (id, scope) in &state.scopes {
+            let early = state.early_members(id, now);
             for (recipient, member) in &scope.members {
-                if let Member::Filling { after } = member {
+                if let Member::Filling { after } = member
+                    && !early.contains(recipient)
+                {
                     let fill = Fill { scope: *id, recipient: *recipient, own: false };
                     fills.insert(fill, *after);
                 }
@@ -179,6 +185,7 @@ impl Mailbox {
             passing_at,
             in_order: None,
             retry_at: None,
+            shown: now,
             is_failing: false,
             is_behind: false,
             counters: Counters::default(),
@@ -187,6 +194,7 @@ impl Mailbox {
 
     /// Takes one thing that happened.
     pub fn handle(&mut self, now: Timestamp, rng: &mut dyn CryptoRng, input: Input) {
+        self.look_at_clock(now);
         match input {
             Input::Opened { session, key } => {
                 self.sessions.insert(session, Session::new(key, now));

@@ -66,6 +66,11 @@ impl<K: Ord + Clone> Quota<K> {
         self.set(now, holder, wanted_milli.min(self.rate.burst.saturating_mul(1_000)));
     }
 
+    /// The clock was set: what `moved` makes of a moment is as far from now as that was before.
+    pub fn shift(&mut self, moved: impl Fn(Timestamp) -> Timestamp) {
+        self.buckets.values_mut().for_each(|bucket| bucket.at = moved(bucket.at));
+    }
+
     fn missing_milli(&self, now: Timestamp, holder: &K) -> u64 {
         self.buckets.get(holder).map_or(0, |bucket| {
             let back = now.since_ms(bucket.at).saturating_mul(self.rate.per_second);

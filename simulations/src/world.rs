@@ -150,7 +150,11 @@ impl World {
             council.admit(member);
         }
         council.admit(&hostile_member);
-        let relay = Relay::new(&council, options.seed, now, mutation);
+        let mut own = dice.fork("relay clock", 0);
+        let skew = own.between(-options.relay_skew_ms, options.relay_skew_ms);
+        let drift = own.between(-options.relay_drift_ppm, options.relay_drift_ppm);
+        let clock = Clock::new(now, skew, drift);
+        let relay = Relay::new(&council, options.seed, (now, clock), mutation);
         let mut world = Self {
             mutation,
             now,
@@ -367,6 +371,7 @@ impl World {
         }
         self.relay.disk.condition = disk::Condition::default();
         self.relay.dies_in = None;
+        self.relay.clock.correct();
         for place in 0..self.facilities.len() {
             self.facilities[place].disk.condition = disk::Condition::default();
             self.facilities[place].dies_in = None;
@@ -460,7 +465,7 @@ impl World {
                         self.relay.tick(now);
                     }
                     self.drain_relay();
-                    let next = self.relay.wake_at().unwrap_or(now.plus_ms(5_000));
+                    let next = self.relay.wake_at(now).unwrap_or(now.plus_ms(5_000));
                     self.at(next.max(now.plus_ms(50)), Event::RelayWakes { life, ahead: false });
                 }
             }

@@ -57,6 +57,8 @@ pub(crate) struct Group {
     pub(crate) worked: Vec<(Fill, u64)>,
     /// Scopes that were looked at because a grant of theirs began.
     pub(crate) due: BTreeSet<ScopeId>,
+    /// Those of them whose readers are given everything again.
+    pub(crate) again: BTreeSet<ScopeId>,
     /// Devices for each of which one more of its own scopes is in its feed.
     pub(crate) own_done: Vec<DeviceNumber>,
     /// Envelopes that are gone from the log, or here again, by the log position at which they stood.
@@ -265,6 +267,12 @@ impl<'a> Draft<'a> {
 }
 
 impl Group {
+    /// The clock was set back while the disk worked: what begins after that is due. Gives the scopes whose readers it settled.
+    pub(crate) fn clock_set_back(&mut self, now: Timestamp) -> BTreeSet<ScopeId> {
+        self.made = self.made.min(now);
+        self.governed.clone()
+    }
+
     /// Makes the group part of the state, now that the disk has it. Returns what to send.
     pub(crate) fn apply(mut self, state: &mut State) -> Self {
         if let Some(roster) = self.roster.take() {

@@ -10,6 +10,7 @@ use azalea_core::wire::Wire;
 use super::group::Draft;
 use super::queued::Queued;
 use super::session::Session;
+use super::time::SetBack;
 use super::{Mailbox, SessionId};
 
 /// How long a member has for bringing back what it was asked for before another one is asked too.
@@ -27,6 +28,10 @@ impl Asked {
     /// Whether it may still be brought.
     fn is_open(&self, now: Timestamp, sessions: &BTreeMap<SessionId, Session>) -> bool {
         now.since_ms(self.at) < ASKED_MS && sessions.contains_key(&self.session)
+    }
+
+    pub(crate) fn clock_set_back(&mut self, back: SetBack) {
+        self.at = back.of(self.at);
     }
 }
 

@@ -38,7 +38,10 @@ impl Draft<'_> {
         let held: BTreeSet<DeviceNumber> = scope.members.keys().copied().collect();
         let has_earlier = scope.last > 0;
         let on_disk = self.state.scopes.get(id).is_some_and(|scope| scope.last > 0);
-        let parted: BTreeSet<_> = held.difference(&wanted).copied().collect();
+        // Whom a clock that was ahead had let in stays a member until it begins again, or there is nobody to be told of its end.
+        let early = self.early_members(id);
+        let parted: BTreeSet<_> =
+            held.difference(&wanted).filter(|it| !early.contains(it)).copied().collect();
         for recipient in &parted {
             self.set_member(id, *recipient, None);
         }
@@ -113,6 +116,10 @@ impl Draft<'_> {
         self.group.worked.push((step.fill, step.after));
         let Some(scope) = self.state.scopes.get(&id) else { return };
         if !own && scope.members.get(&recipient) != Some(&Member::Filling { after: step.after }) {
+            return;
+        }
+        // It is filled from the beginning when its grant begins again; until then all of it would be passed over.
+        if !own && self.early_members(&id).contains(&recipient) {
             return;
         }
         for (log, author) in &step.answer.rows {

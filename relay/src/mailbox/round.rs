@@ -53,11 +53,15 @@ impl Mailbox {
             for step in &filled {
                 draft.fill(step);
             }
+            let again: BTreeSet<_> = due.intersection(&self.state.again).copied().collect();
             for scope in &due {
+                if again.contains(scope) {
+                    draft.unsettle(scope);
+                }
                 draft.settle_members(scope);
                 draft.group.governed.insert(*scope);
             }
-            draft.group.due = due;
+            (draft.group.due, draft.group.again) = (due, again.clone());
             met.into_iter().for_each(|met| draft.lose(met));
             for (id, request) in requests {
                 let result = draft.request(request, &self.own, &self.registrars);
@@ -82,7 +86,10 @@ impl Mailbox {
                     device.row.own_through = own.through;
                 }
             }
+            let early = again.iter().filter(|scope| draft.has_early_members(scope)).copied();
+            let early: BTreeSet<_> = early.collect();
             let mut group = draft.finish();
+            self.state.again.retain(|scope| !group.again.contains(scope) || early.contains(scope));
             if !repeats.is_empty() {
                 let places = repeats.iter().map(|it| it.repeat.place).collect();
                 self.load(Query::Chains { places }, Loading::Repeats(repeats));
@@ -183,6 +190,7 @@ impl Mailbox {
         self.retry_at = Some(now.plus_ms(RETRY_MS));
         self.state.heads.not_saved(group.heads);
         self.fills.extend(group.worked);
+        self.state.again.extend(group.again);
         self.state.due.extend(group.due.into_iter().map(|scope| (now.plus_ms(RETRY_MS), scope)));
         for (id, _) in group.requests {
             let result = Err(super::PublishError::Store(error.clone()));

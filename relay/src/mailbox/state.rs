@@ -85,8 +85,11 @@ pub(crate) struct State {
     pub(crate) scope_ids: Vec<ScopeId>,
     /// Which scopes to look at again when something about a party changes.
     pub(crate) parties: BTreeMap<Party, BTreeSet<ScopeId>>,
-    /// Grants that begin later.
+    /// Grants that begin later, and scopes that are to be looked at again.
     pub(crate) due: BTreeSet<(Timestamp, ScopeId)>,
+    /// Scopes of which a reader may have been let in by a clock that was ahead, or was passed over by one: when next one of their
+    /// grants begins, and at once where one holds again, they are given everything anew.
+    pub(crate) again: BTreeSet<ScopeId>,
     pub(crate) heads: Heads,
     pub(crate) invites: BTreeMap<[u8; 32], Invite>,
     pub(crate) next_log: u64,
@@ -141,6 +144,7 @@ impl State {
             scope_ids: Vec::new(),
             parties: BTreeMap::new(),
             due: BTreeSet::new(),
+            again: BTreeSet::new(),
             heads: Heads::load(store)?,
             invites: BTreeMap::new(),
             next_log: 1,
@@ -160,6 +164,10 @@ impl State {
         })?;
         let scopes: Vec<ScopeId> = state.scopes.keys().copied().collect();
         scopes.iter().for_each(|scope| state.index_scope(scope, now));
+        let early = scopes.iter().filter(|scope| state.has_early_members(scope, now));
+        // Also of these the disk is to know what they lack.
+        state.again = early.copied().collect();
+        state.due.extend(state.again.iter().map(|scope| (now, *scope)));
         let begun = scopes.into_iter().filter(|scope| state.has_newcomers(scope, now));
         let begun: Vec<_> = begun.map(|scope| (now, scope)).collect();
         state.due.extend(begun);

@@ -11,6 +11,7 @@ mod holding;
 mod renew;
 mod rotten;
 mod suspend;
+mod time;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

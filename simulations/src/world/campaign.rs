@@ -219,7 +219,7 @@ const KINDS: [Count; 4] = [
     |it| &mut it.reading_hospitals,
 ];
 
-const FAULTS: [Count; 24] = [
+const FAULTS: [Count; 25] = [
     |it| &mut it.faults.cuts,
     |it| &mut it.faults.half_cuts,
     |it| &mut it.faults.kills,
@@ -232,6 +232,7 @@ const FAULTS: [Count; 24] = [
     |it| &mut it.faults.slow_disks,
     |it| &mut it.faults.unreadable,
     |it| &mut it.faults.clock_jumps,
+    |it| &mut it.faults.relay_jumps,
     |it| &mut it.faults.typhoons,
     |it| &mut it.faults.moves,
     |it| &mut it.faults.rot,

@@ -57,6 +57,7 @@ pub(super) enum Fault {
         trouble: Trouble,
         begins: bool,
     },
+    /// A clock is set wrong; the place after the last facility's is the relay's.
     Jump {
         place: usize,
         by_ms: i64,
@@ -137,6 +138,11 @@ impl World {
             let by_ms = self.dice.between(-600_000, 300_000);
             let at = self.dice.below(span);
             self.after(at, Event::Fault(Fault::Jump { place, by_ms }));
+        }
+        let mut dice = self.dice.fork("relay jumps", 0);
+        for _ in 0..faults.relay_jumps {
+            let (place, by_ms) = (self.facilities.len(), dice.between(-600_000, 300_000));
+            self.after(dice.below(span), Event::Fault(Fault::Jump { place, by_ms }));
         }
         for _ in 0..faults.typhoons {
             let at = span / 4 + self.dice.below(span / 4);
@@ -297,6 +303,10 @@ impl World {
                 }
             }
             Fault::Jump { place, by_ms } => {
+                if place == self.facilities.len() {
+                    // It finds out with whatever happens next, as its process does.
+                    return self.relay.clock.jump(by_ms);
+                }
                 self.facilities[place].clock.jump(by_ms);
                 self.facilities[place].forget_wake();
                 self.drain_facility(place);

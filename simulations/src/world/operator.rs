@@ -23,7 +23,7 @@ use super::disk::Pages;
 use super::event::Event;
 use super::facility::Facility;
 use super::fault::Fault;
-use super::people::{Asked, Job, content, key, note_text};
+use super::people::{Asked, Job, content, is_edited, key, note_text};
 use super::{World, check};
 
 /// A device that was repaired, and what it had not sent.
@@ -214,7 +214,8 @@ impl World {
         let messages = self.jobs.iter().enumerate().filter(|(_, asked)| match &asked.job {
             Job::Message { place: at, person, records } if *at == place => {
                 let local = self.person(*person).local();
-                let is_meant = |(number, version)| again.contains(&(local.clone(), number, version));
+                let is_meant =
+                    |(number, version)| again.contains(&(local.clone(), number, version));
                 records.iter().copied().any(is_meant)
             }
             _ => false,
@@ -234,19 +235,20 @@ impl World {
             *left.entry(note).or_default() += 1;
         }
         let held = self.facilities[place].kept_notes();
-        let mut is_gone = |note: &NoteId, mark: &str| {
-            let is_there = held.get(note).is_some_and(|it| it.text.contains(mark));
+        let mut is_gone = |note: &NoteId, is_in: &dyn Fn(&str) -> bool| {
+            let is_there = held.get(note).is_some_and(|it| is_in(&it.text));
             let left = left.get_mut(note).filter(|left| !is_there && **left > 0);
             left.map(|left| *left -= 1).is_some()
         };
         let mut again = BTreeSet::new();
         self.truth.notes.retain(|it| {
-            let gone = it.place == place && is_gone(&it.id, &note_text(it.number));
+            let gone =
+                it.place == place && is_gone(&it.id, &|text| text.contains(&note_text(it.number)));
             again.extend(gone.then_some((false, it.number)));
             !gone
         });
         self.truth.edits.retain(|it| {
-            let gone = it.place == place && is_gone(&it.note, &format!("＋{}", it.number));
+            let gone = it.place == place && is_gone(&it.note, &|text| is_edited(text, it.number));
             again.extend(gone.then_some((true, it.number)));
             !gone
         });

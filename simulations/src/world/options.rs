@@ -79,6 +79,12 @@ pub struct Options {
     pub skew_ms: i64,
     /// The largest drift of a clock, in millionths.
     pub drift_ppm: i64,
+    /// The same of the relay's clock.
+    #[serde(skip_serializing_if = "is_right")]
+    pub relay_skew_ms: i64,
+    /// And its drift.
+    #[serde(skip_serializing_if = "is_right")]
+    pub relay_drift_ppm: i64,
     /// What befalls the region.
     pub faults: Faults,
     /// What the relay does to its readers while it is hostile.
@@ -117,6 +123,9 @@ pub struct Faults {
     pub unreadable: usize,
     /// Clocks set wrong.
     pub clock_jumps: usize,
+    /// The relay's clock set wrong.
+    #[serde(skip_serializing_if = "is_none")]
+    pub relay_jumps: usize,
     /// A cut of every clinic's line at once, lasting a third of the time.
     pub typhoons: usize,
     /// Changes of a reader's address, in the middle of whatever it is doing, mostly to a line of another kind.
@@ -175,12 +184,19 @@ impl Default for Options {
             lines: vec![Quality::Fibre],
             skew_ms: 0,
             drift_ppm: 0,
+            relay_skew_ms: 0,
+            relay_drift_ppm: 0,
             faults: Faults::default(),
             tricks: Vec::new(),
             hostile_member: false,
             left_out: 0,
         }
     }
+}
+
+/// Whether a clock is right, of which older lines do not know that it may be wrong.
+fn is_right(by: &i64) -> bool {
+    *by == 0
 }
 
 /// Whether there is none of something that older lines do not know.
@@ -213,6 +229,7 @@ impl Options {
             slow_disks: some(3),
             unreadable: some(2),
             clock_jumps: some(4),
+            relay_jumps: 0,
             typhoons: some(1),
             moves: 0,
             rot: 0,
@@ -240,7 +257,14 @@ impl Options {
         let mut rotten = dice.fork("relay rot", 0);
         let relay_rot = if rotten.below(6) == 0 { 1 + rotten.below(3) as usize } else { 0 };
         let relay_tables = usize::from(dice.fork("relay tables", 0).below(12) == 0);
-        let faults = Faults { upgrades, moves, rot, relay_rot, relay_tables, ..faults };
+        // Every other relay's clock is right.
+        let mut wrong = dice.fork("relay clock", 0);
+        let (relay_skew_ms, relay_drift_ppm, relay_jumps) = match wrong.below(2) {
+            0 => (0, 0, 0),
+            _ => (wrong.below(300_001) as i64, wrong.below(201) as i64, wrong.below(4) as usize),
+        };
+        let faults =
+            Faults { upgrades, moves, rot, relay_rot, relay_tables, relay_jumps, ..faults };
         let (mut kinds, mut field) = (dice.fork("kinds", 0), dice.fork("field", 0));
         let mut dice = dice.fork("region", 0);
         let mut tricks: Vec<Trick> = match dice.below(3) {
@@ -269,6 +293,8 @@ impl Options {
             lines: Quality::ALL.into_iter().filter(|_| dice.below(2) == 0).collect(),
             skew_ms,
             drift_ppm,
+            relay_skew_ms,
+            relay_drift_ppm,
             faults,
             tricks,
             // Who smuggles carries for somebody.

@@ -168,6 +168,13 @@ pub(super) fn note_text(number: u64) -> String {
     format!("記録{number}。")
 }
 
+/// Whether the mark of an edit stands in a text, and not that of one whose number begins like it.
+pub(super) fn is_edited(text: &str, number: u64) -> bool {
+    let mark = format!("＋{number}");
+    let follows = |at: usize| text[at + mark.len()..].starts_with(|it: char| it.is_ascii_digit());
+    text.match_indices(&mark).any(|(at, _)| !follows(at))
+}
+
 /// The title that an edit sets.
 pub(super) fn title(number: u64) -> String {
     format!("改題{number}")

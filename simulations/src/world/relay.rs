@@ -15,6 +15,7 @@ use azalea_relay::mailbox::{
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::clock::Clock;
 use super::council::Council;
 use super::disk::{Disk, Work};
 use super::mutation::Mutation;
@@ -27,6 +28,8 @@ const ROTTEN: usize = 6;
 
 pub(super) struct Relay {
     mailbox: Option<Mailbox>,
+    /// Its own; all that it is told of time goes through it.
+    pub(super) clock: Clock,
     pub(super) disk: Disk<EffectId, Query>,
     /// What its operator put away last, for the day when the machine burns.
     backup: Option<Memory>,
@@ -61,13 +64,14 @@ impl Relay {
     pub(super) fn new(
         council: &Council,
         seed: u64,
-        now: Timestamp,
+        (now, clock): (Timestamp, Clock),
         mutation: Option<Mutation>,
     ) -> Self {
         let mut disk = Disk::new();
         disk.rows.commit(&council.genesis()).expect("memory takes every batch");
         let mut relay = Self {
             mailbox: None,
+            clock,
             disk,
             backup: None,
             keys: (council.relay_device.clone(), council.registrar.clone()),
@@ -99,6 +103,7 @@ impl Relay {
             return false;
         }
         let (own, registrar) = self.keys.clone();
+        let now = self.clock.shows(now);
         let opened = Mailbox::open(&self.disk.rows, now, own, [registrar], Limits::default());
         self.mailbox = Some(opened.expect("the relay's own rows are sound"));
         true
@@ -252,7 +257,7 @@ impl Relay {
         if self.died {
             return;
         }
-        mailbox.handle(now, &mut self.rng, input);
+        mailbox.handle(self.clock.shows(now), &mut self.rng, input);
         while let Some(effect) = mailbox.poll() {
             match &mut self.dies_in {
                 Some(0) => {
@@ -332,7 +337,7 @@ impl Relay {
     }
 
     pub(super) fn report(&self, now: Timestamp) -> Option<Report> {
-        self.mailbox.as_ref().map(|mailbox| mailbox.report(now))
+        self.mailbox.as_ref().map(|mailbox| mailbox.report(self.clock.shows(now)))
     }
 
     pub(super) fn has(&self, session: SessionId) -> bool {
@@ -343,8 +348,9 @@ impl Relay {
         self.sessions.get(&session).copied()
     }
 
-    pub(super) fn wake_at(&self) -> Option<Timestamp> {
-        self.mailbox.as_ref().map(Mailbox::wake_at)
+    /// When it wants to be woken, by the world's time.
+    pub(super) fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.mailbox.as_ref().map(|mailbox| self.clock.when(mailbox.wake_at(), now))
     }
 
     pub(super) fn wants_disk(&mut self) -> bool {

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::hostile;
 use super::link::Way;
 use super::mutation::Mutation;
-use super::truth::Stated;
+use super::truth::{Rebuilt, Stated};
 use super::{IDLE_MS, NOBODY, RESTART_MS, RETRY_MS, REVOKED_PATIENCE_MS, SLOW_MS, World};
 
 impl World {
@@ -154,7 +154,8 @@ impl World {
             && !self.truth.rebuilt.contains_key(&place)
             && self.facilities[place].status().is_some_and(|status| !status.rebuilding)
         {
-            self.truth.rebuilt.insert(place, now);
+            let hour = self.relay.clock.shows(now);
+            self.truth.rebuilt.insert(place, Rebuilt { at: now, hour });
         }
         let life = self.facilities[place].life();
         if self.facilities[place].wants_disk() {

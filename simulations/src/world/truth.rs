@@ -30,7 +30,7 @@ pub(super) struct Truth {
     /// When a device last lost its store.
     pub(super) lost: BTreeMap<usize, Timestamp>,
     /// When a device that lost its store had learnt again all that its relay would tell it.
-    pub(super) rebuilt: BTreeMap<usize, Timestamp>,
+    pub(super) rebuilt: BTreeMap<usize, Rebuilt>,
     /// What repaired devices had not sent, until it is known what became of it.
     pub(super) repairs: BTreeMap<usize, Repair>,
     /// Places to which somebody is on the way.
@@ -93,7 +93,7 @@ pub(super) struct Chart {
 }
 
 /// What one facility was ever allowed.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reader {
     /// Since when a consent that was recorded stands; `None` while none does.
     pub(super) stands: Option<Timestamp>,
@@ -103,6 +103,16 @@ pub(super) struct Reader {
     pub(super) asked: Option<Timestamp>,
     /// When its withdrawal was recorded.
     pub(super) withdrawn: Option<Timestamp>,
+    /// Since when the relay tells it nothing, by the world's clock: a consent that was withdrawn before it began changes nothing.
+    pub(super) untold: Option<Timestamp>,
+}
+
+/// A device has learnt again all that its relay would tell it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rebuilt {
+    pub(super) at: Timestamp,
+    /// What the relay's clock showed then: by that it judges who may read.
+    pub(super) hour: Timestamp,
 }
 
 /// A consent that stands: since when by the world's clock, and when it begins by the hospital's, which may be off.
@@ -244,13 +254,15 @@ impl Truth {
         place: usize,
         local: &str,
         facilities: &[FacilityId],
-        now: Timestamp,
+        (now, hour): (Timestamp, Timestamp),
     ) {
         for (facility, reader) in &mut self.chart(place, local).readers {
             if facilities.is_empty() || facilities.contains(facility) {
                 // Who is out already has been out since then; a second withdrawal puts out nobody.
                 if !reader.is_out() {
                     (reader.stands, reader.withdrawn) = (None, Some(now));
+                    let is_begun = reader.begins <= hour;
+                    reader.untold = reader.untold.filter(|_| !is_begun).or(Some(now));
                 }
             }
         }

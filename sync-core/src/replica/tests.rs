@@ -103,6 +103,8 @@ struct Node {
     rng: StdRng,
     /// Set: commits fail as on a full disk.
     full: bool,
+    /// Set: reads fail.
+    unreadable: bool,
     /// Set: so many more commits, and then the power is cut.
     commits_left: Option<usize>,
     done: BTreeMap<u64, Result<Outcome, CommandError>>,
@@ -126,6 +128,7 @@ impl Node {
             disk,
             rng,
             full,
+            unreadable: false,
             commits_left,
             done,
             sent,
@@ -160,7 +163,11 @@ impl Node {
                 self.trace.push(format!("{effect:?}"));
                 match effect {
                     Effect::Load { id, queries } => {
-                        let result = Ok(answer(&self.disk, &queries));
+                        let damaged = || StorageError::Damaged { place: "a page".to_owned() };
+                        let result = match self.unreadable {
+                            true => Err(damaged()),
+                            false => Ok(answer(&self.disk, &queries)),
+                        };
                         inputs.push_back(Input::Loaded { id, result });
                     }
                     Effect::Store { .. } if self.commits_left == Some(0) => return,

@@ -56,6 +56,11 @@ impl Pace {
         self.sent.push_back(Sent { last_position: position, at: now, window_bytes });
     }
 
+    /// The clock was set: how long what is under way takes to be confirmed says nothing.
+    pub fn clock_was_set(&mut self) {
+        self.sent.iter_mut().for_each(|sent| sent.window_bytes = 0);
+    }
+
     /// Notes that everything up to `position` was confirmed.
     pub fn confirmed(&mut self, now: Timestamp, position: u64) {
         while let Some(sent) = self.sent.pop_front_if(|sent| sent.last_position <= position) {

@@ -7,8 +7,8 @@ use azalea_core::id::{NoteId, PatientId, Timestamp};
 use azalea_core::storage::{Order, Range, Read, table};
 
 use super::Words;
-use crate::world::people::{content, key, note_text};
-use crate::world::truth::{Edit, Note};
+use crate::world::people::{content, is_edited, key, note_text};
+use crate::world::truth::{Edit, Note, Rebuilt};
 use crate::world::{HeldNote, World};
 
 pub(super) fn check(world: &World) -> Words {
@@ -38,15 +38,19 @@ pub(super) fn check(world: &World) -> Words {
         for note in world.truth.notes.iter().filter(|note| note.place == place) {
             let Note { number, patient, id, asked, .. } = *note;
             let (text, written) = (note_text(number), Written { place, patient, id, asked });
-            if !holds(&notes, id, &text) && !is_kept_for(world, &written, &text) {
-                words.push(format!("device {place} lost its note {number}"));
+            let is_in = |held: &str| held.contains(&text);
+            if !holds(&notes, id, &is_in) && !is_kept_for(world, &written, &is_in) {
+                let told = told(world, &written);
+                words.push(format!("device {place} lost its note {number}, {told}"));
             }
         }
         for edit in world.truth.edits.iter().filter(|edit| edit.place == place) {
             let Edit { number, patient, note: id, asked, .. } = *edit;
-            let (mark, written) = (format!("＋{number}"), Written { place, patient, id, asked });
-            if !holds(&notes, id, &mark) && !is_kept_for(world, &written, &mark) {
-                words.push(format!("device {place} lost its edit {number}"));
+            let written = Written { place, patient, id, asked };
+            let is_in = |held: &str| is_edited(held, number);
+            if !holds(&notes, id, &is_in) && !is_kept_for(world, &written, &is_in) {
+                let told = told(world, &written);
+                words.push(format!("device {place} lost its edit {number}, {told}"));
             }
         }
         words.extend(doubled(facility));
@@ -65,15 +69,36 @@ struct Written {
     asked: Timestamp,
 }
 
-fn holds(notes: &BTreeMap<NoteId, HeldNote>, id: NoteId, text: &str) -> bool {
-    notes.get(&id).is_some_and(|held| held.text.contains(text))
+/// What is asked of the text of a note.
+type IsIn<'a> = &'a dyn Fn(&str) -> bool;
+
+fn holds(notes: &BTreeMap<NoteId, HeldNote>, id: NoteId, is_in: IsIn<'_>) -> bool {
+    notes.get(&id).is_some_and(|held| is_in(&held.text))
+}
+
+/// What whoever looks for the cause asks first: of whom it was, since when its author is out, and when that one was told all again.
+fn told(world: &World, written: &Written) -> String {
+    let author = world.facilities[written.place].id();
+    let charts = world.truth.charts.iter().filter(|(_, it)| it.patient == Some(written.patient));
+    let charts: Vec<String> = charts
+        .map(|((owner, local), chart)| {
+            let reader = chart.readers.get(&author);
+            let out = world.truth.is_out(*owner, local, &author);
+            format!("{local} of device {owner}: {reader:?}, out since {out:?}")
+        })
+        .collect();
+    let Written { place, asked, .. } = written;
+    let (lost, rebuilt) = (world.truth.lost.get(place), world.truth.rebuilt.get(place));
+    format!(
+        "written at {asked:?} about {charts:?}; its disk was lost at {lost:?}, rebuilt at {rebuilt:?}"
+    )
 }
 
 /// A device that has lost its disk learns again what its relay may tell it. Where its facility is put out of a patient's care by
 /// the time at which that is done, it is told nothing of that care any more, what it wrote there itself included; nor is a
 /// device that was reported lost. Then it is the hospital whose patient it is that must have all of it: merged, or set apart
 /// for a person where it was written too late.
-fn is_kept_for(world: &World, written: &Written, text: &str) -> bool {
+fn is_kept_for(world: &World, written: &Written, is_in: IsIn<'_>) -> bool {
     let Some(lost) = world.truth.lost.get(&written.place) else { return false };
     let rebuilt = world.truth.rebuilt.get(&written.place);
     let is_revoked = world.truth.revoked.contains_key(&written.place);
@@ -81,15 +106,20 @@ fn is_kept_for(world: &World, written: &Written, text: &str) -> bool {
     let charts = world.truth.charts.iter().filter(|(_, it)| it.patient == Some(written.patient));
     let mut owners = charts.filter(|((owner, local), chart)| {
         let out = world.truth.is_out(*owner, local, &author);
-        // Let in again by a clock that was ahead, and put out before that began: the relay went by its own.
-        let yet_to_begin = |rebuilt: Timestamp| {
-            let last = chart.readers.get(&author);
-            last.is_some_and(|it| it.asked < Some(rebuilt) && it.begins > rebuilt)
+        // Let in again by a clock that was ahead of the relay's, and put out before that began: the relay went by its own, by then
+        // or when the device had lost its disk.
+        let last = chart.readers.get(&author);
+        let yet_to_begin = |rebuilt: &Rebuilt| {
+            last.is_some_and(|it| it.asked < Some(rebuilt.at) && it.begins > rebuilt.hour)
         };
-        let was_out = |out| rebuilt.is_none_or(|it| out < *it || yet_to_begin(*it));
+        let untold = last.and_then(|it| it.untold);
+        let was_out = |out: Timestamp| {
+            let since = untold.map_or(out, |untold| untold.min(out));
+            rebuilt.is_none_or(|it| since < it.at || yet_to_begin(it))
+        };
         out.is_some_and(was_out) || is_revoked
     });
-    let keeps = |place: usize| holds(&world.facilities[place].kept_notes(), written.id, text);
+    let keeps = |place: usize| holds(&world.facilities[place].kept_notes(), written.id, is_in);
     written.asked < *lost && owners.any(|((owner, _), _)| keeps(*owner))
 }
 

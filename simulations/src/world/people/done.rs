@@ -54,7 +54,8 @@ impl World {
             }
             (Job::Withdraw { local, places, .. }, Outcome::Withdrawn { .. }) => {
                 let facilities = self.ids(&places);
-                self.truth.withdraws(place, &local, &facilities, now);
+                let hour = self.relay.clock.shows(now);
+                self.truth.withdraws(place, &local, &facilities, (now, hour));
             }
             (Job::Note { number, .. }, Outcome::Saved { note: id }) => {
                 let patient = patient.expect("noted when it was asked");

@@ -125,6 +125,32 @@ fn a_disk_that_stays_full_is_left_alone_for_longer_each_time_up_to_a_bound() {
     assert_eq!(command(&mut region, 16), 1_000, "it begins anew");
 }
 
+/// The disk failed and could not be read then. Until it is read again a session begins, and the relay takes what was unsent.
+#[test]
+fn what_the_relay_takes_while_a_disk_waits_to_be_read_is_known_as_sent() {
+    let mut region = disclosed(8);
+    region.cut("hospital");
+    region.command("hospital", import(vec![record("p1", "o3", "unsent")])).expect("an import");
+    let set = |region: &mut Region, fails: bool| {
+        let node = region.node("hospital");
+        (node.full, node.unreadable) = (fails, fails);
+    };
+    set(&mut region, true);
+    region
+        .command("hospital", import(vec![record("p1", "o4", "lost")]))
+        .expect_err("a disk that fails");
+    set(&mut region, false);
+    region.connect("hospital");
+    region.run();
+    assert!(region.nodes["hospital"].status().unsent > 0, "its disk has yet to be read");
+    let now = region.now.plus_ms(60_000);
+    region.now = now;
+    region.node("hospital").handle(now, Input::Tick);
+    region.run();
+    assert_eq!(region.nodes["hospital"].status().unsent, 0);
+    assert_eq!(region.nodes["clinic"].records(), 3);
+}
+
 #[test]
 fn a_reader_with_a_full_disk_says_so_and_catches_up_later() {
     let mut region = disclosed(7);
