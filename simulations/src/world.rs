@@ -67,6 +67,7 @@ use hostile::Hostile;
 pub use hostile::Trick;
 pub use link::{Datagrams, Quality};
 use link::{Link, Way};
+use load::Fed;
 pub use mutation::Mutation;
 pub use options::{Faults, Options, Region};
 use people::Asked;
@@ -94,6 +95,8 @@ pub struct World {
     facilities: Devices,
     /// The line of each.
     links: Vec<Link>,
+    /// What the relay feeds each.
+    fed: Vec<Fed>,
     crew: Arc<Crew>,
     /// Where each facility's first device is.
     places: BTreeMap<azalea_core::id::FacilityId, usize>,
@@ -167,6 +170,7 @@ impl World {
             relay: Seat::new(relay),
             facilities: Devices::default(),
             links: Vec::new(),
+            fed: Vec::new(),
             crew: Arc::default(),
             places: BTreeMap::new(),
             probes: 0,
@@ -310,6 +314,7 @@ impl World {
             let clock = Clock::new(now, skew, drift);
             let (identity, seed) = (member.identity.clone(), options.seed);
             let line = self.atlas[place].line;
+            self.fed.push(Fed::default());
             self.links.push(Link::new(line, Dice::new(seed).fork("line", place as u64), now));
             let mut facility = Facility::new(place, identity, seed, clock, self.mutation);
             if options.faults.upgrades > 0 {

@@ -13,14 +13,12 @@ pub(super) struct Load {
     bytes: usize,
     /// Envelopes that the relay has answered in this session.
     answered: u32,
-    /// Places of its feed and bytes that the relay sent and it has not confirmed in this session.
-    fed: VecDeque<(u64, usize)>,
-    /// Bytes of envelopes that were pushed and fed, however often.
-    pub(super) said: [u64; 2],
+    /// Bytes of envelopes that were pushed, however often.
+    pub(super) said: u64,
     /// Sessions that it began.
     pub(super) sessions: u64,
-    /// Bytes of envelopes that were under way when a session ended, up and down: they may be sent again.
-    pub(super) cut_off: [u64; 2],
+    /// Bytes of envelopes that were under way when a session ended: they may be sent again.
+    pub(super) cut_off: u64,
     /// Bytes of envelopes that the relay did not take when they came, or that it took and the device could not write down as
     /// taken: they may come again.
     pub(super) refused: u64,
@@ -34,23 +32,17 @@ impl Load {
     /// A session begins: nothing is under way in it.
     pub(super) fn begin(&mut self) {
         self.sessions += 1;
-        self.cut_off[0] += self.bytes as u64;
-        self.cut_off[1] += self.fed.drain(..).map(|(_, bytes)| bytes as u64).sum::<u64>();
+        self.cut_off += self.bytes as u64;
         self.under_way.clear();
         (self.bytes, self.answered) = (0, 0);
     }
 
     /// It says something.
     pub(super) fn says(&mut self, message: &Message) {
-        if let Message::Seen { position } = message {
-            while self.fed.front().is_some_and(|(fed, _)| fed <= position) {
-                self.fed.pop_front();
-            }
-        }
         let Message::Push(envelopes) = message else { return };
         let before = self.bytes;
         for envelope in envelopes {
-            self.said[0] += envelope.0.len() as u64;
+            self.said += envelope.0.len() as u64;
             self.under_way.push_back(envelope.0.len());
             self.bytes += envelope.0.len();
         }
@@ -61,21 +53,14 @@ impl Load {
         self.excess = self.excess.max(begun.saturating_sub(room));
     }
 
-    /// The relay says something to it, which may not arrive.
-    pub(super) fn is_sent(&mut self, message: &Message) {
-        let Message::Feed { items, .. } = message else { return };
-        self.fed.extend(items.iter().map(|item| (item.position, item.envelope.0.len())));
-        self.said[1] += items.iter().map(|item| item.envelope.0.len() as u64).sum::<u64>();
-    }
-
     /// The device's disk refused a batch, or its process died, and with it perhaps what it had been told was never written.
     pub(super) fn is_not_written(&mut self) {
         self.refused += std::mem::take(&mut self.taken);
     }
 
-    /// Bytes of envelopes that are under way now, up and down.
-    pub(super) fn under_way(&self) -> [u64; 2] {
-        [self.bytes as u64, self.fed.iter().map(|(_, bytes)| *bytes as u64).sum()]
+    /// Bytes of envelopes that are under way now.
+    pub(super) fn under_way(&self) -> u64 {
+        self.bytes as u64
     }
 
     /// It is told something.
@@ -88,6 +73,46 @@ impl Load {
             *to += bytes as u64;
             self.answered = self.answered.saturating_add(1);
         }
+    }
+}
+
+/// What the relay feeds one device. It is kept beside the device: the relay may speak to one that is at work elsewhere.
+#[derive(Default)]
+pub(super) struct Fed {
+    /// Places of the feed and bytes that the relay sent and the device has not confirmed in this session.
+    under_way: VecDeque<(u64, usize)>,
+    /// Bytes of envelopes that were fed, however often.
+    pub(super) said: u64,
+    /// Bytes of envelopes that were under way when a session ended: they may be sent again.
+    pub(super) cut_off: u64,
+}
+
+impl Fed {
+    /// A session begins: nothing is under way in it.
+    pub(super) fn begin(&mut self) {
+        self.cut_off += self.under_way();
+        self.under_way.clear();
+    }
+
+    /// The relay says something to the device, which may not arrive.
+    pub(super) fn is_sent(&mut self, message: &Message) {
+        let Message::Feed { items, .. } = message else { return };
+        self.under_way.extend(items.iter().map(|item| (item.position, item.envelope.0.len())));
+        self.said += items.iter().map(|item| item.envelope.0.len() as u64).sum::<u64>();
+    }
+
+    /// The device says something.
+    pub(super) fn hears(&mut self, message: &Message) {
+        if let Message::Seen { position } = message {
+            while self.under_way.front().is_some_and(|(fed, _)| fed <= position) {
+                self.under_way.pop_front();
+            }
+        }
+    }
+
+    /// Bytes of envelopes that are under way now.
+    pub(super) fn under_way(&self) -> u64 {
+        self.under_way.iter().map(|(_, bytes)| *bytes as u64).sum()
     }
 }
 

@@ -29,6 +29,7 @@ impl World {
         let session = self.new_session();
         self.relay.opened(now, session, place, key);
         self.drain_relay();
+        self.fed[place].begin();
         self.facilities[place].connected(now, session);
         self.drain_facility(place);
         if !self.relay.is_up() {
@@ -102,8 +103,8 @@ impl World {
         let now = self.now;
         for (session, message) in self.relay.take_sent() {
             let Some(place) = self.relay.place_of(session) else { continue };
-            if let Some(facility) = self.facilities.get_mut(place) {
-                facility.load.is_sent(&message);
+            if let Some(fed) = self.fed.get_mut(place) {
+                fed.is_sent(&message);
             }
             for message in self.hostile.says(&mut self.dice, now, place, message) {
                 self.carry(place, session, message, Way::Down);
@@ -133,6 +134,7 @@ impl World {
         let now = self.now;
         let session = self.facilities[place].session();
         for message in self.facilities[place].take_sent() {
+            self.fed[place].hears(&message);
             if let Message::Roll(update) = &message {
                 let stated = Stated { imports: self.truth.imports.len(), at: now };
                 // Who has its clock set back may say a moment twice: the first word is the one that counts, for the relay as for

@@ -62,7 +62,8 @@ pub(super) fn check(world: &World) -> Words {
         let Bounds { envelopes, line } = bounds(world, facility, &feeds);
         let place = facility.place();
         for (at, way) in ["up", "down"].into_iter().enumerate() {
-            let (said, carried) = (facility.load.said[at], world.links[facility.place()].bytes[at]);
+            let said = [facility.load.said, world.fed[place].said][at];
+            let carried = world.links[place].bytes[at];
             if said > envelopes[at] {
                 let bound = envelopes[at];
                 words.push(format!(
@@ -90,7 +91,7 @@ fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> Bounds {
     let devices = world.facilities.len() as u64 + 2;
     let ran_ms = world.now.since_ms(Timestamp(START_MS));
     let intervals = ran_ms / (world.options.statement_seconds * 1_000) + 2;
-    let load = &facility.load;
+    let (load, down) = (&facility.load, &world.fed[facility.place()]);
     let (own, all, chains) = kept(facility);
     let feed = feeds.of_device(&facility.device());
     // A relay that has gone back is offered what it lost by all who hold it; of a chain that rots, what follows is named again.
@@ -107,12 +108,11 @@ fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> Bounds {
     let session = MESSAGE_BYTES * 4 + devices * WORD_BYTES + holding;
     let each_session = load.sessions * (session + roll);
     let each_interval = intervals * (MESSAGE_BYTES + devices * WORD_BYTES + roll);
-    let under_way = load.under_way();
     let again = lives + stores;
     let unaccounted = load.sessions * SESSION_ENVELOPE_BYTES;
-    let pushed = own.bytes + all.bytes * asked + load.cut_off[0] + load.refused + under_way[0];
+    let pushed = own.bytes + all.bytes * asked + load.cut_off + load.refused + load.under_way();
     // The feed of an earlier life held what the device has now, and what it was not to keep.
-    let fed = feed.bytes + (feed.bytes + all.bytes) * again + load.cut_off[1] + under_way[1];
+    let fed = feed.bytes + (feed.bytes + all.bytes) * again + down.cut_off + down.under_way();
     let up = own.many * (2 * MESSAGE_BYTES + roll)
         + feed.many * MESSAGE_BYTES * (1 + again)
         + all.many * MESSAGE_BYTES * asked;
