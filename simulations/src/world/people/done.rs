@@ -54,6 +54,7 @@ impl World {
             }
             (Job::Withdraw { local, places, .. }, Outcome::Withdrawn { .. }) => {
                 let facilities = self.ids(&places);
+                self.await_all();
                 let hour = self.relay.clock.shows(now);
                 self.truth.withdraws(place, &local, &facilities, (now, hour));
             }
