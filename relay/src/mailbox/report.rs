@@ -188,7 +188,7 @@ impl Mailbox {
             kind: facility.kind,
             rights: facility.rights,
             until: facility.validity.not_after,
-            trouble: roster.facility_standing(&facility.id(), now).err(),
+            trouble: roster.facility_in_order(&facility.id(), now).err(),
             devices: self.devices_report(&facility.id(), now),
         });
         let invite = |invite: &Invite| InviteReport {
@@ -229,7 +229,7 @@ impl Mailbox {
                 id,
                 label: device.label.clone(),
                 until: device.validity.not_after,
-                trouble: roster.standing(&id, now).err(),
+                trouble: roster.in_order(&id, now).err(),
                 suspended: self.state.forks.against(&id),
                 is_connected,
                 last_seen: if is_connected { Some(now) } else { last_seen },
