@@ -446,7 +446,9 @@ impl Replica {
                 }
                 self.store_failed(now, error);
             }
-            (Some(Step::Trying { id: awaited }), Ok(())) if awaited == id => self.store_tried = true,
+            (Some(Step::Trying { id: awaited }), Ok(())) if awaited == id => {
+                self.store_tried = true
+            }
             (Some(Step::Trying { id: awaited }), Err(error)) if awaited == id => {
                 self.leave_store_alone(now, &error);
             }

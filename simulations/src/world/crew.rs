@@ -122,11 +122,7 @@ impl Crew {
     }
 
     /// Has parts done, each at the device of its place, the first of them first.
-    pub(super) fn send(
-        &self,
-        devices: &mut Devices,
-        parts: impl Iterator<Item = (usize, Part)>,
-    ) {
+    pub(super) fn send(&self, devices: &mut Devices, parts: impl Iterator<Item = (usize, Part)>) {
         let mut waiting = locked(&self.parts);
         let before = waiting.len();
         waiting.extend(parts.map(|(place, part)| (devices.take(place), part)));

@@ -214,7 +214,8 @@ impl World {
         let messages = self.jobs.iter().enumerate().filter(|(_, asked)| match &asked.job {
             Job::Message { place: at, person, records } if *at == place => {
                 let local = self.person(*person).local();
-                let is_meant = |(number, version)| again.contains(&(local.clone(), number, version));
+                let is_meant =
+                    |(number, version)| again.contains(&(local.clone(), number, version));
                 records.iter().copied().any(is_meant)
             }
             _ => false,
@@ -241,7 +242,8 @@ impl World {
         };
         let mut again = BTreeSet::new();
         self.truth.notes.retain(|it| {
-            let gone = it.place == place && is_gone(&it.id, &|text| text.contains(&note_text(it.number)));
+            let gone =
+                it.place == place && is_gone(&it.id, &|text| text.contains(&note_text(it.number)));
             again.extend(gone.then_some((false, it.number)));
             !gone
         });

@@ -176,8 +176,7 @@ fn bytes(world: &World) -> Markup {
         world.watch().samples.iter().map(|sample| (sample.place, sample)).collect();
     let mut rows: Vec<Dots> = Vec::new();
     for (number, quality) in Quality::ALL.into_iter().enumerate() {
-        let of_quality =
-            last.values().filter(|it| world.line(it.place) == quality);
+        let of_quality = last.values().filter(|it| world.line(it.place) == quality);
         let per_day = of_quality.map(|sample| {
             let carried = sample.bytes[0].max(sample.bytes[1]);
             carried as f64 * 86_400.0 / sample.at.max(1) as f64

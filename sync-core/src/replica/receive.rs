@@ -110,7 +110,12 @@ impl State {
         }
     }
 
-    fn try_receive(&mut self, tx: &mut Tx<'_>, bytes: &[u8], places: &Places) -> Result<(), Stop> {
+    pub(super) fn try_receive(
+        &mut self,
+        tx: &mut Tx<'_>,
+        bytes: &[u8],
+        places: &Places,
+    ) -> Result<(), Stop> {
         let verified = self.verify(bytes)?;
         let header = verified.header().clone();
         let number = self.number(header.scope);
@@ -207,7 +212,7 @@ impl State {
     }
 
     /// Stores an admitted envelope and moves its author's chain, past what had arrived early as well.
-    fn place_received(
+    pub(super) fn place_received(
         &mut self,
         tx: &mut Tx<'_>,
         number: ScopeNumber,

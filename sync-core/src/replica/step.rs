@@ -75,11 +75,22 @@ pub(super) enum Work {
 
 /// A step under way.
 pub(super) enum Step {
-    Loading { id: EffectId, work: Work },
-    Storing { id: EffectId, after: Vec<After>, sealed: Vec<(u64, Vec<u8>)> },
-    Reloading { id: EffectId },
+    Loading {
+        id: EffectId,
+        work: Work,
+    },
+    Storing {
+        id: EffectId,
+        after: Vec<After>,
+        sealed: Vec<(u64, Vec<u8>)>,
+    },
+    Reloading {
+        id: EffectId,
+    },
     /// A store that has failed is asked whether it takes anything again.
-    Trying { id: EffectId },
+    Trying {
+        id: EffectId,
+    },
 }
 
 /// What happens once a step is durable.

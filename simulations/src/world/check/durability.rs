@@ -89,7 +89,12 @@ fn told(world: &World, written: &Written) -> String {
         .collect();
     let Written { place, asked, .. } = written;
     let (lost, rebuilt) = (world.truth.lost.get(place), world.truth.rebuilt.get(place));
-    format!("written at {asked:?} about {charts:?}; its disk was lost at {lost:?}, rebuilt at {rebuilt:?}")
+    let notes = world.facilities[*place].kept_notes();
+    let reads = notes.get(&written.id).map(|note| &note.text);
+    format!(
+        "written at {asked:?} about {charts:?}; its disk was lost at {lost:?}, rebuilt at {rebuilt:?}; the note \
+         reads {reads:?}"
+    )
 }
 
 /// A device that has lost its disk learns again what its relay may tell it. Where its facility is put out of a patient's care by

@@ -8,7 +8,9 @@ use std::sync::{Arc, PoisonError};
 use azalea_core::access::{ScopeKind, Statement};
 use azalea_core::document::{Author, Contribution, Heads};
 use azalea_core::envelope::{Body, SignedEnvelope};
-use azalea_core::id::{ConsentId, DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp};
+use azalea_core::id::{
+    ConsentId, DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp,
+};
 use azalea_core::replica::{Cause, QuarantineRow};
 use azalea_core::storage::row::{VectorRow, key};
 use azalea_core::storage::{Memory, Order, Range, Read, table};

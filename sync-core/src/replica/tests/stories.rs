@@ -136,7 +136,9 @@ fn what_the_relay_takes_while_a_disk_waits_to_be_read_is_known_as_sent() {
         (node.full, node.unreadable) = (fails, fails);
     };
     set(&mut region, true);
-    region.command("hospital", import(vec![record("p1", "o4", "lost")])).expect_err("a disk that fails");
+    region
+        .command("hospital", import(vec![record("p1", "o4", "lost")]))
+        .expect_err("a disk that fails");
     set(&mut region, false);
     region.connect("hospital");
     region.run();
