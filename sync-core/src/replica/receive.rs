@@ -110,12 +110,7 @@ impl State {
         }
     }
 
-    pub(super) fn try_receive(
-        &mut self,
-        tx: &mut Tx<'_>,
-        bytes: &[u8],
-        places: &Places,
-    ) -> Result<(), Stop> {
+    fn try_receive(&mut self, tx: &mut Tx<'_>, bytes: &[u8], places: &Places) -> Result<(), Stop> {
         let verified = self.verify(bytes)?;
         let header = verified.header().clone();
         let number = self.number(header.scope);
@@ -133,6 +128,12 @@ impl State {
                 // In its author's chain all the same, so that what follows has its place.
                 self.place_received(tx, number, &header, bytes);
                 Err(Stop::Apart(Cause::Late, number))
+            }
+            // What a store that is rebuilt learns of its own chain, or puts back into it, where the relay does not say yet, or
+            // any more, what that scope is. Held back as what others wrote is, what follows it would follow on nothing.
+            Err(Stop::Wait(number, wait, 0)) if header.author == self.me => {
+                let position = self.place_received(tx, number, &header, bytes);
+                Err(Stop::Wait(number, wait, position))
             }
             Err(stop) => Err(stop),
         }
@@ -212,7 +213,7 @@ impl State {
     }
 
     /// Stores an admitted envelope and moves its author's chain, past what had arrived early as well.
-    pub(super) fn place_received(
+    fn place_received(
         &mut self,
         tx: &mut Tx<'_>,
         number: ScopeNumber,

@@ -10,10 +10,10 @@ use crate::wire::{Reader, Wire};
 
 use super::Tx;
 use super::effect::Query;
-use super::hold::{Cause, QuarantineRow, Wait};
+use super::hold::{Cause, QuarantineRow};
 use super::input::Answer;
 use super::outbox::OutboxRow;
-use super::receive::{Places, Stop};
+use super::receive::Places;
 use super::state::{State, meta};
 use super::step::After;
 
@@ -80,16 +80,7 @@ impl State {
             .verify(&self.roster, &self.identity.network)
             .is_ok_and(|it| matches!(it.statement(), Ok(Some(Statement::Revoke { .. }))));
         let position = self.next_position;
-        // Where the relay does not say yet, or any more, what that scope is, it has its place and leaves all the same: held back as
-        // what others wrote is, it would count as sent, and what follows it would follow on nothing.
-        let stop = match self.try_receive(tx, &envelope, places) {
-            Err(Stop::Wait(number, Wait::Statement, 0)) if number == scope => {
-                let position = self.place_received(tx, number, &header, &envelope);
-                Err(Stop::Wait(number, Wait::Statement, position))
-            }
-            stop => stop,
-        };
-        self.stop(tx, envelope, stop);
+        self.receive(tx, envelope, places);
         if self.next_position > position {
             self.queue(tx, position, OutboxRow { scope, urgent });
         }

@@ -159,7 +159,7 @@ fn what_publishers_say_is_passed_on_within_an_interval() {
     let salt = hospital.device.head_salt(&recipient);
     let tree = HeadTree::of([HeadShare { salt, recipient, tally: Tally::default() }]);
     let said_at = world.now;
-    let mut say = |world: &mut World, ms, shares: Vec<HeadShare>| {
+    let say = |world: &mut World, ms, shares: Vec<HeadShare>| {
         let network = world.network();
         let roll = HeadRoll::sign(&network, said_at.plus_ms(ms), tree.root(), &hospital.device);
         let whole = !shares.is_empty();

@@ -143,6 +143,8 @@ fn what_a_lost_store_had_not_sent_goes_out_before_its_scope_is_known_again() {
         edit: NoteEdit { text: Some(text.into()), ..NoteEdit::default() },
         by: staff("d1"),
     };
+    region.command("clinic", write("届いたもの")).expect("a note");
+    region.run();
     region.cut("clinic");
     region.command("clinic", write("未送信一")).expect("a note");
     region.command("clinic", write("未送信二")).expect("a note");
@@ -175,7 +177,7 @@ fn what_a_lost_store_had_not_sent_goes_out_before_its_scope_is_known_again() {
     region.connect("hospital");
     region.run();
     for name in ["clinic", "hospital"] {
-        assert_eq!(region.nodes[name].notes().len(), 2, "at {name}");
+        assert_eq!(region.nodes[name].notes().len(), 3, "at {name}");
         assert_eq!(region.nodes[name].status().quarantined, 0, "at {name}");
     }
 }
