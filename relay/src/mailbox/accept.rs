@@ -141,8 +141,11 @@ impl Draft<'_> {
             }
             Some(_) if scope == self.state.registry() => return Err(RefusalCause::Right),
             Some(statement) => {
+                let early = self.put_out_early(&scope, &statement);
                 self.govern(&scope, &verified.header().author, &statement)?;
-                self.settle_members(&scope)
+                let mut parted = self.settle_members(&scope);
+                parted.extend(early);
+                parted
             }
         };
         self.log(&scope, author, chain, bytes);

@@ -72,7 +72,7 @@ impl Mailbox {
         let Some(certificate) = check(enrol.device, &enrol.facility, &known.key, now) else {
             return self.close(now, session, Goodbye::Proof);
         };
-        let standing = self.state.roster.facility_standing(&facility, now);
+        let standing = self.state.roster.facility_in_order(&facility, now);
         if matches!(standing, Err(StandingError::Revoked { .. })) {
             return self.close(now, session, Goodbye::NotAdmitted(NotAdmitted::Revoked));
         }

@@ -246,7 +246,7 @@ impl Mailbox {
             return;
         }
         let (roster, network) = (&self.state.roster, &self.state.network);
-        let standing = roster.standing(&publisher, now);
+        let standing = roster.in_order(&publisher, now);
         let verified = standing.is_ok_and(|it| update.roll.verify(network, &it.device.key).is_ok());
         if !verified {
             return;

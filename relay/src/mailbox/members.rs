@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use azalea_core::access::{Action, Question, decide};
+use azalea_core::access::{Action, Question, Statement, decide};
 use azalea_core::id::{DeviceId, FacilityId, ScopeId};
 use azalea_core::identity::FacilityKind;
 
@@ -61,6 +61,23 @@ impl Draft<'_> {
             }
         }
         parted
+    }
+
+    /// The devices of whoever a statement puts out whose consent has yet to begin by this clock. Where another clock, or this one
+    /// before it was set, had let them in, they hold what they must be told is over.
+    pub(crate) fn put_out_early(
+        &self,
+        id: &ScopeId,
+        statement: &Statement,
+    ) -> BTreeSet<DeviceNumber> {
+        let Statement::Revoke { facility, .. } = statement else { return BTreeSet::new() };
+        let access = self.scope(id).and_then(|scope| scope.access.as_deref());
+        let is_to_come = access.is_some_and(|access| {
+            let mut grants = access.grants_from(self.now);
+            grants.any(|grant| grant.facility == *facility && grant.from > self.now)
+        });
+        let devices = self.roster().devices_of(facility).filter(|_| is_to_come);
+        devices.filter_map(|device| self.number_of(&device.id())).collect()
     }
 
     /// The devices that may read a scope now. A pair's sender is none of them: all in it is its own.

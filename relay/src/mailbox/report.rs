@@ -194,7 +194,7 @@ impl Mailbox {
             kind: facility.kind,
             rights: facility.rights,
             until: facility.validity.not_after,
-            trouble: roster.facility_standing(&facility.id(), now).err(),
+            trouble: roster.facility_in_order(&facility.id(), now).err(),
             devices: self.devices_report(&facility.id(), now),
         });
         let invite = |invite: &Invite| InviteReport {
@@ -236,7 +236,7 @@ impl Mailbox {
                 id,
                 label: device.label.clone(),
                 until: device.validity.not_after,
-                trouble: roster.standing(&id, now).err(),
+                trouble: roster.in_order(&id, now).err(),
                 suspended: self.state.forks.against(&id),
                 lacking: self.lost_of(&id),
                 is_connected,

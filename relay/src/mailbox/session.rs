@@ -195,7 +195,7 @@ impl Mailbox {
         if key.device_id() != hello.device {
             return Err(NotAdmitted::Unknown);
         }
-        let standing = self.state.roster.standing(&hello.device, now);
+        let standing = self.state.roster.in_order(&hello.device, now);
         let facility = standing.map_err(|error| self.why(&hello.device, error))?.facility.id();
         let number = self.state.numbers.get(&hello.device).copied();
         Ok((number.ok_or(NotAdmitted::Unknown)?, facility))
@@ -315,7 +315,7 @@ impl Mailbox {
             let (Stage::Subscribed(member) | Stage::Rebuilding(member)) = &known.stage else {
                 continue;
             };
-            match roster.standing(&member.id, now) {
+            match roster.in_order(&member.id, now) {
                 Ok(_) => until = until.min(roster.stands_until(&member.id, now)),
                 Err(error) => revoked.push((*session, self.why(&member.id, error))),
             }

@@ -58,7 +58,8 @@ pub fn decide(
 ) -> Result<(), Denial> {
     let device = &question.device;
     let standing = match question.action {
-        Action::Read => roster.standing(device, question.at)?,
+        // Asked of now, always: who has been put out reads nothing, whatever hour that names.
+        Action::Read => roster.in_order(device, question.at)?,
         Action::Write { seq } | Action::Govern { seq } => {
             let standing = roster.chain(device, question.at)?;
             match roster.cutoff(device, scope) {

@@ -48,18 +48,45 @@ impl Roster {
         }
     }
 
-    /// The moment from which a device that stands in good order at `at` may no longer do so. From `at` until then the
-    /// answer is the same, as long as nothing is admitted; `at` itself where it does not stand in good order.
+    /// Whether a device is to be trusted now. As `standing`, but a revocation that is known counts whatever hour it names: that is
+    /// what the clock of whoever said it showed, and one that ran ahead must not leave a stolen device in good order meanwhile.
+    pub fn in_order(&self, id: &DeviceId, now: Timestamp) -> Result<Standing<'_>, StandingError> {
+        let standing = self.chain(id, now)?;
+        let facility = (&standing.device.facility, standing.facility);
+        match self.revocations_of(id, facility).map(|revocation| revocation.at).min() {
+            Some(at) => Err(StandingError::Revoked { at }),
+            None => Ok(standing),
+        }
+    }
+
+    /// As [`Roster::in_order`], of a facility.
+    pub fn facility_in_order(
+        &self,
+        id: &FacilityId,
+        now: Timestamp,
+    ) -> Result<&Facility, StandingError> {
+        let facility = self.facility_chain(id, now)?;
+        let revocations = [
+            self.revocation(Subject::Facility(*id)),
+            self.revocation(Subject::Registrar(facility.registrar)),
+        ];
+        match revocations.into_iter().flatten().map(|revocation| revocation.at).min() {
+            Some(at) => Err(StandingError::Revoked { at }),
+            None => Ok(facility),
+        }
+    }
+
+    /// The moment from which a device that is in good order at `at` may no longer be. From `at` until then the
+    /// answer is the same, as long as nothing is admitted; `at` itself where it is not in good order.
     pub fn stands_until(&self, id: &DeviceId, at: Timestamp) -> Timestamp {
-        let Ok(standing) = self.standing(id, at) else { return at };
+        let Ok(standing) = self.in_order(id, at) else { return at };
         let (device, facility) = (standing.device, standing.facility);
-        let revoked = self.revocations_of(id, (&device.facility, facility)).map(|it| it.at);
         let links = [
             self.devices.get(id).map(|history| history.same_until(at)),
             self.facilities.get(&device.facility).map(|history| history.same_until(at)),
             self.registrars.get(&facility.registrar).map(|history| history.same_until(at)),
         ];
-        revoked.chain(links.into_iter().flatten()).min().unwrap_or(at)
+        links.into_iter().flatten().min().unwrap_or(at)
     }
 
     /// Like `standing`, but leaves revocations aside: what a revoked author wrote is judged by its cutoffs, since the

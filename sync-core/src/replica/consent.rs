@@ -38,7 +38,7 @@ impl State {
     ) -> Result<Outcome, CommandError> {
         let patient = self.resolve(who)?;
         for facility in facilities {
-            if self.roster.facility_standing(facility, tx.now).is_err() {
+            if self.roster.facility_in_order(facility, tx.now).is_err() {
                 return Err(CommandError::UnknownFacility(*facility));
             }
         }

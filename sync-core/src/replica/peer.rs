@@ -90,7 +90,7 @@ impl Replica {
         if state.rebuilding {
             return Err(PeerError::Rebuilding);
         }
-        let standing = state.roster.standing(with, now).map_err(|error| match error {
+        let standing = state.roster.in_order(with, now).map_err(|error| match error {
             StandingError::Unknown => PeerError::Unknown,
             StandingError::NotYetValid => PeerError::NotYetValid,
             StandingError::Expired => PeerError::Expired,

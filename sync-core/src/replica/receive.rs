@@ -129,6 +129,12 @@ impl State {
                 self.place_received(tx, number, &header, bytes);
                 Err(Stop::Apart(Cause::Late, number))
             }
+            // What a store that is rebuilt learns of its own chain, or puts back into it, where the relay does not say yet, or
+            // any more, what that scope is. Held back as what others wrote is, what follows it would follow on nothing.
+            Err(Stop::Wait(number, wait, 0)) if header.author == self.me => {
+                let position = self.place_received(tx, number, &header, bytes);
+                Err(Stop::Wait(number, wait, position))
+            }
             Err(stop) => Err(stop),
         }
     }

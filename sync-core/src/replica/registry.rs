@@ -93,7 +93,7 @@ impl State {
         for ((device, number), given) in &self.given {
             let Some(id) = self.numbers.get(number) else { continue };
             let newest = self.scopes[id].newest_key().map(|(epoch, _)| epoch);
-            let gone = self.roster.standing(device, tx.now).is_err();
+            let gone = self.roster.in_order(device, tx.now).is_err();
             if gone && newest == Some(given.epoch) && ours.contains(number) {
                 left.insert(*number);
             }

@@ -74,14 +74,14 @@ impl State {
             .flat_map(|(facility, _)| {
                 self.roster.devices_of(&facility).map(|device| device.id()).collect::<Vec<_>>()
             })
-            .filter(|device| self.roster.standing(device, tx.now).is_ok())
+            .filter(|device| self.roster.in_order(device, tx.now).is_ok())
             .collect()
     }
 
     /// Whether this device gives keys for its facility: the first of those that stand, so that one does.
     fn is_keeper(&self, tx: &Tx<'_>) -> bool {
         let mut devices = self.roster.devices_of(&self.home).map(|device| device.id());
-        let first = devices.find(|device| self.roster.standing(device, tx.now).is_ok());
+        let first = devices.find(|device| self.roster.in_order(device, tx.now).is_ok());
         first == Some(self.me)
     }
 

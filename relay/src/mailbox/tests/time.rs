@@ -203,3 +203,34 @@ fn a_share_that_is_used_up_comes_back_when_it_would_have() {
     world.wait(1_000);
     assert_eq!(world.mailbox.pushed.take(world.now, &facility, 1), Ok(()));
 }
+
+/// A device was reported lost while the relay's clock was ahead. It is out at once, also once the clock is set right.
+#[test]
+fn a_device_that_was_revoked_by_a_clock_that_was_ahead_stays_out() {
+    let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
+    world.wait(BACK_MS);
+    let by = world.registrar.public();
+    let (subject, reason) = (Subject::Device(clinic.id()), "lost".to_owned());
+    world.request(Request::Revoke { subject, reason, by }).unwrap();
+    world.set_back();
+    assert_eq!(world.connect(&mut clinic, None), None);
+    assert_eq!(world.closed[&clinic.session], Goodbye::NotAdmitted(NotAdmitted::Revoked));
+    world.connect(&mut hospital, None).unwrap();
+    let written = hospital.write(&world, chart, b"result");
+    world.push_all(&hospital, &[written]);
+    assert_eq!(world.fed_ids(&clinic), []);
+}
+
+/// A consent is withdrawn before it begins by the relay's clock. By another relay's, which this one was set up after, it had begun.
+#[test]
+fn whose_consent_is_withdrawn_before_it_begins_is_told() {
+    let (mut world, mut hospital, _, chart) = hospital_and_clinic();
+    let mut pharmacy = world.member(FacilityKind::Pharmacy);
+    world.connect(&mut pharmacy, None).unwrap();
+    world.fed(&pharmacy);
+    let begins = world.now.plus_ms(BACK_MS);
+    let given = consent(&world, &mut hospital, chart, &pharmacy, (begins, None));
+    let revoke = hospital.revoke(&world, chart, &pharmacy, Vec::new(), 3);
+    world.push_all(&hospital, &[given, revoke.clone()]);
+    assert_eq!(world.fed_ids(&pharmacy), [revoke.claimed_id()]);
+}

@@ -89,8 +89,11 @@ fn told(world: &World, written: &Written) -> String {
         .collect();
     let Written { place, asked, .. } = written;
     let (lost, rebuilt) = (world.truth.lost.get(place), world.truth.rebuilt.get(place));
+    let notes = world.facilities[*place].kept_notes();
+    let reads = notes.get(&written.id).map(|note| &note.text);
     format!(
-        "written at {asked:?} about {charts:?}; its disk was lost at {lost:?}, rebuilt at {rebuilt:?}"
+        "written at {asked:?} about {charts:?}; its disk was lost at {lost:?}, rebuilt at {rebuilt:?}; the note \
+         reads {reads:?}"
     )
 }
 

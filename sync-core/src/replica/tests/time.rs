@@ -2,6 +2,10 @@
 
 use super::rebuild::{MEMBERS, link, linked, part, stays_apart, unlinked};
 use super::*;
+use crate::access::{Statement, registry_scope};
+use crate::envelope::{Body, Draft, Formats, seal};
+use crate::id::EnvelopeId;
+use crate::identity::{Revocation, Subject as Whom};
 
 /// How far the hospital's clock is ahead.
 const AHEAD_MS: u64 = 60_000;
@@ -192,4 +196,53 @@ fn a_pause_is_as_long_as_it_was_when_the_clock_is_set_back() {
     region.node("hospital").handle(now, Input::Tick);
     region.now = now.plus_ms(AHEAD_MS);
     region.command("hospital", import()).expect("there is room again");
+}
+
+/// A clinic's device was reported lost, by a clock that is ahead of its hospital's. No word arrives when that has come so far.
+#[test]
+fn who_is_revoked_by_a_clock_that_is_ahead_is_given_no_key_any_more() {
+    let mut region = Region::new(
+        38,
+        &[
+            ("hospital", FacilityKind::Hospital),
+            ("clinic", FacilityKind::Clinic),
+            ("second", FacilityKind::Clinic),
+        ],
+    );
+    ["hospital", "clinic"].into_iter().for_each(|name| region.connect(name));
+    region.command("hospital", import(vec![record("p1", "o1", "{}")])).expect("an import");
+    let (facilities, by) = (vec![region.facility("clinic")], staff("s1"));
+    let give = Command::GiveConsent { patient: local("p1"), facilities, until: None, by };
+    region.command("hospital", give).expect("a consent");
+    region.run();
+    assert_eq!(region.nodes["clinic"].records(), 1);
+    let clinic = &region.nodes["clinic"].identity;
+    let key = clinic.facility_key.clone().expect("of its facility");
+    let revocation = Revocation {
+        network: clinic.network,
+        subject: Whom::Device(clinic.device_id()),
+        at: region.now.plus_ms(AHEAD_MS),
+        reason: "盗難".into(),
+        accepted: Vec::new(),
+        by: key.public(),
+    };
+    let word = Certificate::Revocation(Signed::sign(revocation, &key).expect("a small one"));
+    let author = &region.nodes["second"].identity;
+    let draft = Draft {
+        network: author.network,
+        scope: registry_scope(&author.network),
+        seq: 1,
+        previous: EnvelopeId::ZERO,
+        epoch: 0,
+        at: region.now,
+        formats: Formats::default(),
+    };
+    let body = Body::Statement(Statement::Certificate(word));
+    let sealed = seal(draft, &body, None, &author.device).expect("a small statement");
+    region.post.push((author.device_id(), Bytes(sealed.into_bytes())));
+    region.run();
+    region.pass("hospital", 2 * AHEAD_MS);
+    region.command("hospital", import(vec![record("p1", "o2", "{}")])).expect("an import");
+    region.run();
+    assert_eq!(region.nodes["clinic"].records(), 1, "whatever is handed to it");
 }

@@ -132,6 +132,59 @@ fn what_a_lost_store_had_not_sent_takes_its_place_again_and_goes_out() {
     assert_eq!(left, 0);
 }
 
+/// The relay does not say yet what the patient's scope is while the store is rebuilt: by its clock the consent has yet to begin.
+#[test]
+fn what_a_lost_store_had_not_sent_goes_out_before_its_scope_is_known_again() {
+    let mut region = disclosed(19);
+    let patient = region.nodes["clinic"].patients()[0];
+    let write = |text: &str| Command::EditNote {
+        patient: Who::Network(patient),
+        note: None,
+        edit: NoteEdit { text: Some(text.into()), ..NoteEdit::default() },
+        by: staff("d1"),
+    };
+    region.command("clinic", write("届いたもの")).expect("a note");
+    region.run();
+    region.cut("clinic");
+    region.command("clinic", write("未送信一")).expect("a note");
+    region.command("clinic", write("未送信二")).expect("a note");
+    let certificates: Vec<_> = region.nodes["clinic"].replica.roster().certificates().collect();
+    let old = region.nodes["clinic"].disk.clone();
+    let mut salvaged = Batch::new();
+    old.scan(table::OUTBOX, &Range::all(), Order::Ascending, &mut |position, _| {
+        let envelope = old.get(table::LOG, position).expect("memory").expect("held");
+        salvaged.put(table::SALVAGED, position.to_vec(), envelope);
+        true
+    })
+    .expect("memory");
+    let hospital = region.nodes["hospital"].identity.device_id();
+    let (withheld, post): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut region.post).into_iter().partition(|(author, _)| *author == hospital);
+    region.post = post;
+    region.cut("hospital");
+    let clinic = region.node("clinic");
+    clinic.disk = Memory::new();
+    clinic.disk.commit(&salvaged).expect("memory");
+    clinic.restart();
+    region.command("clinic", Command::Begin { certificates, rebuild: true }).expect("a new store");
+    let before = region.post.len();
+    region.connect("clinic");
+    region.run();
+    let status = region.nodes["clinic"].status();
+    assert_eq!((status.rebuilding, status.unsent, status.quarantined), (false, 0, 0));
+    assert_eq!(region.post.len(), before + 2, "the relay has them");
+    // In another order than the hospital has read it in: it begins anew.
+    region.post.extend(withheld);
+    region.epoch = RelayEpoch([2; 16]);
+    region.cut("clinic");
+    ["clinic", "hospital"].into_iter().for_each(|name| region.connect(name));
+    region.run();
+    for name in ["clinic", "hospital"] {
+        assert_eq!(region.nodes[name].notes().len(), 3, "at {name}");
+        assert_eq!(region.nodes[name].status().quarantined, 0, "at {name}");
+    }
+}
+
 /// The lost store had come from a backup: the relay has other envelopes under the numbers of what it had not sent.
 #[test]
 fn what_contradicts_the_relay_is_set_apart_and_never_sent() {
