@@ -101,6 +101,10 @@ pub struct World {
     /// Where each facility's first device is.
     places: BTreeMap<azalea_core::id::FacilityId, usize>,
     probes: usize,
+    /// When devices are looked at next.
+    probe_at: Timestamp,
+    /// Of those that are looked at then, who can be read before.
+    unread: Vec<usize>,
     /// On how many threads the region is worked at; what happens in it does not hang on that.
     threads: usize,
     signatures: Signatures,
@@ -174,6 +178,8 @@ impl World {
             crew: Arc::default(),
             places: BTreeMap::new(),
             probes: 0,
+            probe_at: now,
+            unread: Vec::new(),
             threads: 1,
             signatures,
             is_over: false,
@@ -193,7 +199,7 @@ impl World {
         world.found(joining);
         world.plan_people();
         world.plan_faults();
-        world.after(world.options.probe_seconds * 1_000, Event::Probe);
+        world.plan_probe();
         world
     }
 
@@ -426,6 +432,13 @@ impl World {
         })
     }
 
+    fn plan_probe(&mut self) {
+        self.probes += 1;
+        self.probe_at = self.now.plus_ms(self.options.probe_seconds * 1_000);
+        self.at(self.probe_at, Event::Probe);
+        self.unread = self.probed().map(Facility::place).collect();
+    }
+
     fn happen(&mut self, event: Event) {
         let now = self.now;
         match event {
@@ -490,10 +503,10 @@ impl World {
             Event::Operator { place } => self.operator(place),
             Event::Fault(fault) => self.fault(fault),
             Event::Probe => {
-                self.probes += 1;
+                self.have_read();
                 watch::probe(self);
                 check::on_the_way(self);
-                self.after(self.options.probe_seconds * 1_000, Event::Probe);
+                self.plan_probe();
             }
         }
     }

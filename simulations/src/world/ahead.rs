@@ -15,6 +15,7 @@ use azalea_core::id::Timestamp;
 use super::World;
 use super::crew::{Part, Whose};
 use super::event::Event;
+use super::facility::Facility;
 use super::link::Quality;
 use super::queue::Key;
 
@@ -35,7 +36,15 @@ impl World {
             return;
         }
         let certain = self.certain(end);
-        let parts = certain.into_iter().map(|(key, whose)| self.part(&key, whose)).collect();
+        let mut parts: Vec<Part> =
+            certain.into_iter().map(|(key, whose)| self.part(&key, whose)).collect();
+        if parts.is_empty() && self.now.plus_ms(READ_AHEAD_MS) >= self.probe_at {
+            let next = self.unread.pop_if(|place| self.facilities.is_home(*place));
+            let held = |facility: &Facility| {
+                facility.held();
+            };
+            parts.extend(next.map(|place| Part::look(&self.facilities, place, held)));
+        }
         self.crew.send(parts);
     }
 
@@ -51,6 +60,26 @@ impl World {
     /// Has everybody home: what may touch any of them happens before its time could be known.
     pub(super) fn await_all(&mut self) {
         self.crew.bring_home(&mut self.facilities, &mut self.relay, None);
+    }
+
+    /// Has all devices say what they are asked next, and the disks read of those that are looked at, so that nobody who looks
+    /// waits for it.
+    pub(super) fn have_read(&mut self) {
+        if self.threads == 1 {
+            return;
+        }
+        let probed: Vec<usize> = self.probed().map(Facility::place).collect();
+        let parts = (0..self.facilities.len()).map(|place| {
+            let is_probed = probed.contains(&place);
+            Part::of(&mut self.facilities, place, move |facility| {
+                facility.status();
+                if is_probed {
+                    facility.held();
+                }
+            })
+        });
+        self.crew.send(parts.collect());
+        self.await_all();
     }
 
     /// What is certain up to `end`, but for what comes first: that is done here, without waiting for anybody.
@@ -181,6 +210,9 @@ fn is_ahead(event: &Event) -> bool {
         _ => false,
     }
 }
+
+/// So long before a look at some devices their disks are read where there is time: what changes until then is read anew.
+const READ_AHEAD_MS: u64 = 1_800_000;
 
 /// So far ahead, in things, is looked for what is certain.
 const LOOKED_AT: usize = 64;

@@ -23,7 +23,7 @@ pub(super) use disagreement::shown;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Facility, START_MS, World};
+use super::{START_MS, World};
 use azalea_core::id::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -106,7 +106,6 @@ impl std::fmt::Display for Finding {
 type Words = Vec<String>;
 
 pub(super) fn on_the_way(world: &mut World) {
-    read(world);
     say(world, &ON_THE_WAY);
 }
 
@@ -118,7 +117,7 @@ pub(super) fn at_the_end(world: &mut World) {
             facility.disk.broken = Some(error.to_string());
         }
     });
-    read(world);
+    world.have_read();
     say(world, &AT_THE_END);
     let words = bounds::check(world);
     add(world, Checker::Bounds, words);
@@ -154,16 +153,6 @@ const AT_THE_END: [(Checker, Check); 15] = [
     (Checker::Confidentiality, confidentiality::relay),
     (Checker::Confidentiality, rotation::check),
 ];
-
-/// Has the disks read of the devices that are looked at, so that no checker waits for it.
-fn read(world: &World) {
-    let (probed, next): (Vec<&Facility>, _) = (world.probed().collect(), AtomicUsize::new(0));
-    side_by_side(world, &|| {
-        while let Some(facility) = probed.get(next.fetch_add(1, Ordering::Relaxed)) {
-            facility.held();
-        }
-    });
-}
 
 /// Has the checks look, and keeps what they find.
 fn say(world: &mut World, checks: &[(Checker, Check)]) {

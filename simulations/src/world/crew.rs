@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut, Index, IndexMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use azalea_core::identity::Signatures;
@@ -15,15 +15,16 @@ use azalea_core::identity::Signatures;
 use super::facility::Facility;
 use super::relay::Relay;
 
-/// Somebody whose engine may be at work elsewhere.
-pub(super) struct Seat<T>(Option<Box<T>>);
+/// Somebody whose engine may be at work elsewhere, or who is looked at from there.
+pub(super) struct Seat<T>(Option<Arc<T>>);
 
 impl<T> Seat<T> {
     pub(super) fn new(it: T) -> Self {
-        Self(Some(Box::new(it)))
+        Self(Some(Arc::new(it)))
     }
 
-    fn take(&mut self) -> Box<T> {
+    fn take(&mut self) -> Arc<T> {
+        alone(self.0.as_mut().expect(HOME));
         self.0.take().expect(HOME)
     }
 }
@@ -38,8 +39,16 @@ impl<T> Deref for Seat<T> {
 
 impl<T> DerefMut for Seat<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_deref_mut().expect(HOME)
+        alone(self.0.as_mut().expect(HOME))
     }
+}
+
+/// Waits until nobody looks any longer.
+fn alone<T>(it: &mut Arc<T>) -> &mut T {
+    while Arc::get_mut(it).is_none() {
+        std::hint::spin_loop();
+    }
+    Arc::get_mut(it).expect("whoever looks begins here")
 }
 
 /// All devices by their place.
@@ -54,6 +63,11 @@ impl Devices {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Whether somebody is not at work elsewhere.
+    pub(super) fn is_home(&self, place: usize) -> bool {
+        self.0[place].0.is_some()
     }
 
     /// Whether there are none.
@@ -105,8 +119,10 @@ pub(super) enum Whose {
 
 /// Who does something elsewhere and comes back.
 enum Engine {
-    Relay(Box<Relay>),
-    Device(Box<Facility>),
+    Relay(Arc<Relay>),
+    Device(Arc<Facility>),
+    /// Nobody was taken: somebody was looked at.
+    None,
 }
 
 /// What an engine is to do elsewhere.
@@ -121,8 +137,21 @@ impl Part {
     ) -> Self {
         let mut device = devices.0[place].take();
         Self(Box::new(move || {
-            part(&mut device);
+            part(alone(&mut device));
             Engine::Device(device)
+        }))
+    }
+
+    /// Looks at a device, which stays where it is; whoever would change it waits.
+    pub(super) fn look(
+        devices: &Devices,
+        place: usize,
+        look: impl FnOnce(&Facility) + Send + 'static,
+    ) -> Self {
+        let device = Arc::clone(devices.0[place].0.as_ref().expect(HOME));
+        Self(Box::new(move || {
+            look(&device);
+            Engine::None
         }))
     }
 
@@ -133,7 +162,7 @@ impl Part {
     ) -> Self {
         let mut relay = relay.take();
         Self(Box::new(move || {
-            part(&mut relay);
+            part(alone(&mut relay));
             Engine::Relay(relay)
         }))
     }
@@ -146,7 +175,7 @@ pub(super) struct Crew {
     /// How many parts nobody has begun.
     open: AtomicUsize,
     done: Mutex<Vec<thread::Result<Engine>>>,
-    /// How many are away.
+    /// How many parts have not come home.
     away: AtomicUsize,
     asleep: Mutex<usize>,
     wakes: Condvar,
@@ -214,6 +243,7 @@ impl Crew {
                         let place = back.place();
                         devices.0[place].0 = Some(back);
                     }
+                    Ok(Engine::None) => {}
                     Err(panic) => resume_unwind(panic),
                 }
             }

@@ -3,7 +3,7 @@
 mod look;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use azalea_core::envelope::Formats;
 use azalea_core::id::{DeviceId, FacilityId, Timestamp};
@@ -64,6 +64,8 @@ pub struct Facility {
     /// Where its ledger ends, once that was looked for.
     pub(super) ledger: Option<Ledger>,
     looked: Mutex<Looked>,
+    /// What it says of itself, from when somebody asks until something happens to it.
+    status: OnceLock<Option<Status>>,
 }
 
 /// The command with which a device begins; no job has this number.
@@ -113,6 +115,7 @@ impl Facility {
             mutation,
             ledger: None,
             looked: Mutex::default(),
+            status: OnceLock::new(),
         }
     }
 
@@ -175,7 +178,11 @@ impl Facility {
     }
 
     /// What its replica says of itself.
-    pub fn status(&self) -> Option<Status> {
+    pub fn status(&self) -> Option<&Status> {
+        self.status.get_or_init(|| self.read_status()).as_ref()
+    }
+
+    fn read_status(&self) -> Option<Status> {
         let mut status = self.replica.as_ref().map(Replica::status)?;
         if self.mutation == Some(Mutation::FreshFromConnection) && self.session.is_some() {
             for publisher in &mut status.publishers {
@@ -215,6 +222,7 @@ impl Facility {
         let (identity, shows) = (self.identity.clone(), self.clock.shows(now));
         let opened = Replica::open(identity, self.formats, answers, shows);
         self.replica = Some(opened.expect("the replica's own rows are sound"));
+        self.status.take();
         true
     }
 
@@ -233,6 +241,7 @@ impl Facility {
     /// Kills the process and says which connection died with it.
     pub(super) fn kill(&mut self, torn: bool) -> Option<SessionId> {
         self.replica.take()?;
+        self.status.take();
         self.life += 1;
         self.disk.kill(torn);
         self.load.is_not_written();
@@ -316,6 +325,7 @@ impl Facility {
         if self.died {
             return;
         }
+        self.status.take();
         replica.handle(self.clock.shows(now), &mut self.rng, input);
         while let Some(effect) = replica.poll() {
             match &mut self.dies_in {

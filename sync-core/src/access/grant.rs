@@ -11,9 +11,10 @@ mod count;
 mod ended;
 mod row;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use count::{Counted, Entry, Place, Ruling, count, place};
+use litemap::LiteMap;
 
 pub use ended::EndedConsent;
 
@@ -28,7 +29,8 @@ use crate::wire::Limit;
 pub struct ScopeAccess {
     scope: ScopeId,
     beginning: Beginning,
-    statements: BTreeMap<Place, Entry>,
+    /// A relay holds tens of thousands of scopes, most with a statement or two.
+    statements: LiteMap<Place, Entry>,
     counted: Counted,
 }
 
@@ -55,7 +57,7 @@ impl ScopeAccess {
         if beginning.owner() != author_facility || expected != scope {
             return Err(AccessError::NotItsOwner);
         }
-        let statements = BTreeMap::new();
+        let statements = LiteMap::new();
         Ok(Self { scope, beginning, statements, counted: Counted::default() })
     }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use smallvec::SmallVec;
+
 use super::{Batch, Change, Order, Range, Read, StorageError, Store, Table};
 
 /// Tables as ordered maps. Durable in the sense of the contract: a commit is whole or absent.
@@ -12,7 +14,10 @@ pub struct Memory {
 }
 
 /// Keys and values of one table, without slack: a simulated region holds millions.
-type Rows = BTreeMap<Box<[u8]>, Box<[u8]>>;
+type Rows = BTreeMap<Key, Box<[u8]>>;
+
+/// A key lies in the tree's own nodes, as far as the core's keys are long: a search for one does not go from place to place.
+type Key = SmallVec<[u8; 44]>;
 
 impl Memory {
     /// A store without rows.
@@ -25,7 +30,7 @@ impl Memory {
         for Change { table, key, value } in batch.into_changes() {
             let rows = self.tables.entry(table).or_default();
             match value {
-                Some(value) => rows.insert(key.into(), value.into()),
+                Some(value) => rows.insert(Key::from_slice(&key), value.into()),
                 None => rows.remove(key.as_slice()),
             };
         }

@@ -1,12 +1,16 @@
 //! The freshness that is shown never claims more than is true: *complete as of T* names a word that the publisher
 //! did say, and everything that the publisher had for this reader when it said it is held.
 
+use std::collections::HashMap;
+
 use super::Words;
 use crate::world::World;
 use crate::world::people::{content, key};
 
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
+    let authors: HashMap<_, _> =
+        world.facilities.iter().map(|each| (each.device(), each.place())).collect();
     for facility in world.probed() {
         let Some(status) = facility.status() else { continue };
         let (place, me) = (facility.place(), facility.id());
@@ -19,8 +23,8 @@ pub(super) fn check(world: &World) -> Words {
                 words.push(format!("device {place} is complete as of a word that nobody said"));
                 continue;
             };
-            let author = world.facilities.iter().position(|each| each.device() == device);
-            for chart in author.into_iter().flat_map(|author| world.truth.charts_named(author, me))
+            let author = authors.get(&device);
+            for chart in author.into_iter().flat_map(|author| world.truth.charts_named(*author, me))
             {
                 let stands = world.stands(chart.0, &chart.1, facility);
                 // The publisher counts by its own clock, and so does its word: a consent that was recorded with a clock

@@ -32,7 +32,7 @@ pub(super) fn check(world: &World) -> Words {
         if counted != kept(facility) {
             words.push(format!("device {place} shows {counted} envelopes as newer than its program, and keeps others"));
         }
-        words.extend(claimed(world, facility, &status, &too_new).into_iter().take(4).map(|(it, complete)| {
+        words.extend(claimed(world, facility, status, &too_new).into_iter().take(4).map(|(it, complete)| {
             let (seq, kind, later) = (it.seq, it.kind, complete.since_ms(it.at));
             format!("device {place} claims to be complete as of {later} ms after number {seq} in a {kind:?}, which it cannot read")
         }));

@@ -1,6 +1,8 @@
 //! Counting a set of statements in the order of their ticks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use litemap::LiteMap;
 
 use super::Grant;
 use crate::access::Statement;
@@ -21,7 +23,7 @@ pub(super) struct Entry {
 #[derive(Clone)]
 pub(super) struct Counted {
     /// Each facility's grants and revocations in order.
-    pub(super) rulings: BTreeMap<FacilityId, Vec<Ruling>>,
+    pub(super) rulings: LiteMap<FacilityId, Vec<Ruling>>,
     pub(super) ignored: BTreeSet<Place>,
     pub(super) highest_tick: u64,
     pub(super) epoch: u32,
@@ -29,7 +31,7 @@ pub(super) struct Counted {
 
 impl Default for Counted {
     fn default() -> Self {
-        Self { rulings: BTreeMap::new(), ignored: BTreeSet::new(), highest_tick: 0, epoch: 1 }
+        Self { rulings: LiteMap::new(), ignored: BTreeSet::new(), highest_tick: 0, epoch: 1 }
     }
 }
 
@@ -44,7 +46,7 @@ pub(super) enum Ruling {
     },
 }
 
-pub(super) fn count(owner: FacilityId, statements: &BTreeMap<Place, Entry>) -> Counted {
+pub(super) fn count(owner: FacilityId, statements: &LiteMap<Place, Entry>) -> Counted {
     let mut counted = Counted::default();
     // Who may admit by the statements of lower ticks, and what this tick will change about it.
     let mut admitting = BTreeSet::from([owner]);
@@ -83,6 +85,7 @@ pub(super) fn count(owner: FacilityId, statements: &BTreeMap<Place, Entry>) -> C
         counted.highest_tick = counted.highest_tick.max(leaving_tick);
     }
     count_rotations(&mut counted, &ever_admitting, statements);
+    counted.rulings.iter_mut().for_each(|(_, rulings)| rulings.shrink_to_fit());
     counted
 }
 
@@ -90,7 +93,7 @@ pub(super) fn count(owner: FacilityId, statements: &BTreeMap<Place, Entry>) -> C
 fn count_rotations(
     counted: &mut Counted,
     entitled: &BTreeSet<FacilityId>,
-    statements: &BTreeMap<Place, Entry>,
+    statements: &LiteMap<Place, Entry>,
 ) {
     let mut epochs = BTreeSet::new();
     for (place, entry) in statements {

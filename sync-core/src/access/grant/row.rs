@@ -1,6 +1,6 @@
 //! The row in which a replica or relay keeps a scope's access.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use super::count::{Entry, count, place};
 use super::{ALL_STATEMENTS, Beginning, ScopeAccess};
@@ -30,8 +30,9 @@ impl Wire for ScopeAccess {
         }
         let scope = ScopeId::read(reader)?;
         let beginning = Beginning::read(reader)?;
-        let mut statements = BTreeMap::new();
-        for _ in 0..reader.count(ALL_STATEMENTS)? {
+        let length = reader.count(ALL_STATEMENTS)?;
+        let mut statements = LiteMap::with_capacity(length.min(reader.left()));
+        for _ in 0..length {
             let author = DeviceId::read(reader)?;
             let author_facility = FacilityId::read(reader)?;
             let statement = Statement::read(reader)?;
@@ -40,7 +41,7 @@ impl Wire for ScopeAccess {
             }
             let place = place(author, &statement);
             // In order and each once, so that one state has one binary form.
-            if statements.last_key_value().is_some_and(|(last, _)| *last >= place) {
+            if statements.last().is_some_and(|(last, _)| *last >= place) {
                 return Err(WireError::Invalid { field: "scope access" });
             }
             statements.insert(place, Entry { author_facility, statement });
