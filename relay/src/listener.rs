@@ -2,14 +2,14 @@
 //! the mailbox's business.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use azalea_core::identity::PublicKey;
 use azalea_core::sync::message::{Goodbye, Message, VERSION};
-use azalea_core::wire::{Wire, WireError};
+use azalea_core::wire::{Wire, WireError, limits};
 use azalea_transport::endpoint::{Endpoint, EndpointError, Incoming};
-use azalea_transport::frames::{read_frame, write_frame};
+use azalea_transport::frames::{read_frame_within, write_frame};
 use azalea_transport::peer::{Peer, Receiver, Sender, Via};
 use azalea_transport::tcp::{TcpIncoming, TcpServer};
 use tokio::io::{copy, sink};
@@ -21,7 +21,9 @@ use crate::engine::{Engine, Outgoing};
 use crate::mailbox::SessionId;
 
 /// Connections at once, over UDP and TCP together.
-const CONNECTIONS_MAX: usize = 4_096;
+const CONNECTIONS_MAX: usize = 12_288;
+/// A frame of a caller who has not been welcomed: what says who one is, or asks to join.
+const STRANGER_FRAME_MAX: usize = 64 << 10;
 /// From this many on, a caller must show that it receives at its address before anything else.
 const TRUSTING_MAX: usize = 256;
 /// Handshakes over TCP at once. Whoever makes one has shown its address and costs a socket; a flood of them keeps out others over
@@ -145,9 +147,15 @@ async fn converse(
         _ = outgoing.recv() => return,
     };
     let Ok((mut send, mut receive)) = streams else { return };
+    // A member's messages may be long; whoever is not welcomed yet has nothing to say that is.
+    let frame_max = AtomicUsize::new(STRANGER_FRAME_MAX);
+    let welcome = || {
+        peer.trust();
+        frame_max.store(limits::FRAME.max, Ordering::Relaxed);
+    };
     let ended = tokio::select! {
-        goodbye = hear(&mut receive, session, engine) => goodbye,
-        goodbye = speak(&mut send, &mut outgoing) => goodbye,
+        goodbye = hear(&mut receive, session, engine, &frame_max) => goodbye,
+        goodbye = speak(&mut send, &mut outgoing, welcome) => goodbye,
     };
     if let Some(goodbye) = ended {
         let said = async {
@@ -169,9 +177,15 @@ async fn converse(
 }
 
 /// Hands messages to the engine. Returns the goodbye that the other end's last message deserves.
-async fn hear(receive: &mut Receiver, session: SessionId, engine: &Engine) -> Option<Goodbye> {
+async fn hear(
+    receive: &mut Receiver,
+    session: SessionId,
+    engine: &Engine,
+    frame_max: &AtomicUsize,
+) -> Option<Goodbye> {
     loop {
-        let frame = match read_frame(receive).await {
+        let read = read_frame_within(receive, || frame_max.load(Ordering::Relaxed));
+        let frame = match read.await {
             Ok(Some(frame)) => frame,
             Ok(None) => return None,
             Err(error) => {
@@ -193,11 +207,15 @@ async fn hear(receive: &mut Receiver, session: SessionId, engine: &Engine) -> Op
 async fn speak(
     send: &mut Sender,
     outgoing: &mut mpsc::UnboundedReceiver<Outgoing>,
+    welcome: impl Fn(),
 ) -> Option<Goodbye> {
     loop {
         match outgoing.recv().await? {
             Outgoing::Goodbye(goodbye) => return Some(goodbye),
             Outgoing::Message(message) => {
+                if matches!(message, Message::Welcome(_)) {
+                    welcome();
+                }
                 let written = timeout(WRITE, write_frame(send, &message.to_bytes())).await;
                 written.ok()?.ok()?;
             }

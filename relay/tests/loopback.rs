@@ -10,7 +10,9 @@ use azalea_core::identity::{
     Validity,
 };
 use azalea_core::keys;
-use azalea_core::sync::message::{Cursor, Enrol, Goodbye, Hello, Message, NotAdmitted, VERSION};
+use azalea_core::sync::message::{
+    Bytes, Cursor, Enrol, Goodbye, Hello, Message, NotAdmitted, VERSION,
+};
 use azalea_core::wire::Wire;
 use azalea_relay::clock;
 use azalea_relay::commands::{Command, InviteArgs, Invited, Kind, RevokeArgs, StatusView};
@@ -22,6 +24,7 @@ use azalea_transport::endpoint::Endpoint;
 use azalea_transport::frames::{read_frame, write_frame};
 use azalea_transport::peer::{Peer, Receiver, Sender};
 use azalea_transport::tcp::Way;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
@@ -339,6 +342,34 @@ async fn noise_and_other_versions_are_answered_with_a_goodbye() {
         let mut line = somebody.dial(&code).await;
         write_frame(&mut line.send, frame).await.unwrap();
         assert_eq!(line.hear().await, Message::Goodbye(expected));
+    }
+    relay.stop().await;
+}
+
+/// Thousands may call at once, of whom nothing is known: none of them may have us keep more than it takes to say who one is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_frame_is_taken_from_members_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(dir.path());
+    let relay = Relay::start(&home).await;
+    let code = invite(&home).await;
+    let mut line = Joiner::new().dial(&code).await;
+    // Its length is enough: were the rest waited for, the relay would say goodbye to a caller that says nothing.
+    line.send.write_all(&(100_000_u32).to_be_bytes()).await.unwrap();
+    assert!(!matches!(read_frame(&mut line.receive).await, Ok(Some(_))));
+
+    let hospital = Joiner::new();
+    let certificates = hospital.join(&code, false).await.unwrap();
+    let Certificate::Root(root) = &certificates[0] else { panic!("the root comes first") };
+    let (mut line, answer) = hospital.hello(&code, root.claims().key.network_id()).await;
+    assert!(matches!(answer, Message::Welcome(_)));
+    line.say(&Message::Push(vec![Bytes(vec![7; 200_000])])).await;
+    loop {
+        match line.hear().await {
+            Message::Taken { refused, .. } => break assert_eq!(refused.len(), 1),
+            Message::Feed { .. } => {}
+            other => panic!("{other:?}"),
+        }
     }
     relay.stop().await;
 }

@@ -1,7 +1,7 @@
 //! A member's session with the relay, without a node: its real keys and the real protocol, in the hands of a story.
 
 use azalea_core::id::Timestamp;
-use azalea_core::identity::Identity;
+use azalea_core::identity::{Identity, SigningKeypair};
 use azalea_core::sync::message::{Bytes, Goodbye, Hello, Message, Refusal, Welcome};
 use azalea_core::wire::Wire;
 use azalea_node::config::{DataDir, Secrets};
@@ -45,7 +45,12 @@ pub struct Session {
 impl Session {
     /// Connects.
     pub async fn open(who: &Identity, address: SocketAddr, relay: &[u8; 32]) -> Self {
-        let endpoint = Endpoint::client(&who.device.seed()).expect("an endpoint");
+        Self::open_as(&who.device, address, relay).await
+    }
+
+    /// Connects as whoever holds a key, a member or not.
+    pub async fn open_as(key: &SigningKeypair, address: SocketAddr, relay: &[u8; 32]) -> Self {
+        let endpoint = Endpoint::client(&key.seed()).expect("an endpoint");
         let key = Endpoint::client(relay).expect("an endpoint").key();
         let peer = endpoint.connect(address, &key).await.expect("a connection");
         let (send, receive) = peer.open().await.expect("a stream");

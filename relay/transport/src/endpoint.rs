@@ -33,7 +33,9 @@ pub const KEEP_ALIVE_MS: u64 = 10_000;
 /// Bytes of one stream that the other end may send before we have read them.
 const STREAM_BYTES_MAX: u32 = 2 << 20;
 /// Bytes of one connection that the other end may send before we have read them.
-const CONNECTION_BYTES_MAX: u32 = 4 << 20;
+pub(crate) const CONNECTION_BYTES_MAX: u32 = 4 << 20;
+/// As many of a caller about whom nothing is known yet but its key: thousands may call at once.
+const STRANGER_BYTES_MAX: u32 = 128 << 10;
 /// Bytes that we keep for sending again until they are acknowledged.
 const SEND_BYTES_MAX: u64 = 4 << 20;
 /// Streams that the other end may have open at once.
@@ -245,7 +247,7 @@ fn setup(error: impl std::fmt::Display) -> EndpointError {
 fn server_config(presented: &Presented) -> Result<quinn::ServerConfig, EndpointError> {
     let crypto = QuicServerConfig::try_from(tls::server(presented)?).map_err(setup)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(transport()).max_incoming(INCOMING_MAX);
+    config.transport_config(transport(STRANGER_BYTES_MAX)).max_incoming(INCOMING_MAX);
     Ok(config)
 }
 
@@ -255,11 +257,11 @@ fn client_config(
 ) -> Result<quinn::ClientConfig, EndpointError> {
     let crypto = QuicClientConfig::try_from(tls::client(presented, expected)?).map_err(setup)?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-    config.transport_config(transport());
+    config.transport_config(transport(CONNECTION_BYTES_MAX));
     Ok(config)
 }
 
-fn transport() -> Arc<TransportConfig> {
+fn transport(receive_bytes: u32) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     config
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS_MAX))))
@@ -267,7 +269,7 @@ fn transport() -> Arc<TransportConfig> {
         .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_MAX))
         .max_concurrent_uni_streams(VarInt::from_u32(STREAMS_MAX))
         .stream_receive_window(VarInt::from_u32(STREAM_BYTES_MAX))
-        .receive_window(VarInt::from_u32(CONNECTION_BYTES_MAX))
+        .receive_window(VarInt::from_u32(receive_bytes))
         .send_window(SEND_BYTES_MAX)
         .datagram_receive_buffer_size(None);
     Arc::new(config)

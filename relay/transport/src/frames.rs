@@ -10,8 +10,10 @@ const FIRST_BYTES_MAX: usize = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// A length above the limit; refused before anything was allocated. Usual cause: a hostile or broken peer.
-    #[error("{} is {}, but the frame has {claimed}", limits::FRAME.name, limits::FRAME.max)]
+    #[error("{} is {max} here, but the frame has {claimed}", limits::FRAME.name)]
     TooLong {
+        /// The limit.
+        max: usize,
         /// The length that was claimed.
         claimed: usize,
     },
@@ -28,7 +30,7 @@ pub async fn write_frame(
     stream: &mut (impl AsyncWrite + Unpin),
     payload: &[u8],
 ) -> Result<(), FrameError> {
-    let too_long = FrameError::TooLong { claimed: payload.len() };
+    let too_long = FrameError::TooLong { max: limits::FRAME.max, claimed: payload.len() };
     if payload.len() > limits::FRAME.max {
         return Err(too_long);
     }
@@ -43,6 +45,15 @@ pub async fn write_frame(
 pub async fn read_frame(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> Result<Option<Vec<u8>>, FrameError> {
+    read_frame_within(stream, || limits::FRAME.max).await
+}
+
+/// As [`read_frame`], from somebody who has no reason to send more than `max` bytes; it is asked once a frame begins, since the
+/// reader waits long before that.
+pub async fn read_frame_within(
+    stream: &mut (impl AsyncRead + Unpin),
+    max: impl Fn() -> usize,
+) -> Result<Option<Vec<u8>>, FrameError> {
     let mut length = [0; 4];
     let mut have = 0;
     while have < length.len() {
@@ -53,8 +64,9 @@ pub async fn read_frame(
         }
     }
     let claimed = u32::from_be_bytes(length) as usize;
-    if claimed > limits::FRAME.max {
-        return Err(FrameError::TooLong { claimed });
+    let max = max();
+    if claimed > max {
+        return Err(FrameError::TooLong { max, claimed });
     }
     let mut payload = Vec::with_capacity(claimed.min(FIRST_BYTES_MAX));
     (&mut *stream).take(claimed as u64).read_to_end(&mut payload).await?;
@@ -89,7 +101,9 @@ mod tests {
     #[tokio::test]
     async fn a_claim_above_the_limit_and_a_cut_line_are_refused() {
         let error = read_all(&u32::MAX.to_be_bytes()).await.unwrap_err();
-        assert!(matches!(error, FrameError::TooLong { claimed } if claimed == u32::MAX as usize));
+        assert!(
+            matches!(error, FrameError::TooLong { claimed, .. } if claimed == u32::MAX as usize)
+        );
         for cut in [&[0, 0][..], &[0, 0, 0, 2, 9]] {
             assert!(matches!(read_all(cut).await.unwrap_err(), FrameError::Cut));
         }

@@ -10,7 +10,7 @@ use quinn::VarInt;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::endpoint::{EndpointError, tls};
+use crate::endpoint::{CONNECTION_BYTES_MAX, EndpointError, tls};
 use crate::silence;
 use crate::tcp::{Inward, Outward, Tunnel};
 
@@ -113,6 +113,13 @@ impl Peer {
         match &self.connection {
             Connection::Quic(_) => Via::Quic,
             Connection::Tcp(tunnel) => tunnel.via(),
+        }
+    }
+
+    /// The other end is one of ours, and may send more before it is read than whoever calls.
+    pub fn trust(&self) {
+        if let Connection::Quic(connection) = &self.connection {
+            connection.set_receive_window(VarInt::from_u32(CONNECTION_BYTES_MAX));
         }
     }
 

@@ -6,6 +6,8 @@
 mod bad_line;
 #[path = "bench/relay.rs"]
 mod relay;
+#[path = "bench/storm.rs"]
+mod storm;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -46,21 +48,35 @@ struct Arguments {
     /// Syncs about 5,000 records to a clinic whose line carries so many bytes a second, badly, instead.
     #[arg(long, value_name = "BYTES_PER_SECOND")]
     bad_line: Option<u64>,
+    /// Has so many nodes call one relay again at once, instead.
+    #[arg(long, value_name = "NODES")]
+    storm: Option<usize>,
+    /// Seconds within which they call.
+    #[arg(long, default_value_t = 60)]
+    within: u64,
+    /// Connections that are open at once after the storm.
+    #[arg(long, default_value_t = 0)]
+    idle: usize,
 }
 
 impl Arguments {
     fn of(patients: u64, years: u16) -> Self {
-        Self { patients, years, changes: 0, megabytes: None, relay: None, bad_line: None }
+        Self { patients, years, changes: 0, ..Self::parse_from(["azalea-bench"]) }
     }
 }
 
 fn main() {
     let arguments = Arguments::parse();
-    match (arguments.megabytes, arguments.relay, arguments.bad_line) {
-        (Some(megabytes), _, _) => one_large_file(megabytes),
-        (None, Some(envelopes), _) => relay::run(envelopes),
-        (None, None, Some(bytes_per_second)) => bad_line::run(bytes_per_second),
-        (None, None, None) => the_whole_way(&arguments),
+    if let Some(megabytes) = arguments.megabytes {
+        one_large_file(megabytes);
+    } else if let Some(envelopes) = arguments.relay {
+        relay::run(envelopes);
+    } else if let Some(bytes_per_second) = arguments.bad_line {
+        bad_line::run(bytes_per_second);
+    } else if let Some(nodes) = arguments.storm {
+        storm::run(nodes, Duration::from_secs(arguments.within), arguments.idle);
+    } else {
+        the_whole_way(&arguments);
     }
 }
 
@@ -383,9 +399,27 @@ fn large_bundle(path: &Path, bytes: u64) -> PathBuf {
 
 /// The most memory that a process has had, in bytes.
 fn peak_memory(pid: u32) -> u64 {
+    memory(pid, "VmHWM:")
+}
+
+/// What a process holds in memory now.
+fn resident(pid: u32) -> u64 {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("Linux");
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") << 10
+}
+
+/// How long a process has used a processor.
+fn processor(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
+    // After the name, which may hold anything, the 12th and 13th numbers count hundredths of a second.
+    let (_, fields) = stat.rsplit_once(')').expect("Linux");
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    Duration::from_millis(10 * ticks.map(|it| it.parse::<u64>().expect("a number")).sum::<u64>())
 }
 
 fn row(what: &str, value: &str) {

@@ -83,6 +83,7 @@ async fn converse(peer: &Peer, local: &Local, sessions: &Semaphore) -> Result<()
         }
         Err(error) => return Err(error),
     };
+    peer.trust();
     let exchanged = tokio::select! {
         exchanged = Exchange::new(local, with, session).run(stream, |_| {}) => exchanged?,
         seconds = peer.silent() => {

@@ -82,7 +82,7 @@ pub(super) fn run(envelopes: usize) {
 }
 
 /// A chart that the readers may read: its id, what opens it, and what is written in it.
-fn chart(
+pub(super) fn chart(
     hospital: &Identity,
     readers: &[Identity],
     envelopes: usize,
@@ -126,7 +126,7 @@ fn chart(
 }
 
 /// Pushes everything and waits until all of it is acknowledged.
-async fn push(session: &mut Session, envelopes: Vec<Vec<u8>>) {
+pub(super) async fn push(session: &mut Session, envelopes: Vec<Vec<u8>>) {
     let mut under_way = 0;
     let mut envelopes = envelopes.into_iter().peekable();
     while under_way > 0 || envelopes.peek().is_some() {
