@@ -6,7 +6,7 @@ use azalea_core::sync::message::{Bytes, Goodbye, Hello, Message, Refusal, Welcom
 use azalea_core::wire::Wire;
 use azalea_node::config::{DataDir, Secrets};
 use azalea_node::serve::read_identity;
-use azalea_transport::endpoint::Endpoint;
+use azalea_transport::endpoint::{Endpoint, EndpointError};
 use azalea_transport::frames::{read_frame, write_frame};
 use azalea_transport::peer::{Peer, Receiver, Sender};
 use std::net::SocketAddr;
@@ -50,11 +50,20 @@ impl Session {
 
     /// Connects as whoever holds a key, a member or not.
     pub async fn open_as(key: &SigningKeypair, address: SocketAddr, relay: &[u8; 32]) -> Self {
-        let endpoint = Endpoint::client(&key.seed()).expect("an endpoint");
-        let key = Endpoint::client(relay).expect("an endpoint").key();
-        let peer = endpoint.connect(address, &key).await.expect("a connection");
+        Self::try_open_as(key, address, relay).await.expect("a connection")
+    }
+
+    /// As [`Session::open_as`], where that may fail.
+    pub async fn try_open_as(
+        key: &SigningKeypair,
+        address: SocketAddr,
+        relay: &[u8; 32],
+    ) -> Result<Self, EndpointError> {
+        let endpoint = Endpoint::client(&key.seed())?;
+        let key = Endpoint::client(relay)?.key();
+        let peer = endpoint.connect(address, &key).await?;
         let (send, receive) = peer.open().await.expect("a stream");
-        Self { send, receive, _peer: peer, _endpoint: endpoint }
+        Ok(Self { send, receive, _peer: peer, _endpoint: endpoint })
     }
 
     /// Says something.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{IdleTimeout, TransportConfig, VarInt};
+use socket2::SockRef;
 
 use crate::peer::Peer;
 use crate::tcp::{ProxyError, Way};
@@ -38,6 +39,9 @@ pub(crate) const CONNECTION_BYTES_MAX: u32 = 4 << 20;
 const STRANGER_BYTES_MAX: u32 = 128 << 10;
 /// Bytes that we keep for sending again until they are acknowledged.
 const SEND_BYTES_MAX: u64 = 4 << 20;
+/// What may lie in a server's socket before it is read; the system may allow less. When thousands call at once, what finds no room is
+/// sent again seconds later, and some callers give up first.
+const SOCKET_BYTES: usize = 8 << 20;
 /// Streams that the other end may have open at once.
 const STREAMS_MAX: u32 = 16;
 /// Handshakes that wait to be accepted.
@@ -111,6 +115,9 @@ impl Endpoint {
         let config = server_config(&presented)?;
         let failed = |source| EndpointError::Bind { addr, source };
         let socket = std::net::UdpSocket::bind(addr).map_err(failed)?;
+        let room = SockRef::from(&socket);
+        room.set_recv_buffer_size(SOCKET_BYTES).map_err(failed)?;
+        room.set_send_buffer_size(SOCKET_BYTES).map_err(failed)?;
         let runtime = Arc::new(quinn::TokioRuntime);
         let quic = quinn::Endpoint::new(reset::config(seed), Some(config), socket, runtime)
             .map_err(failed)?;
