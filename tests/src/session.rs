@@ -10,7 +10,8 @@ use azalea_transport::endpoint::{Endpoint, EndpointError};
 use azalea_transport::frames::{read_frame, write_frame};
 use azalea_transport::peer::{Peer, Receiver, Sender};
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::timeout;
 
 use crate::{Node, Relay};
 
@@ -38,22 +39,17 @@ pub fn relay_seed(relay: &Relay) -> [u8; 32] {
 pub struct Session {
     send: Sender,
     receive: Receiver,
-    _peer: Peer,
+    peer: Peer,
     _endpoint: Endpoint,
 }
 
 impl Session {
     /// Connects.
     pub async fn open(who: &Identity, address: SocketAddr, relay: &[u8; 32]) -> Self {
-        Self::open_as(&who.device, address, relay).await
+        Self::try_open_as(&who.device, address, relay).await.expect("a connection")
     }
 
-    /// Connects as whoever holds a key, a member or not.
-    pub async fn open_as(key: &SigningKeypair, address: SocketAddr, relay: &[u8; 32]) -> Self {
-        Self::try_open_as(key, address, relay).await.expect("a connection")
-    }
-
-    /// As [`Session::open_as`], where that may fail.
+    /// Connects as whoever holds a key, a member or not, where that may fail.
     pub async fn try_open_as(
         key: &SigningKeypair,
         address: SocketAddr,
@@ -63,7 +59,12 @@ impl Session {
         let key = Endpoint::client(relay)?.key();
         let peer = endpoint.connect(address, &key).await?;
         let (send, receive) = peer.open().await.expect("a stream");
-        Ok(Self { send, receive, _peer: peer, _endpoint: endpoint })
+        Ok(Self { send, receive, peer, _endpoint: endpoint })
+    }
+
+    /// Whether the connection stands.
+    pub async fn is_open(&self) -> bool {
+        timeout(Duration::ZERO, self.peer.closed()).await.is_err()
     }
 
     /// Says something.

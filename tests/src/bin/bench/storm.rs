@@ -87,11 +87,12 @@ pub(super) fn run(nodes: usize, within: Duration, idle: usize) {
         let before = resident(pid);
         let strangers = runtime.block_on(strangers(idle - nodes, address, &seed));
         let more = resident(pid).saturating_sub(before);
-        row("connections at once", &(nodes + strangers.len()).to_string());
+        let open = runtime.block_on(still_open(sessions.iter().chain(&strangers)));
+        row("connections at once", &open.to_string());
         row("relay: memory with all of them", &size(resident(pid)));
         row(
             "relay: memory for each more connection",
-            &format!("{} B", more / strangers.len() as u64),
+            &format!("{} B", more / (idle - nodes) as u64),
         );
         drop(strangers);
     }
@@ -238,6 +239,15 @@ async fn strangers(many: usize, address: SocketAddr, relay: &[u8; 32]) -> Vec<Se
         row("a connection did not come about", &format!("{}: {error}", number + 1));
     }
     opened.into_iter().flatten().collect()
+}
+
+/// Those that the relay has not ended by now.
+async fn still_open(sessions: impl Iterator<Item = &Session>) -> usize {
+    let mut open = 0;
+    for session in sessions {
+        open += usize::from(session.is_open().await);
+    }
+    open
 }
 
 fn spread(what: &str, mut took: Vec<Duration>) {
