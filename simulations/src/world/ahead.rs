@@ -40,10 +40,7 @@ impl World {
             certain.into_iter().map(|(key, whose)| self.part(&key, whose)).collect();
         if parts.is_empty() && self.now.plus_ms(READ_AHEAD_MS) >= self.probe_at {
             let next = self.unread.pop_if(|place| self.facilities.is_home(*place));
-            let held = |facility: &Facility| {
-                facility.held();
-            };
-            parts.extend(next.map(|place| Part::look(&self.facilities, place, held)));
+            parts.extend(next.map(|place| Part::look(&self.facilities, place, Facility::read_on)));
         }
         self.crew.send(parts);
     }

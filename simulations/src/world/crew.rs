@@ -16,16 +16,33 @@ use super::facility::Facility;
 use super::relay::Relay;
 
 /// Somebody whose engine may be at work elsewhere, or who is looked at from there.
-pub(super) struct Seat<T>(Option<Arc<T>>);
+pub(super) struct Seat<T> {
+    it: Option<Arc<T>>,
+    /// Somebody waits for whoever looks.
+    wanted: Arc<AtomicBool>,
+}
 
 impl<T> Seat<T> {
     pub(super) fn new(it: T) -> Self {
-        Self(Some(Arc::new(it)))
+        Self { it: Some(Arc::new(it)), wanted: Arc::default() }
     }
 
     fn take(&mut self) -> Arc<T> {
-        alone(self.0.as_mut().expect(HOME));
-        self.0.take().expect(HOME)
+        self.alone();
+        self.it.take().expect(HOME)
+    }
+
+    /// Waits until nobody looks any longer; whoever does is told.
+    fn alone(&mut self) -> &mut T {
+        let it = self.it.as_mut().expect(HOME);
+        if Arc::get_mut(it).is_none() {
+            self.wanted.store(true, Ordering::Release);
+            while Arc::get_mut(it).is_none() {
+                std::hint::spin_loop();
+            }
+            self.wanted.store(false, Ordering::Release);
+        }
+        alone(it)
     }
 }
 
@@ -33,22 +50,19 @@ impl<T> Deref for Seat<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_deref().expect(HOME)
+        self.it.as_deref().expect(HOME)
     }
 }
 
 impl<T> DerefMut for Seat<T> {
     fn deref_mut(&mut self) -> &mut T {
-        alone(self.0.as_mut().expect(HOME))
+        self.alone()
     }
 }
 
-/// Waits until nobody looks any longer.
+/// Whom nobody looks at.
 fn alone<T>(it: &mut Arc<T>) -> &mut T {
-    while Arc::get_mut(it).is_none() {
-        std::hint::spin_loop();
-    }
-    Arc::get_mut(it).expect("whoever looks begins here")
+    Arc::get_mut(it).expect("whoever looks begins where this waits")
 }
 
 /// All devices by their place.
@@ -67,7 +81,7 @@ impl Devices {
 
     /// Whether somebody is not at work elsewhere.
     pub(super) fn is_home(&self, place: usize) -> bool {
-        self.0[place].0.is_some()
+        self.0[place].it.is_some()
     }
 
     /// Whether there are none.
@@ -142,15 +156,16 @@ impl Part {
         }))
     }
 
-    /// Looks at a device, which stays where it is; whoever would change it waits.
+    /// Looks at a device, which stays where it is; whoever would change it waits, and the look is told that it is.
     pub(super) fn look(
         devices: &Devices,
         place: usize,
-        look: impl FnOnce(&Facility) + Send + 'static,
+        look: impl FnOnce(&Facility, &AtomicBool) + Send + 'static,
     ) -> Self {
-        let device = Arc::clone(devices.0[place].0.as_ref().expect(HOME));
+        let seat = &devices.0[place];
+        let (device, wanted) = (Arc::clone(seat.it.as_ref().expect(HOME)), Arc::clone(&seat.wanted));
         Self(Box::new(move || {
-            look(&device);
+            look(&device, &wanted);
             Engine::None
         }))
     }
@@ -228,8 +243,8 @@ impl Crew {
     ) {
         loop {
             let is_home = match whom {
-                Some(Whose::Relay) => relay.0.is_some(),
-                Some(Whose::Device(place)) => devices.0[place].0.is_some(),
+                Some(Whose::Relay) => relay.it.is_some(),
+                Some(Whose::Device(place)) => devices.0[place].it.is_some(),
                 None => self.away.load(Ordering::Acquire) == 0,
             };
             if is_home {
@@ -238,10 +253,10 @@ impl Crew {
             for done in locked(&self.done).drain(..) {
                 self.away.fetch_sub(1, Ordering::AcqRel);
                 match done {
-                    Ok(Engine::Relay(back)) => relay.0 = Some(back),
+                    Ok(Engine::Relay(back)) => relay.it = Some(back),
                     Ok(Engine::Device(back)) => {
                         let place = back.place();
-                        devices.0[place].0 = Some(back);
+                        devices.0[place].it = Some(back);
                     }
                     Ok(Engine::None) => {}
                     Err(panic) => resume_unwind(panic),

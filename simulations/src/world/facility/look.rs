@@ -3,6 +3,7 @@
 mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use azalea_core::access::{ScopeKind, Statement};
@@ -95,6 +96,11 @@ impl Facility {
     /// The records that it can open.
     pub fn held(&self) -> Arc<Held> {
         self.look(|looked| looked.held(self.source()))
+    }
+
+    /// Reads what is old of them, until somebody waits for it; the next look reads what is left.
+    pub(in crate::world) fn read_on(&self, wanted: &AtomicBool) {
+        self.look(|looked| looked.read_on(self.source(), || wanted.load(Ordering::Acquire)));
     }
 
     /// The notes that it can show.

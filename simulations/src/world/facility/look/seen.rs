@@ -128,6 +128,12 @@ impl Looked {
         self.held.read(&scopes, &self.ids, add, |scope| records(source, scope))
     }
 
+    /// Reads of the records what is old, scope by scope, until that is `enough`.
+    pub(super) fn read_on(&mut self, source: Source<'_>, enough: impl Fn() -> bool) {
+        let scopes = self.scopes(source);
+        self.held.read_on(&scopes, &self.ids, |scope| records(source, scope), enough);
+    }
+
     pub(super) fn notes(&mut self, source: Source<'_>) -> Arc<Notes> {
         let scopes = self.scopes(source);
         let last = |shown: &mut HeldNote, note| *shown = note;
@@ -145,24 +151,10 @@ impl<K: Ord + Clone, V: Clone> Gathered<K, V> {
         both: fn(&mut V, V),
         read: impl Fn(&ScopeEntry) -> Vec<(K, V)>,
     ) -> Arc<BTreeMap<K, V>> {
-        let mut old = self.old.take();
-        if let Old::These(these) = &old {
-            for number in these {
-                let all = Arc::make_mut(&mut self.all);
-                for key in self.given.remove(number).into_iter().flatten() {
-                    all.remove(&key);
-                }
-                let scope = ids.get(number).and_then(|id| scopes.get(id));
-                let found = scope.map(&read).unwrap_or_default();
-                if found.iter().any(|(key, _)| all.contains_key(key)) {
-                    old = Old::Everything;
-                    break;
-                }
-                self.given.insert(*number, found.iter().map(|(key, _)| key.clone()).collect());
-                all.extend(found);
-            }
+        if matches!(self.old, Old::These(_)) {
+            self.read_on(scopes, ids, &read, || false);
         }
-        if let Old::Everything = old {
+        if let Old::Everything = self.old.take() {
             let mut all: BTreeMap<K, V> = BTreeMap::new();
             self.given.clear();
             for scope in scopes.values() {
@@ -182,6 +174,39 @@ impl<K: Ord + Clone, V: Clone> Gathered<K, V> {
             self.all = Arc::new(all);
         }
         Arc::clone(&self.all)
+    }
+
+    /// Reads what is old, scope by scope, until that is `enough`. Where two scopes give the same everything is old again.
+    fn read_on(
+        &mut self,
+        scopes: &Scopes,
+        ids: &BTreeMap<ScopeNumber, ScopeId>,
+        read: impl Fn(&ScopeEntry) -> Vec<(K, V)>,
+        enough: impl Fn() -> bool,
+    ) {
+        let mut these = match self.old.take() {
+            Old::These(these) => these,
+            Old::Everything => {
+                (self.all, self.given) = Default::default();
+                scopes.values().map(|scope| scope.number).collect()
+            }
+        };
+        while !these.is_empty() && !enough() {
+            let number = these.pop_first().expect("there is one");
+            let all = Arc::make_mut(&mut self.all);
+            for key in self.given.remove(&number).into_iter().flatten() {
+                all.remove(&key);
+            }
+            let scope = ids.get(&number).and_then(|id| scopes.get(id));
+            let found = scope.map(&read).unwrap_or_default();
+            if found.iter().any(|(key, _)| all.contains_key(key)) {
+                self.old = Old::Everything;
+                return;
+            }
+            self.given.insert(number, found.iter().map(|(key, _)| key.clone()).collect());
+            all.extend(found);
+        }
+        self.old = Old::These(these);
     }
 }
 
