@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::blobs::Blobs;
 use crate::commands::{Command, Office};
 use crate::doors::Doors;
 use crate::engine::{Engine, Running};
@@ -68,6 +69,7 @@ pub async fn run(
     let relay = keys.device.public().device_id();
     let running = start_engine(home, keys)?;
     let engine = running.engine();
+    let blobs = Blobs::open(&home.blobs_path(), engine.clone())?;
 
     let endpoint = Endpoint::server(options.listen, &seed)?;
     let listen = endpoint.local_addr()?;
@@ -93,7 +95,13 @@ pub async fn run(
                 // An error means that the sender is gone, which is an end too.
                 let _ = stopped.wait_for(|stopping| *stopping).await;
             };
-            tokio::spawn(metrics::serve(listener, engine.clone(), doors.clone(), until));
+            tokio::spawn(metrics::serve(
+                listener,
+                engine.clone(),
+                blobs.clone(),
+                doors.clone(),
+                until,
+            ));
             Some(addr)
         }
         None => None,
@@ -112,7 +120,8 @@ pub async fn run(
         }
     };
     tokio::select! {
-        () = listener::listen(endpoint.clone(), tcp, engine, doors.clone()) => {}
+        () = listener::listen(endpoint.clone(), tcp, engine, blobs.clone(), doors.clone()) => {}
+        () = blobs.tend() => {}
         () = control.serve(answer) => {}
         () = stop => tracing::info!("stopping"),
     }

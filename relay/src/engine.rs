@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use azalea_core::blob::message::Refusal;
+use azalea_core::id::{DeviceId, ScopeId};
 use azalea_core::identity::PublicKey;
 use azalea_core::sync::message::{Goodbye, Message};
 use tokio::sync::{mpsc, oneshot};
@@ -19,8 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock;
 use crate::home::Keys;
 use crate::mailbox::{
-    Effect, Input, Limits, Mailbox, Notice, OpenError, PublishError, Report, Request, RequestId,
-    RequestResult, SessionId,
+    BlobWish, Effect, Input, Limits, Mailbox, Notice, OpenError, PublishError, Report, Request,
+    RequestId, RequestResult, SessionId,
 };
 use crate::store::RedbStore;
 use disk::{Disk, thread_error};
@@ -40,11 +42,31 @@ pub enum Outgoing {
 }
 
 enum Event {
-    Opened { session: SessionId, key: PublicKey, outbox: mpsc::UnboundedSender<Outgoing> },
-    Received { session: SessionId, message: Message },
-    Closed { session: SessionId },
-    Request { request: Request, answer: oneshot::Sender<RequestResult> },
-    Report { answer: oneshot::Sender<Report> },
+    Opened {
+        session: SessionId,
+        key: PublicKey,
+        outbox: mpsc::UnboundedSender<Outgoing>,
+    },
+    Received {
+        session: SessionId,
+        message: Message,
+    },
+    Closed {
+        session: SessionId,
+    },
+    Request {
+        request: Request,
+        answer: oneshot::Sender<RequestResult>,
+    },
+    Report {
+        answer: oneshot::Sender<Report>,
+    },
+    Blob {
+        device: DeviceId,
+        scope: ScopeId,
+        wish: BlobWish,
+        answer: oneshot::Sender<Result<(), Refusal>>,
+    },
     Stop,
 }
 
@@ -124,6 +146,18 @@ impl Engine {
     pub async fn report(&self) -> Result<Report, Stopped> {
         let (answer, answered) = oneshot::channel();
         self.send(Event::Report { answer }).await?;
+        answered.await.map_err(|_| Stopped)
+    }
+
+    /// Whether a device may fetch or bring an attachment of a scope now.
+    pub async fn blob_wish(
+        &self,
+        device: DeviceId,
+        scope: ScopeId,
+        wish: BlobWish,
+    ) -> Result<Result<(), Refusal>, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Event::Blob { device, scope, wish, answer }).await?;
         answered.await.map_err(|_| Stopped)
     }
 
@@ -228,6 +262,9 @@ impl Worker {
             }
             Event::Report { answer } => {
                 let _ = answer.send(self.mailbox.report(clock::now()));
+            }
+            Event::Blob { device, scope, wish, answer } => {
+                let _ = answer.send(self.mailbox.blob_wish(clock::now(), &device, &scope, wish));
             }
             Event::Stop => {}
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! relay.json               where to listen, under which address to be found
 //! relay.redb               the store
+//! blobs.redb               attachments, sealed
 //! keys/device.key          shown in TLS, signs registry entries
 //! keys/facility.key        certifies the device
 //! keys/agreement.key       certified with the device, used by nobody
@@ -127,6 +128,11 @@ impl Home {
         self.keys_dir().join(format!("registrar-{}.key", &id[..16]))
     }
 
+    /// The attachments' file.
+    pub fn blobs_path(&self) -> PathBuf {
+        self.dir.join("blobs.redb")
+    }
+
     /// Begins a network: keys, store, settings. The root key goes to `root_key`. Returns the network's id.
     pub fn init(
         &self,
@@ -177,6 +183,7 @@ impl Home {
         let mut batch = Batch::new();
         batch.put(tables::META, tables::EPOCH_KEY, epoch.to_bytes());
         RedbStore::open(&self.store_path())?.commit(&batch)?;
+        crate::blobs::renew(&self.blobs_path())?;
         Ok(epoch)
     }
 

@@ -2,10 +2,11 @@
 //!
 //! In the order in which an envelope meets them: [`listener`] accepts a connection, [`engine`] hands its
 //! messages to the [`mailbox`], which is pure; [`quota`] and [`fair`] say whose turn it is, [`store`] keeps the
-//! rows. Around it: [`home`] and [`keyfile`] (the data directory), [`cli`] and [`commands`] (what an operator
+//! rows; [`blobs`] keeps attachments beside them. Around it: [`home`] and [`keyfile`] (the data directory), [`cli`] and [`commands`] (what an operator
 //! does),
 //! [`daemon`] (all of it running), [`metrics`], [`clock`].
 
+pub mod blobs;
 pub mod cli;
 pub mod clock;
 pub mod commands;

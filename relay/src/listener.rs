@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use azalea_core::blob::message::MARK;
+use azalea_core::id::DeviceId;
 use azalea_core::identity::PublicKey;
 use azalea_core::sync::message::{Goodbye, Message, VERSION};
 use azalea_core::wire::{Wire, WireError, limits};
@@ -14,8 +16,10 @@ use azalea_transport::peer::{Peer, Receiver, Sender, Via};
 use azalea_transport::tcp::{TcpIncoming, TcpServer};
 use tokio::io::{copy, sink};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::blobs::Blobs;
 use crate::doors::Doors;
 use crate::engine::{Engine, Outgoing};
 use crate::mailbox::SessionId;
@@ -42,15 +46,22 @@ const GOODBYE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 struct Hall {
     engine: Engine,
+    blobs: Blobs,
     doors: Doors,
     places: Arc<Semaphore>,
     sessions: Arc<AtomicU64>,
 }
 
 /// Accepts connections until the endpoint is closed.
-pub async fn listen(endpoint: Endpoint, tcp: Option<TcpServer>, engine: Engine, doors: Doors) {
+pub async fn listen(
+    endpoint: Endpoint,
+    tcp: Option<TcpServer>,
+    engine: Engine,
+    blobs: Blobs,
+    doors: Doors,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let hall = Hall { engine, doors, places, sessions: Arc::default() };
+    let hall = Hall { engine, blobs, doors, places, sessions: Arc::default() };
     tokio::select! {
         () = listen_udp(endpoint, &hall) => {}
         () = listen_tcp(tcp, &hall) => {}
@@ -126,27 +137,48 @@ async fn serve(peer: Peer, session: SessionId, hall: &Hall) {
     let key = PublicKey::from_bytes(peer.key);
     let device = key.device_id();
     tracing::debug!(session = session.0, %device, via = peer.via().word(), "connected");
-    let _inside = (peer.via() != Via::Quic).then(|| hall.doors.enter(session, device));
+    let inside = (peer.via() != Via::Quic).then(|| hall.doors.enter(session, device));
     let Ok(outgoing) = engine.opened(session, key).await else { return };
-    converse(&peer, session, engine, outgoing).await;
+    let blobs = converse(&peer, session, hall, device, outgoing).await;
     let _ = engine.closed(session).await;
+    drop(inside);
+    if let Some(Opened { send, receive, first }) = blobs {
+        hall.blobs.serve(device, send, receive, first).await;
+    }
     peer.close();
     tracing::debug!(session = session.0, %device, "disconnected");
 }
 
-/// One stream carries the session; whichever direction ends first ends it.
+/// A stream of attachments, with the frame that showed it to be one.
+struct Opened {
+    send: Sender,
+    receive: Receiver,
+    first: Vec<u8>,
+}
+
+/// The first stream carries the session; whichever direction ends first ends it. Beside it, over QUIC, streams of attachments. A
+/// connection that is for attachments alone, as over TCP, has no session: its stream is given back.
 async fn converse(
     peer: &Peer,
     session: SessionId,
-    engine: &Engine,
+    hall: &Hall,
+    device: DeviceId,
     mut outgoing: mpsc::UnboundedReceiver<Outgoing>,
-) {
-    let streams = tokio::select! {
-        streams = peer.accept() => streams,
-        // The mailbox says goodbye to those who say nothing.
-        _ = outgoing.recv() => return,
+) -> Option<Opened> {
+    let engine = &hall.engine;
+    let first = async {
+        let (send, mut receive) = peer.accept().await.ok()?;
+        let first = read_frame_within(&mut receive, || STRANGER_FRAME_MAX).await.ok()??;
+        Some((send, receive, first))
     };
-    let Ok((mut send, mut receive)) = streams else { return };
+    let (mut send, mut receive, first) = tokio::select! {
+        first = first => first?,
+        // The mailbox says goodbye to those who say nothing.
+        _ = outgoing.recv() => return None,
+    };
+    if first.first() == Some(&MARK) {
+        return Some(Opened { send, receive, first });
+    }
     // A member's messages may be long; whoever is not welcomed yet has nothing to say that is.
     let frame_max = AtomicUsize::new(STRANGER_FRAME_MAX);
     let welcome = || {
@@ -154,8 +186,9 @@ async fn converse(
         frame_max.store(limits::FRAME.max, Ordering::Relaxed);
     };
     let ended = tokio::select! {
-        goodbye = hear(&mut receive, session, engine, &frame_max) => goodbye,
+        goodbye = hear(&mut receive, first, session, engine, &frame_max) => goodbye,
         goodbye = speak(&mut send, &mut outgoing, welcome) => goodbye,
+        () = attachments(peer, hall, device) => None,
     };
     if let Some(goodbye) = ended {
         let said = async {
@@ -174,25 +207,37 @@ async fn converse(
         };
         let _ = timeout(GOODBYE, said).await;
     }
+    None
+}
+
+/// Serves the streams that a session opens beside its own; never ends before the session does.
+async fn attachments(peer: &Peer, hall: &Hall, device: DeviceId) {
+    let mut streams = JoinSet::new();
+    while let Ok((send, mut receive)) = peer.accept().await {
+        while streams.try_join_next().is_some() {}
+        let blobs = hall.blobs.clone();
+        streams.spawn(async move {
+            let first = read_frame_within(&mut receive, || STRANGER_FRAME_MAX).await;
+            if let Ok(Some(first)) = first {
+                send.retire();
+                blobs.serve(device, send, receive, first).await;
+            }
+        });
+    }
+    // Over TCP there is one stream only; over QUIC the session hears of the end by itself.
+    std::future::pending().await
 }
 
 /// Hands messages to the engine. Returns the goodbye that the other end's last message deserves.
 async fn hear(
     receive: &mut Receiver,
+    first: Vec<u8>,
     session: SessionId,
     engine: &Engine,
     frame_max: &AtomicUsize,
 ) -> Option<Goodbye> {
+    let mut frame = first;
     loop {
-        let read = read_frame_within(receive, || frame_max.load(Ordering::Relaxed));
-        let frame = match read.await {
-            Ok(Some(frame)) => frame,
-            Ok(None) => return None,
-            Err(error) => {
-                tracing::debug!(session = session.0, %error, "a session's stream ended");
-                return None;
-            }
-        };
         match Message::from_bytes(&frame) {
             Ok(message) => engine.received(session, message).await.ok()?,
             Err(WireError::Version { .. }) => return Some(Goodbye::Version { ours: VERSION }),
@@ -201,6 +246,15 @@ async fn hear(
                 return Some(Goodbye::Protocol);
             }
         }
+        let read = read_frame_within(receive, || frame_max.load(Ordering::Relaxed));
+        frame = match read.await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return None,
+            Err(error) => {
+                tracing::debug!(session = session.0, %error, "a session's stream ended");
+                return None;
+            }
+        };
     }
 }
 

@@ -10,6 +10,7 @@
 //! the next. It sees ciphertext, sizes, certificates and grants; it could not read a record if it wanted to.
 
 mod accept;
+mod blobs;
 mod burden;
 mod enrol;
 mod fill;
@@ -52,6 +53,7 @@ use session::Session;
 use state::State;
 use tables::{DeviceNumber, Member};
 
+pub use blobs::BlobWish;
 pub use burden::Burden;
 pub use genesis::{Genesis, GenesisError};
 pub use invite::{Invite, Used};
@@ -74,6 +76,8 @@ pub struct Mailbox {
     queue: FairQueue<FacilityId, Queued>,
     pushed: Quota<FacilityId>,
     pushed_bytes: Quota<FacilityId>,
+    /// Apart from envelopes: a hospital that sends its images can send its text.
+    blob_bytes: Quota<FacilityId>,
     enrolments: Quota<()>,
     requests: VecDeque<(RequestId, Request)>,
     admits: Vec<Admit>,
@@ -163,6 +167,7 @@ impl Mailbox {
             queue: FairQueue::default(),
             pushed: Quota::new(limits.envelopes),
             pushed_bytes: Quota::new(limits.bytes),
+            blob_bytes: Quota::new(limits.blob_bytes),
             enrolments: Quota::new(limits.enrolments),
             requests: VecDeque::new(),
             admits: Vec::new(),

@@ -16,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use crate::blobs::{Blobs, Census};
 use crate::clock;
 use crate::doors::Doors;
 use crate::engine::Engine;
@@ -43,17 +44,21 @@ struct Kind {
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
+    blobs: Blobs,
     doors: Doors,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let scrape = move || {
-        let engine = engine.clone();
+        let (engine, blobs) = (engine.clone(), blobs.clone());
         let over_tcp = doors.sessions_over_tcp();
         async move {
             let Ok(report) = engine.report().await else {
                 return StatusCode::SERVICE_UNAVAILABLE.into_response();
             };
-            match render(&report, engine.store_bytes(), over_tcp) {
+            // A shelf that cannot be read shows in the log; the rest is told all the same.
+            let census = tokio::task::spawn_blocking(move || blobs.census()).await;
+            let census = census.ok().and_then(Result::ok).unwrap_or_default();
+            match render(&report, &census, engine.store_bytes(), over_tcp) {
                 Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
                 Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             }
@@ -64,7 +69,12 @@ pub async fn serve(
 }
 
 /// The metrics as text.
-pub fn render(report: &Report, store_bytes: u64, over_tcp: usize) -> Result<String, Error> {
+pub fn render(
+    report: &Report,
+    blobs: &Census,
+    store_bytes: u64,
+    over_tcp: usize,
+) -> Result<String, Error> {
     let mut registry = Registry::with_prefix("azalea_relay");
     let counters = &report.counters;
     for (name, help, value) in [
@@ -89,6 +99,10 @@ pub fn render(report: &Report, store_bytes: u64, over_tcp: usize) -> Result<Stri
         ("sessions_stalled", "Sessions ended because the other end went quiet", counters.stalled),
         ("enrolments", "Facilities that joined", counters.enrolled),
         ("codes_refused", "Codes that opened nothing", counters.codes_refused),
+        ("blobs_taken", "Attachments brought to their end", blobs.taken),
+        ("blobs_refused", "Attachments, or parts of some, that were refused", blobs.refused),
+        ("blobs_received_bytes", "Bytes of attachments taken", blobs.bytes_in),
+        ("blobs_sent_bytes", "Bytes of attachments given", blobs.bytes_out),
     ] {
         let counter: Counter = Counter::default();
         counter.inc_by(value);
@@ -116,6 +130,9 @@ pub fn render(report: &Report, store_bytes: u64, over_tcp: usize) -> Result<Stri
         ("fills", "Feeds that are being filled with what came before", report.fills as u64),
         ("store_failing", "1 while the last commit failed", u64::from(report.is_failing)),
         ("store_bytes", "Size of the store", store_bytes),
+        ("blobs", "Attachments that are here whole", blobs.whole),
+        ("blobs_unfinished", "Attachments of which a part is here", blobs.part),
+        ("blobs_bytes", "Bytes of attachments that are here whole", blobs.bytes),
     ] {
         gauge(&mut registry, name, help, value);
     }

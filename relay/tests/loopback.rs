@@ -1,5 +1,8 @@
 //! A relay as it runs, on loopback: store on disk, QUIC, control socket, metrics.
 
+#[path = "loopback/blobs.rs"]
+mod blobs;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;

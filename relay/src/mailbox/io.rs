@@ -207,6 +207,8 @@ pub struct Limits {
     pub envelopes: Rate,
     /// Bytes that a facility may push.
     pub bytes: Rate,
+    /// Bytes of attachments that a facility may bring.
+    pub blob_bytes: Rate,
     /// Enrolments that may be tried, by anybody.
     pub enrolments: Rate,
 }
@@ -216,6 +218,7 @@ impl Default for Limits {
         Self {
             envelopes: Rate { per_second: 5_000, burst: 100_000 },
             bytes: Rate { per_second: 64 << 20, burst: 1 << 30 },
+            blob_bytes: Rate { per_second: 16 << 20, burst: 2 << 30 },
             enrolments: Rate { per_second: 1, burst: 60 },
         }
     }

@@ -1,6 +1,7 @@
 //! Stories about the relay, told with the memory store, virtual time and a fixed sequence of random numbers.
 
 mod access;
+mod blobs;
 mod chain;
 mod disk;
 mod enrolment;

@@ -50,7 +50,7 @@ impl Mailbox {
         self.in_order = None;
         self.sessions.values_mut().for_each(|session| session.clock_set_back(back));
         self.asked.values_mut().for_each(|asked| asked.clock_set_back(back));
-        let quotas = [&mut self.pushed, &mut self.pushed_bytes];
+        let quotas = [&mut self.pushed, &mut self.pushed_bytes, &mut self.blob_bytes];
         quotas.into_iter().for_each(|quota| quota.shift(|at| back.of(at)));
         self.enrolments.shift(|at| back.of(at));
         if let Some((_, group)) = &mut self.in_flight {

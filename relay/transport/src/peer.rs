@@ -1,6 +1,7 @@
 //! A connection whose other end has proven its key, over whatever it goes: what a session needs of it and no more.
 //!
 //! QUIC and TLS on TCP carry the same frames. A session opens or accepts one stream, says when it has nothing more to say, and closes.
+//! What may wait goes on a stream beside it over QUIC, and on a connection beside it over TCP.
 
 use std::io;
 use std::pin::Pin;
@@ -13,6 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use crate::endpoint::{CONNECTION_BYTES_MAX, EndpointError, tls};
 use crate::silence;
 use crate::tcp::{Inward, Outward, Tunnel};
+
+/// The priority of what may wait for everything else; a session has 0.
+const LAST: i32 = -1;
 
 /// What a connection goes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +176,14 @@ impl Peer {
 }
 
 impl Sender {
+    /// Everything else on the same connection goes before what is sent here, as soon as there is something else.
+    pub fn retire(&self) {
+        if let Self::Quic(send) = self {
+            // An error says that the stream is over.
+            let _ = send.set_priority(LAST);
+        }
+    }
+
     /// Says that nothing more comes, and waits until the other end has all of it or is gone.
     pub async fn finish(&mut self) {
         match self {

@@ -93,6 +93,21 @@ impl Outboard {
         self.blob
     }
 
+    /// What is kept of the tree; [`Self::restore`] reads it.
+    pub fn hashes(&self) -> Vec<u8> {
+        self.tree.data.clone()
+    }
+
+    /// The tree of a blob from what was kept of it. Hashes that have rotted are noticed by whatever needs them.
+    pub fn restore(blob: Sealed, hashes: Vec<u8>) -> Result<Self, WireError> {
+        let tree = BaoTree::new(blob.bytes(), GROUP);
+        if hashes.len() as u64 != tree.outboard_size() {
+            return Err(WireError::Invalid { field: "hash tree" });
+        }
+        let root = blake3::Hash::from(blob.id().0);
+        Ok(Self { blob, tree: PreOrderMemOutboard { root, tree, data: hashes } })
+    }
+
     /// The chunks of a run with the hashes that prove them. `chunks` are the run's sealed bytes; what has rotted since the tree
     /// was made is not sent.
     pub fn slice(&self, run: Run, chunks: &[u8]) -> Result<Vec<u8>, SliceError> {

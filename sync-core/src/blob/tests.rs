@@ -18,7 +18,7 @@ fn key() -> ScopeKey {
 }
 
 /// Bytes that repeat nowhere, so that no two chunks are alike.
-fn content(bytes: usize) -> Vec<u8> {
+pub(super) fn content(bytes: usize) -> Vec<u8> {
     let mut content = vec![0; bytes];
     blake3::Hasher::new().finalize_xof().fill(&mut content);
     content
@@ -47,7 +47,7 @@ fn seal(
     (sealed, outboard, reference)
 }
 
-fn sealed(bytes: usize) -> (Vec<u8>, Outboard, BlobRef) {
+pub(super) fn sealed(bytes: usize) -> (Vec<u8>, Outboard, BlobRef) {
     seal(&content(bytes), SCOPE, 1, &key())
 }
 
