@@ -96,6 +96,11 @@ impl Blobs {
         })
     }
 
+    /// Lets go of the file.
+    pub fn close(&self) {
+        self.store.close();
+    }
+
     /// Looks at everything that lies here.
     pub fn census(&self) -> Result<Census, ShelfError> {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

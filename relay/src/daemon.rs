@@ -119,6 +119,7 @@ pub async fn run(
             office.execute(command).await.map_err(|error| error.to_string())
         }
     };
+    let shelf = blobs.clone();
     tokio::select! {
         () = listener::listen(endpoint.clone(), tcp, engine, blobs.clone(), doors.clone()) => {}
         () = blobs.tend() => {}
@@ -132,6 +133,7 @@ pub async fn run(
     let _ = timeout(LEAVE, left).await;
     endpoint.close("closing");
     let _ = timeout(LEAVE, endpoint.wait_idle()).await;
+    shelf.close();
     Ok(())
 }
 

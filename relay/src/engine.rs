@@ -161,6 +161,11 @@ impl Engine {
         answered.await.map_err(|_| Stopped)
     }
 
+    /// Ends when the mailbox has.
+    pub async fn stopped(&self) {
+        self.events.closed().await;
+    }
+
     /// The store's size in bytes.
     pub fn store_bytes(&self) -> u64 {
         self.store.bytes_on_disk()
@@ -195,6 +200,7 @@ impl Running {
         if tokio::task::spawn_blocking(move || thread.join()).await.is_err() {
             tracing::error!("the mailbox thread could not be joined");
         }
+        self.engine.store.close();
     }
 }
 

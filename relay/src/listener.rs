@@ -141,11 +141,14 @@ async fn serve(peer: Peer, session: SessionId, hall: &Hall) {
     let Ok(outgoing) = engine.opened(session, key).await else { return };
     let blobs = converse(&peer, session, hall, device, outgoing).await;
     let _ = engine.closed(session).await;
-    drop(inside);
     if let Some(Opened { send, receive, first }) = blobs {
-        hall.blobs.serve(device, send, receive, first).await;
+        tokio::select! {
+            () = hall.blobs.serve(device, send, receive, first) => {}
+            () = engine.stopped() => {}
+        }
     }
     peer.close();
+    drop(inside);
     tracing::debug!(session = session.0, %device, "disconnected");
 }
 

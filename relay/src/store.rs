@@ -51,6 +51,11 @@ impl RedbStore {
         Ok(Snapshot { path: self.shared.path.clone(), transaction })
     }
 
+    /// Lets go of the file, whoever still has a handle; the next use would open it again.
+    pub fn close(&self) {
+        *self.shared.database.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The file's size in bytes.
     pub fn bytes_on_disk(&self) -> u64 {
         std::fs::metadata(&self.shared.path).map_or(0, |metadata| metadata.len())

@@ -27,10 +27,10 @@ impl Stride {
 
     /// Learns from a run of as many chunks that took so long.
     pub fn took(&mut self, ms: u64) {
-        match ms {
-            ..=SHORT_MS => self.0 = (self.0 * 2).min(limits::BLOB_RUN.max as u32),
-            ..=LONG_MS => {}
-            _ => self.0 = (self.0 / 2).max(1),
+        if ms <= SHORT_MS {
+            self.0 = (self.0 * 2).min(limits::BLOB_RUN.max as u32);
+        } else if ms > LONG_MS {
+            self.0 = (self.0 / 2).max(1);
         }
     }
 }
