@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use azalea_core::blob::message::Refusal;
-use azalea_core::id::{DeviceId, ScopeId};
+use azalea_core::id::DeviceId;
 use azalea_core::identity::PublicKey;
 use azalea_core::sync::message::{Goodbye, Message};
 use tokio::sync::{mpsc, oneshot};
@@ -42,31 +42,12 @@ pub enum Outgoing {
 }
 
 enum Event {
-    Opened {
-        session: SessionId,
-        key: PublicKey,
-        outbox: mpsc::UnboundedSender<Outgoing>,
-    },
-    Received {
-        session: SessionId,
-        message: Message,
-    },
-    Closed {
-        session: SessionId,
-    },
-    Request {
-        request: Request,
-        answer: oneshot::Sender<RequestResult>,
-    },
-    Report {
-        answer: oneshot::Sender<Report>,
-    },
-    Blob {
-        device: DeviceId,
-        scope: ScopeId,
-        wish: BlobWish,
-        answer: oneshot::Sender<Result<(), Refusal>>,
-    },
+    Opened { session: SessionId, key: PublicKey, outbox: mpsc::UnboundedSender<Outgoing> },
+    Received { session: SessionId, message: Message },
+    Closed { session: SessionId },
+    Request { request: Request, answer: oneshot::Sender<RequestResult> },
+    Report { answer: oneshot::Sender<Report> },
+    Blob { device: DeviceId, wish: BlobWish, answer: oneshot::Sender<Result<(), Refusal>> },
     Stop,
 }
 
@@ -153,11 +134,10 @@ impl Engine {
     pub async fn blob_wish(
         &self,
         device: DeviceId,
-        scope: ScopeId,
         wish: BlobWish,
     ) -> Result<Result<(), Refusal>, Stopped> {
         let (answer, answered) = oneshot::channel();
-        self.send(Event::Blob { device, scope, wish, answer }).await?;
+        self.send(Event::Blob { device, wish, answer }).await?;
         answered.await.map_err(|_| Stopped)
     }
 
@@ -269,8 +249,8 @@ impl Worker {
             Event::Report { answer } => {
                 let _ = answer.send(self.mailbox.report(clock::now()));
             }
-            Event::Blob { device, scope, wish, answer } => {
-                let _ = answer.send(self.mailbox.blob_wish(clock::now(), &device, &scope, wish));
+            Event::Blob { device, wish, answer } => {
+                let _ = answer.send(self.mailbox.blob_wish(clock::now(), &device, wish));
             }
             Event::Stop => {}
         }

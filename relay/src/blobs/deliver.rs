@@ -7,6 +7,7 @@ use azalea_core::blob::message::{Message, Refusal};
 use azalea_core::blob::shelf::{self, ShelfError};
 use azalea_core::blob::{Fetch, Placed, Run, Stride};
 use azalea_core::storage::{Batch, Store};
+use azalea_core::wire::limits;
 use tokio::task::spawn_blocking;
 
 use super::serve::{Ended, Stream};
@@ -29,7 +30,7 @@ impl Stream<'_> {
         while let Some(run) = fetch.ask(stride.chunks()) {
             let asked = Instant::now();
             self.say(&Message::Ask { of, run }).await?;
-            match self.hear().await? {
+            match self.hear(limits::FRAME.max).await? {
                 Some(Message::Slice { run: came, slice }) if came == run => {
                     if let Err(why) = self.keep(of, &mut fetch, run, &slice).await? {
                         return Ok(Err(why));
@@ -46,8 +47,8 @@ impl Stream<'_> {
     }
 
     async fn may_bring(&self, of: Placed, bytes: u64) -> Result<Result<(), Refusal>, Ended> {
-        let wish = BlobWish::Bring { bytes };
-        Ok(self.blobs.engine.blob_wish(self.device, of.scope, wish).await?)
+        let wish = BlobWish::Bring { scope: of.scope, bytes };
+        Ok(self.blobs.engine.blob_wish(self.device, wish).await?)
     }
 
     /// What is missing; nothing where all of it is here.

@@ -9,7 +9,7 @@ use azalea_core::blob::shelf::{self, ShelfError};
 use azalea_core::blob::{Outboard, Placed, Run};
 use azalea_core::id::DeviceId;
 use azalea_core::wire::Wire;
-use azalea_transport::frames::{read_frame, write_frame};
+use azalea_transport::frames::{read_frame_within, write_frame};
 use azalea_transport::peer::{Receiver, Sender};
 use tokio::time::timeout;
 
@@ -19,6 +19,9 @@ use crate::mailbox::BlobWish;
 /// A stream on which nothing is asked for so long is ended; its place is somebody else's. A slice on its way may take so long too:
 /// the largest at a tenth of a megabit a second.
 const IDLE: Duration = Duration::from_secs(90);
+
+/// What asks or offers is short; only a slice that was asked for is not.
+const WISH_MAX: usize = 4 << 10;
 
 /// A stream, and what is known of its other end.
 pub(super) struct Stream<'a> {
@@ -43,9 +46,15 @@ impl Blobs {
     /// Serves a stream whose first frame is `first`.
     pub async fn serve(&self, device: DeviceId, send: Sender, receive: Receiver, first: Vec<u8>) {
         let mut stream = Stream { blobs: self, device, send, receive, serving: None };
-        let Ok(_place) = self.streams.try_acquire() else {
-            let _ = stream.say(&Message::Refused(Refusal::Busy)).await;
-            return stream.send.finish().await;
+        // Places are for members: anybody can make a key and call.
+        let Ok(begins) = self.engine.blob_wish(device, BlobWish::Begin).await else { return };
+        let place = begins.and_then(|()| self.streams.try_acquire().map_err(|_| Refusal::Busy));
+        let _place = match place {
+            Ok(place) => place,
+            Err(why) => {
+                let _ = stream.say(&stream.refusal(why)).await;
+                return stream.send.finish().await;
+            }
         };
         if let Err(Ended(cause)) = stream.run(first).await {
             tracing::debug!(%device, cause, "a stream of attachments ended");
@@ -80,7 +89,7 @@ impl Stream<'_> {
                     return Err(Ended("a message that does not belong here".into()));
                 }
             }
-            next = self.hear().await?;
+            next = self.hear(WISH_MAX).await?;
         }
         Ok(())
     }
@@ -90,10 +99,10 @@ impl Stream<'_> {
         Ok(())
     }
 
-    pub(super) async fn hear(&mut self) -> Result<Option<Message>, Ended> {
-        let Some(frame) = timeout(IDLE, read_frame(&mut self.receive)).await?? else {
-            return Ok(None);
-        };
+    /// The next message, which has no reason to be longer than `max` bytes.
+    pub(super) async fn hear(&mut self, max: usize) -> Result<Option<Message>, Ended> {
+        let read = read_frame_within(&mut self.receive, || max);
+        let Some(frame) = timeout(IDLE, read).await?? else { return Ok(None) };
         Ok(Some(Message::from_bytes(&frame)?))
     }
 
@@ -105,7 +114,7 @@ impl Stream<'_> {
     /// A run that may be fetched, with its proof.
     async fn slice(&mut self, of: Placed, run: Run) -> Result<Result<Vec<u8>, Refusal>, Ended> {
         // Asked again for each run: whoever is put out in the middle gets nothing more.
-        let allowed = self.blobs.engine.blob_wish(self.device, of.scope, BlobWish::Fetch).await?;
+        let allowed = self.blobs.engine.blob_wish(self.device, BlobWish::Fetch(of.scope)).await?;
         if let Err(why) = allowed {
             return Ok(Err(why));
         }

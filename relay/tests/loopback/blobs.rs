@@ -179,6 +179,11 @@ async fn story(over_tcp: bool) {
     let offered = other.ask(&BlobMessage::Offer(of)).await;
     assert_eq!(offered, BlobMessage::Refused(Refusal::NotAllowed));
 
+    let nobody = Joiner { tcp: via(&relay), ..Joiner::new() };
+    let mut other = Stream { _session: None, line: nobody.dial(&code).await };
+    let answer = other.ask(&BlobMessage::Open).await;
+    assert_eq!(answer, BlobMessage::Refused(Refusal::NotAllowed), "who is no member has no place");
+
     // What does not prove itself is not kept.
     let damaged = Image::new(300_000, chart);
     let of = Placed { scope: chart, blob: damaged.outboard.blob() };

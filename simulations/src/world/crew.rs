@@ -163,7 +163,8 @@ impl Part {
         look: impl FnOnce(&Facility, &AtomicBool) + Send + 'static,
     ) -> Self {
         let seat = &devices.0[place];
-        let (device, wanted) = (Arc::clone(seat.it.as_ref().expect(HOME)), Arc::clone(&seat.wanted));
+        let (device, wanted) =
+            (Arc::clone(seat.it.as_ref().expect(HOME)), Arc::clone(&seat.wanted));
         Self(Box::new(move || {
             look(&device, &wanted);
             Engine::None

@@ -5,12 +5,13 @@ use azalea_core::identity::Subject;
 
 use super::*;
 
-fn wish(world: &mut World, who: &Member, scope: ScopeId, wish: BlobWish) -> Result<(), Refusal> {
-    world.mailbox.blob_wish(world.now, &who.id(), &scope, wish)
+fn wish(world: &mut World, who: &Member, wish: BlobWish) -> Result<(), Refusal> {
+    world.mailbox.blob_wish(world.now, &who.id(), wish)
 }
 
-const FETCH: BlobWish = BlobWish::Fetch;
-const BRING: BlobWish = BlobWish::Bring { bytes: 1_000 };
+fn bring(scope: ScopeId) -> BlobWish {
+    BlobWish::Bring { scope, bytes: 1_000 }
+}
 
 #[test]
 fn members_of_the_scope_fetch_its_owner_brings_and_nobody_else_does_either() {
@@ -18,17 +19,18 @@ fn members_of_the_scope_fetch_its_owner_brings_and_nobody_else_does_either() {
     let stranger = world.stranger();
     let pharmacy = world.member(FacilityKind::Pharmacy);
     let no = Err(Refusal::NotAllowed);
-    for (who, fetch, bring) in [
-        (&hospital, Ok(()), Ok(())),
-        (&clinic, Ok(()), no),
-        (&pharmacy, no, no),
-        (&stranger, no, no),
+    for (who, begins, fetches, brings) in [
+        (&hospital, Ok(()), Ok(()), Ok(())),
+        (&clinic, Ok(()), Ok(()), no),
+        (&pharmacy, Ok(()), no, no),
+        (&stranger, no, no, no),
     ] {
-        assert_eq!(wish(&mut world, who, chart, FETCH), fetch);
-        assert_eq!(wish(&mut world, who, chart, BRING), bring);
+        assert_eq!(wish(&mut world, who, BlobWish::Begin), begins);
+        assert_eq!(wish(&mut world, who, BlobWish::Fetch(chart)), fetches);
+        assert_eq!(wish(&mut world, who, bring(chart)), brings);
     }
-    let unknown = ScopeId([0xee; 16]);
-    assert_eq!(wish(&mut world, &hospital, unknown, BRING), no, "a scope that nobody has opened");
+    let unknown = bring(ScopeId([0xee; 16]));
+    assert_eq!(wish(&mut world, &hospital, unknown), no, "a scope that nobody has opened");
 }
 
 #[test]
@@ -36,22 +38,24 @@ fn who_is_put_out_or_revoked_fetches_and_brings_nothing_from_then_on() {
     let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
     let revoke = hospital.revoke(&world, chart, &clinic, Vec::new(), 2);
     world.push_all(&hospital, &[revoke]);
-    assert_eq!(wish(&mut world, &clinic, chart, FETCH), Err(Refusal::NotAllowed));
-    assert_eq!(wish(&mut world, &hospital, chart, BRING), Ok(()));
+    let fetch = BlobWish::Fetch(chart);
+    assert_eq!(wish(&mut world, &clinic, fetch), Err(Refusal::NotAllowed));
+    assert_eq!(wish(&mut world, &hospital, bring(chart)), Ok(()));
     let by = world.registrar.public();
     let subject = Subject::Device(hospital.id());
     world.request(Request::Revoke { subject, reason: "lost".into(), by }).unwrap();
-    assert_eq!(wish(&mut world, &hospital, chart, FETCH), Err(Refusal::NotAllowed));
-    assert_eq!(wish(&mut world, &hospital, chart, BRING), Err(Refusal::NotAllowed));
+    for revoked in [BlobWish::Begin, fetch, bring(chart)] {
+        assert_eq!(wish(&mut world, &hospital, revoked), Err(Refusal::NotAllowed));
+    }
 }
 
 #[test]
 fn a_facility_brings_so_much_and_no_more_and_its_text_waits_for_none_of_it() {
     let (mut world, mut hospital, _, chart) = hospital_and_clinic();
-    let all = BlobWish::Bring { bytes: Limits::default().blob_bytes.burst };
-    assert_eq!(wish(&mut world, &hospital, chart, all), Ok(()));
-    assert_eq!(wish(&mut world, &hospital, chart, BRING), Err(Refusal::Busy));
+    let all = BlobWish::Bring { scope: chart, bytes: Limits::default().blob_bytes.burst };
+    assert_eq!(wish(&mut world, &hospital, all), Ok(()));
+    assert_eq!(wish(&mut world, &hospital, bring(chart)), Err(Refusal::Busy));
     let written = hospital.write(&world, chart, b"result");
     world.push_all(&hospital, &[written]);
-    assert_eq!(wish(&mut world, &hospital, chart, FETCH), Ok(()));
+    assert_eq!(wish(&mut world, &hospital, BlobWish::Fetch(chart)), Ok(()));
 }
