@@ -5,6 +5,7 @@ use azalea_core::access::Statement;
 use azalea_core::envelope::{Body, Draft, Formats, SignedEnvelope, seal};
 use azalea_core::id::EnvelopeId;
 use azalea_core::identity::SigningKeypair;
+use azalea_core::sync::heads::HeadWord;
 use azalea_core::sync::message::{Bytes, FeedItem, Message, RefusalCause, Welcome};
 use azalea_core::wire::Wire;
 use azalea_tests::fhir::{bundle, observation, patient};
@@ -184,8 +185,13 @@ fn a_hostile_member_changes_nothing_at_the_relay_and_is_counted() {
     clinic.verify();
 }
 
-/// Plays the relay to one node: gives it `envelopes` as its feed and then only listens.
-async fn play_relay(endpoint: Endpoint, welcome: Welcome, envelopes: Vec<Vec<u8>>) {
+/// Plays the relay to one node: gives it `envelopes` as its feed and publishers' words, and then only listens.
+async fn play_relay(
+    endpoint: Endpoint,
+    welcome: Welcome,
+    envelopes: Vec<Vec<u8>>,
+    words: Vec<HeadWord>,
+) {
     while let Some(incoming) = endpoint.accept().await {
         let Ok(peer) = incoming.establish().await else { continue };
         let Ok((mut send, mut receive)) = peer.accept().await else { continue };
@@ -197,6 +203,7 @@ async fn play_relay(endpoint: Endpoint, welcome: Welcome, envelopes: Vec<Vec<u8>
             let items = vec![FeedItem { position, envelope: Bytes(envelope.clone()) }];
             let _ = write_frame(&mut send, &Message::Feed { items, end }.to_bytes()).await;
         }
+        let _ = write_frame(&mut send, &Message::Heads(words.clone()).to_bytes()).await;
         while let Ok(Some(_)) = read_frame(&mut receive).await {}
     }
 }
@@ -235,7 +242,7 @@ fn a_hostile_relay_changes_nothing_at_a_node_and_is_counted() {
         Endpoint::server(SocketAddr::from(([127, 0, 0, 1], 0)), &seed).expect("an endpoint")
     };
     let fake = endpoint.local_addr().expect("an address");
-    runtime.spawn(play_relay(endpoint, welcome, served));
+    runtime.spawn(play_relay(endpoint, welcome, served, Vec::new()));
     clinic.start_at(fake);
     until("the true part arrives", || (sorted(clinic.export(&[&who])) == chart()).then_some(()));
     let refused = until("the rest is counted", || {
@@ -255,5 +262,68 @@ fn a_hostile_relay_changes_nothing_at_a_node_and_is_counted() {
     let later = observation("lab-3", LOCAL, "2026-11-01", "ナトリウム", "141");
     hospital.import(&region.write("later.json", &bundle(std::slice::from_ref(&later))));
     until("what comes later arrives", || clinic.export(&[&who]).contains(&later).then_some(()));
+    clinic.verify();
+}
+
+/// Everything arrives and is what it should be, but for one result that the relay keeps to itself. The hospital's signed word
+/// says that there is one more.
+#[test]
+fn what_a_relay_holds_back_is_missed_by_number_and_comes_from_whoever_has_it() {
+    let (region, mut hospital, mut clinic, who) = disclosed();
+    let seed = relay_seed(&region.relay);
+    let (reader, publisher) = (identity(&clinic), identity(&hospital).device_id());
+    let runtime = Runtime::new().expect("a runtime");
+    let (welcome, mut feed, words) = runtime.block_on(async {
+        let mut session = Session::open(&reader, region.relay.address(), &seed).await;
+        let (welcome, mut feed) = session.whole_feed(&reader).await;
+        let words = loop {
+            match session.hear().await {
+                Message::Feed { items, .. } => {
+                    feed.extend(items.into_iter().map(|item| item.envelope.0));
+                }
+                Message::Heads(words) if words.iter().any(|it| it.roll.publisher == publisher) => {
+                    break words;
+                }
+                _ => {}
+            }
+        };
+        (welcome, feed, words)
+    });
+    let held_back = feed.iter().rposition(|it| !parsed(it).claimed_header().is_clear());
+    let held_back = parsed(&feed.remove(held_back.expect("a chart"))).claimed_header().clone();
+    // What follows it in its author's chain has no place without it.
+    let follows = feed.iter().filter(|it| {
+        let header = parsed(it).claimed_header().clone();
+        (header.scope, header.author) == (held_back.scope, held_back.author)
+            && header.seq > held_back.seq
+    });
+    let missing = 1 + follows.count();
+
+    let endpoint = {
+        let _inside = runtime.enter();
+        Endpoint::server(SocketAddr::from(([127, 0, 0, 1], 0)), &seed).expect("an endpoint")
+    };
+    let fake = endpoint.local_addr().expect("an address");
+    runtime.spawn(play_relay(endpoint, welcome, feed, words));
+    clinic.start_at(fake);
+    until("the clinic misses it", || {
+        let publishers = clinic.status()["publishers"].clone();
+        let mut publishers = publishers.as_array()?.iter();
+        let hospital = publishers.find(|it| it["name"] == HOSPITAL.name)?;
+        (hospital["freshness"] == "missing" && hospital["missing"] == missing).then_some(())
+    });
+    let shown = clinic.export(&[&who]);
+    assert!(shown.len() < chart().len() && shown.iter().all(|it| chart().contains(it)));
+
+    // Whoever has it gives it, without that relay.
+    hospital.stop();
+    hospital.start_called();
+    clinic.ask(&["sync", "--with", hospital.listens()]).expect("azalea sync");
+    assert_eq!(sorted(clinic.export(&[&who])), chart());
+    until("and nothing is missing", || {
+        let publishers = clinic.status()["publishers"].clone();
+        let mut publishers = publishers.as_array()?.iter();
+        publishers.all(|it| it["freshness"] == "complete").then_some(())
+    });
     clinic.verify();
 }
