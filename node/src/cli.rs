@@ -11,6 +11,7 @@ pub use arguments::Arguments;
 
 use arguments::{CarryCommand, Command, ConsentCommand, LinkCommand, NoteCommand, PatientCommand};
 use arguments::{DeviceCommand, FacilityCommand, QuarantineCommand, StaffCommand};
+use azalea_core::causes;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -34,7 +35,7 @@ pub async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("azalea: {error:#}");
+            eprintln!("azalea: {}", causes::in_words(error.as_ref()));
             ExitCode::FAILURE
         }
     }

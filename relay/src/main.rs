@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use azalea_core::causes;
 use azalea_relay::cli::{self, Cli};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     match runtime.block_on(cli::main(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("azalea-relay: {error:#}");
+            eprintln!("azalea-relay: {}", causes::in_words(error.as_ref()));
             ExitCode::FAILURE
         }
     }

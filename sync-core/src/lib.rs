@@ -8,10 +8,11 @@
 //! is written, [`envelope`] how it is sealed and proven, [`blob`] the same for what is too large for an envelope,
 //! [`storage`] where it is kept, [`sync`] how it travels, and [`replica`] puts them together for one facility's
 //! device; [`view`] reads what it keeps, and
-//! [`ledger`] says who did.
+//! [`ledger`] says who did. [`causes`] is for errors of all of them.
 
 pub mod access;
 pub mod blob;
+pub mod causes;
 pub mod document;
 pub mod envelope;
 pub mod hash;
