@@ -39,8 +39,8 @@ fn arrives(node: &Hand, who: &str, chart: &[String]) {
 /// What a node says of the hospital's part.
 fn freshness(node: &Hand) -> serde_json::Value {
     let publishers = node.status()["publishers"].clone();
-    let publishers = publishers.as_array().expect("publishers").iter();
-    publishers.filter(|it| it["name"] == HOSPITAL.name).next_back().cloned().unwrap_or_default()
+    let mut publishers = publishers.as_array().expect("publishers").iter();
+    publishers.find(|it| it["name"] == HOSPITAL.name).cloned().unwrap_or_default()
 }
 
 fn says_complete(node: &Hand) {
