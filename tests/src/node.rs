@@ -234,6 +234,21 @@ impl Hand {
         self.ask(&["status"]).expect("azalea status")
     }
 
+    /// What it says of another facility's part; nothing where it has not heard of that.
+    #[track_caller]
+    pub fn publisher(&self, of: &Part) -> Value {
+        let publishers = self.status()["publishers"].take();
+        let mut all = publishers.as_array().into_iter().flatten();
+        all.find(|it| it["name"] == of.name).cloned().unwrap_or_default()
+    }
+
+    /// Waits until it says that it has all of another facility's part.
+    pub fn completes(&self, of: &Part) {
+        until(&format!("the {} has all of the {}'s", self.part.slug, of.slug), || {
+            (self.publisher(of)["freshness"] == "complete").then_some(())
+        });
+    }
+
     /// Gives a consent and returns the network's id of the patient.
     #[track_caller]
     pub fn consent(&self, patient: &str, to: &[&Part]) -> String {

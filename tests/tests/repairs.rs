@@ -1,5 +1,6 @@
 //! What a sync has to mend by itself: a relay that came back from yesterday's backup, consents that changed while a clinic was away,
-//! a withdrawal in the middle of a transfer. Only what is missing moves, and nobody says more than is true.
+//! a withdrawal in the middle of a transfer. Nobody says more than is true. What a relay lost is all that it is brought; readers, whose
+//! place was in the feed of the store that is gone, get theirs anew.
 
 use azalea_simulations::line::Quality;
 use azalea_tests::fhir::{bundle, observation, patient};
@@ -34,18 +35,6 @@ fn arrives(node: &Hand, who: &str, chart: &[String]) {
     let wanted = sorted(chart.to_vec());
     let what = format!("the chart arrives at the {}", node.part.slug);
     until(&what, || (sorted(node.export(&[who])) == wanted).then_some(()));
-}
-
-/// What a node says of the hospital's part.
-fn freshness(node: &Hand) -> serde_json::Value {
-    let publishers = node.status()["publishers"].clone();
-    let mut publishers = publishers.as_array().expect("publishers").iter();
-    publishers.find(|it| it["name"] == HOSPITAL.name).cloned().unwrap_or_default()
-}
-
-fn says_complete(node: &Hand) {
-    let what = format!("the {} has all of the hospital's", node.part.slug);
-    until(&what, || (freshness(node)["freshness"] == "complete").then_some(()));
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -101,7 +90,7 @@ fn a_relay_from_yesterdays_backup_gets_back_what_it_lost_and_no_more() {
         node.in_step();
         assert!(node.status()["trouble"].is_null(), "{}", node.status());
     }
-    says_complete(&clinic);
+    clinic.completes(&HOSPITAL);
     let counted = |name| region.relay.metric(name) as u64;
     assert_eq!(counted("envelopes_accepted"), lost, "what was lost came");
     assert_eq!(counted("envelopes_repeated"), 0, "and nothing else did");
@@ -137,7 +126,7 @@ fn consents_that_changed_while_a_clinic_was_away_hold_when_it_is_back() {
     clinic.start();
     arrives(&clinic, &other, &toda);
     clinic.in_step();
-    says_complete(&clinic);
+    clinic.completes(&HOSPITAL);
     assert!(!clinic.export(&["--all", "--versions"]).contains(&secret));
     assert_eq!(clinic.verify()["checked"]["waiting_for_key"], 0, "not even sealed");
 
@@ -176,7 +165,7 @@ fn a_withdrawal_in_the_middle_of_a_transfer_ends_it() {
     let other = hospital.consent(OTHER, &[&CLINIC]);
     arrives(&clinic, &other, &toda);
     clinic.in_step();
-    says_complete(&clinic);
+    clinic.completes(&HOSPITAL);
     let held = clinic.export(&["--all", "--versions"]);
     println!("{come} had come, {} came", held.len());
     assert!(!held.contains(&secret), "what was written after the withdrawal did not come");
