@@ -156,7 +156,7 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
         for at in by_position {
             opened[at] = Some(self.open(entries[at]));
         }
-        opened.into_iter().flatten().collect()
+        opened.into_iter().map(|version| version.expect("each place has been opened")).collect()
     }
 
     /// The envelope at a position of the log.

@@ -126,7 +126,7 @@ impl Draft<'_> {
         chain: azalea_core::envelope::Chain,
     ) -> Result<(), RefusalCause> {
         let scope = verified.header().scope;
-        let bytes: Arc<[u8]> = Arc::from(verified.as_bytes());
+        let bytes: Arc<[u8]> = verified.share_bytes();
         let statement = verified.statement().map_err(|error| unread(&error))?;
         // Readers are settled before the envelope is logged: who is new gets what came before it first.
         let parted = match statement {

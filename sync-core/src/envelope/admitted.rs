@@ -23,7 +23,7 @@ impl AdmittedEnvelope {
     /// checks every signature again for those who want more than that.
     pub fn restore(bytes: impl Into<Arc<[u8]>>) -> Result<Self, WireError> {
         let SignedEnvelope { header, bytes } = SignedEnvelope::from_bytes(bytes)?;
-        Ok(Self { verified: VerifiedEnvelope { id: header.id(), header, bytes } })
+        Ok(Self { verified: VerifiedEnvelope { id: Header::id_of(&bytes), header, bytes } })
     }
 
     /// What the author signed.

@@ -52,7 +52,7 @@ pub(super) fn unpack(frame: &[u8], formats: Formats) -> Result<Vec<u8>, UnpackEr
 /// Seals a frame for `header`, whose salt, length and hash this fills in. Returns the body.
 pub(super) fn encrypt(header: &mut Header, frame: Vec<u8>, key: &ScopeKey) -> Vec<u8> {
     use crate::wire::Wire;
-    header.salt = salt(header, &frame, key);
+    header.salt = salt(&header.to_bytes(), &frame, key);
     header.body_len = u32::try_from(frame.len() + AUTHENTICATOR)
         .expect("a body that is too long is refused before it is sealed");
     let mut body = frame;
@@ -66,11 +66,11 @@ pub(super) fn encrypt(header: &mut Header, frame: Vec<u8>, key: &ScopeKey) -> Ve
 /// Undoes [`encrypt`]: the frame, if the key is the right one and nothing was altered.
 pub(super) fn decrypt(header: &Header, body: &[u8], key: &ScopeKey) -> Option<Vec<u8>> {
     use crate::wire::Wire;
-    let mut frame = body.to_vec();
+    let (clear, mut frame) = (header.to_bytes(), body.to_vec());
     cipher(header, key)
-        .decrypt_in_place(&Nonce::default(), &header.to_bytes()[..Header::HASH_AT], &mut frame)
+        .decrypt_in_place(&Nonce::default(), &clear[..Header::HASH_AT], &mut frame)
         .ok()?;
-    (salt(header, &frame, key) == header.salt).then_some(frame)
+    (salt(&clear, &frame, key) == header.salt).then_some(frame)
 }
 
 /// The length of a body whose frame has `len` bytes.
@@ -78,10 +78,9 @@ pub(super) fn sealed_len(len: usize) -> usize {
     len + AUTHENTICATOR
 }
 
-fn salt(header: &Header, frame: &[u8], key: &ScopeKey) -> [u8; 16] {
-    use crate::wire::Wire;
+fn salt(header: &[u8], frame: &[u8], key: &ScopeKey) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new_keyed(&key.derive(&SALT_CONTEXT));
-    hasher.update(&header.to_bytes()[..Header::SALT_AT]);
+    hasher.update(&header[..Header::SALT_AT]);
     hasher.update(frame);
     let mut salt = [0; 16];
     hasher.finalize_xof().fill(&mut salt);

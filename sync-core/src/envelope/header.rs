@@ -47,7 +47,12 @@ impl Header {
 
     /// The envelope's id: the header's digest. The header names the body by its hash, so the id covers both.
     pub fn id(&self) -> EnvelopeId {
-        EnvelopeId::digest(&ID_CONTEXT, &[&self.to_bytes()])
+        Self::id_of(&self.to_bytes())
+    }
+
+    /// The id of the envelope that begins with these bytes, which are a header.
+    pub(super) fn id_of(envelope: &[u8]) -> EnvelopeId {
+        EnvelopeId::digest(&ID_CONTEXT, &[&envelope[..Self::LEN]])
     }
 
     /// Whether the body is in the clear: a signed statement that the relay acts on too.

@@ -51,7 +51,7 @@ impl SignedEnvelope {
 
     /// The id that follows from the claimed header.
     pub fn claimed_id(&self) -> EnvelopeId {
-        self.header.id()
+        Header::id_of(&self.bytes)
     }
 
     /// Establishes that a known device of this network signed this header and that the body is the one it names.
@@ -80,7 +80,7 @@ impl SignedEnvelope {
         if *blake3::hash(body).as_bytes() != header.body_hash {
             return Err(VerifyError::BodyDiffers);
         }
-        let id = header.id();
+        let id = Header::id_of(signed);
         Ok(VerifiedEnvelope { id, header: self.header, bytes: self.bytes })
     }
 }

@@ -37,6 +37,11 @@ impl VerifiedEnvelope {
         self.bytes.to_vec()
     }
 
+    /// The whole envelope, for one more holder of the same bytes.
+    pub fn share_bytes(&self) -> Arc<[u8]> {
+        Arc::clone(&self.bytes)
+    }
+
     /// The statement of a clear envelope; `None` where the body is sealed.
     pub fn statement(&self) -> Result<Option<Statement>, WireError> {
         statement(&self.header, &self.bytes)

@@ -91,9 +91,10 @@ impl State {
                 }
             }
             Err(Stop::Apart(cause, scope)) => {
-                let Ok(envelope) = SignedEnvelope::from_bytes(bytes.clone()) else { return };
+                let Ok(envelope) = SignedEnvelope::from_bytes(&*bytes) else { return };
                 let header = envelope.claimed_header();
-                let (author, seq, id, at) = (header.author, header.seq, header.id(), tx.now);
+                let (author, seq, id, at) =
+                    (header.author, header.seq, envelope.claimed_id(), tx.now);
                 let cause = match cause {
                     // Of our own numbers nobody can contradict us but a store of ours that we lost, or a twin.
                     Cause::Fork if author == self.me => Cause::Contradicted,
@@ -112,27 +113,27 @@ impl State {
 
     fn try_receive(&mut self, tx: &mut Tx<'_>, bytes: &[u8], places: &Places) -> Result<(), Stop> {
         let verified = self.verify(bytes)?;
-        let header = verified.header().clone();
+        let (id, header) = (verified.id(), verified.header().clone());
         let number = self.number(header.scope);
-        let place = self.check_place(number, &header, places);
+        let place = self.check_place(number, (id, &header), places);
         if matches!(place, Err(Stop::Apart(Cause::Fork, _))) {
             self.take_contradicting_certificate(tx, number, &verified)?;
         }
         place?;
         match self.admit(number, verified) {
             Ok(admitted) => {
-                let position = self.place_received(tx, number, &header, bytes);
+                let position = self.place_received(tx, number, (id, &header), bytes);
                 self.apply(tx, number, position, admitted)
             }
             Err(Stop::Apart(Cause::Late, number)) => {
                 // In its author's chain all the same, so that what follows has its place.
-                self.place_received(tx, number, &header, bytes);
+                self.place_received(tx, number, (id, &header), bytes);
                 Err(Stop::Apart(Cause::Late, number))
             }
             // What a store that is rebuilt learns of its own chain, or puts back into it, where the relay does not say yet, or
             // any more, what that scope is. Held back as what others wrote is, what follows it would follow on nothing.
             Err(Stop::Wait(number, wait, 0)) if header.author == self.me => {
-                let position = self.place_received(tx, number, &header, bytes);
+                let position = self.place_received(tx, number, (id, &header), bytes);
                 Err(Stop::Wait(number, wait, position))
             }
             Err(stop) => Err(stop),
@@ -158,11 +159,10 @@ impl State {
     }
 
     pub(super) fn verify(&self, bytes: &[u8]) -> Result<VerifiedEnvelope, Stop> {
-        let signed =
-            SignedEnvelope::from_bytes(bytes.to_vec()).map_err(|cause| match cause.is_newer() {
-                true => Stop::Wait(NOWHERE, Wait::Program, 0),
-                false => Stop::Refuse("not an envelope"),
-            })?;
+        let signed = SignedEnvelope::from_bytes(bytes).map_err(|cause| match cause.is_newer() {
+            true => Stop::Wait(NOWHERE, Wait::Program, 0),
+            false => Stop::Refuse("not an envelope"),
+        })?;
         signed.verify(&self.roster, &self.identity.network).map_err(|error| match error {
             VerifyError::UnknownAuthor(_) => Stop::Wait(NOWHERE, Wait::Statement, 0),
             _ => Stop::Refuse("envelope's signature, network or body hash"),
@@ -172,10 +172,9 @@ impl State {
     fn check_place(
         &self,
         number: ScopeNumber,
-        header: &Header,
+        (id, header): (EnvelopeId, &Header),
         places: &Places,
     ) -> Result<(), Stop> {
-        let id = header.id();
         let Some(vector) = self.scope(number).vectors.get(&header.author) else { return Ok(()) };
         let ahead = vector.ahead.iter().find(|ahead| ahead.seq == header.seq).map(|it| it.id);
         let at_end = (header.seq == vector.seq).then_some(vector.id);
@@ -217,10 +216,9 @@ impl State {
         &mut self,
         tx: &mut Tx<'_>,
         number: ScopeNumber,
-        header: &Header,
+        (id, header): (EnvelopeId, &Header),
         bytes: &[u8],
     ) -> u64 {
-        let id = header.id();
         let position = self.place(tx, number, header.author, header.seq, id, bytes);
         let held = self.scope(number).vectors.get(&header.author);
         let mut vector = held.cloned().unwrap_or_else(VectorRow::empty);

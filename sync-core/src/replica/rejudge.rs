@@ -334,7 +334,7 @@ impl State {
         place: Place,
         envelope: Vec<u8>,
     ) {
-        let Ok(admitted) = AdmittedEnvelope::restore(envelope.clone()) else { return };
+        let Ok(admitted) = AdmittedEnvelope::restore(&*envelope) else { return };
         let header = admitted.header().clone();
         let Some(body) = self.body_of(number, admitted) else { return };
         match body {

@@ -67,12 +67,12 @@ impl State {
     /// Only what continues our chain goes back into it. What the relay holds already is dropped; what it has another
     /// envelope for, or what follows on something that could not be read, is set apart: it can never be sent.
     fn put_back(&mut self, tx: &mut Tx<'_>, envelope: Vec<u8>, places: &Places) {
-        let Ok(signed) = SignedEnvelope::from_bytes(envelope.clone()) else {
+        let Ok(signed) = SignedEnvelope::from_bytes(&*envelope) else {
             tx.refuse("a salvaged row that is no envelope");
             return;
         };
         let header = signed.claimed_header().clone();
-        let (id, scope) = (header.id(), self.number(header.scope));
+        let (id, scope) = (signed.claimed_id(), self.number(header.scope));
         let place = (header.scope, header.author, header.seq);
         if header.author != self.me || places.get(&place) == Some(&id) {
             return;

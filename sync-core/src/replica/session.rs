@@ -291,14 +291,14 @@ impl State {
         session.pace.sent(now, push);
         let mut message = Vec::with_capacity(envelopes.len());
         for (position, bytes) in envelopes {
-            let Ok(envelope) = crate::envelope::SignedEnvelope::from_bytes(bytes.clone()) else {
+            let Ok(envelope) = crate::envelope::SignedEnvelope::from_bytes(&*bytes) else {
                 continue;
             };
             let header = envelope.claimed_header();
             let size = bytes.len();
             let (scope, author, seq) = (header.scope, header.author, header.seq);
             let flight = Flight { position, size, scope, author, seq, push };
-            session.in_flight.insert(header.id(), flight);
+            session.in_flight.insert(envelope.claimed_id(), flight);
             session.on_its_way.insert(position);
             session.in_flight_bytes += size;
             message.push(Bytes(bytes));

@@ -3,7 +3,6 @@
 use super::Wire;
 
 /// A growing buffer of fields.
-#[derive(Default)]
 pub struct Writer {
     bytes: Vec<u8>,
 }
@@ -11,7 +10,7 @@ pub struct Writer {
 impl Writer {
     /// An empty buffer.
     pub fn new() -> Self {
-        Self::default()
+        Self { bytes: Vec::with_capacity(ROOM) }
     }
 
     /// What was written.
@@ -79,3 +78,13 @@ impl Writer {
         }
     }
 }
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where a buffer begins: an envelope's header or a row fits, which is most of what is written; growing into it would take
+/// memory five times over.
+const ROOM: usize = 256;

@@ -17,8 +17,8 @@ struct Chart<'a> {
     owner: &'a FacilityId,
     local: &'a str,
     was_asked: bool,
-    /// What was written after the reader was put out.
-    since: Vec<&'a Import>,
+    /// What was written after the reader was put out, by its key.
+    since: Vec<(String, &'a Import)>,
 }
 
 /// Who holds what, at any moment.
@@ -36,7 +36,8 @@ pub(super) fn check(world: &World) -> Words {
                 let out = world.truth.is_out(of.0, local, &me);
                 let since = out.map(|out| {
                     let imports = world.truth.imports_of(&of, usize::MAX);
-                    imports.filter(|import| import.asked > out).collect()
+                    let later = imports.filter(|import| import.asked > out);
+                    later.map(|import| (key(&import.local, import.number), import)).collect()
                 });
                 chart = Some(Chart { owner, local, was_asked, since: since.unwrap_or_default() });
             }
@@ -44,10 +45,8 @@ pub(super) fn check(world: &World) -> Words {
             if !was_asked {
                 words.push(format!("device {place} can read {record}, which nobody let it"));
             }
-            for import in since {
-                let is_this = *record == key(&import.local, import.number);
-                let bytes = content(&import.local, import.number, import.version);
-                if is_this && contents.has(&bytes) {
+            for (_, import) in since.iter().filter(|(key, _)| key == record) {
+                if contents.has(&content(&import.local, import.number, import.version)) {
                     words.push(format!(
                         "device {place} can read {}-{}, written after it was put out",
                         import.local, import.number
