@@ -16,8 +16,7 @@ use std::path::{Path, PathBuf};
 
 use azalea_core::id::{RelayEpoch, Timestamp};
 use azalea_core::identity::{AgreementKeypair, PublicKey, SigningKeypair};
-use azalea_core::storage::{Batch, Store};
-use azalea_core::wire::Wire;
+use azalea_core::storage::Store;
 use azalea_transport::lock::{DataLock, LockError};
 use serde::{Deserialize, Serialize};
 
@@ -180,9 +179,9 @@ impl Home {
         let _lock = DataLock::acquire(&self.dir)?;
         self.settings()?;
         let epoch = RelayEpoch::random(&mut rand::rng());
-        let mut batch = Batch::new();
-        batch.put(tables::META, tables::EPOCH_KEY, epoch.to_bytes());
-        RedbStore::open(&self.store_path())?.commit(&batch)?;
+        let mut store = RedbStore::open(&self.store_path())?;
+        let begins = tables::begin_epoch(&store.snapshot()?, epoch)?;
+        store.commit(&begins)?;
         crate::blobs::renew(&self.blobs_path())?;
         Ok(epoch)
     }

@@ -24,6 +24,7 @@ mod load;
 mod members;
 mod publish;
 mod queued;
+mod refill;
 mod report;
 mod rotten;
 mod round;
@@ -259,8 +260,8 @@ impl Mailbox {
             self.retry_at = Some(now.plus_ms(RETRY_MS));
         }
         match (loading, result) {
-            (Loading::Feed(session, through), Ok(Answer::Feed(items))) => {
-                self.feed_loaded(now, session, through, items);
+            (Loading::Feed(session, through), Ok(Answer::Feed(answer))) => {
+                self.feed_loaded(now, session, through, answer);
             }
             (Loading::Feed(session, _), _) => self.feed_failed(session),
             (Loading::Repeats(repeats), Ok(Answer::Chains(held))) => {

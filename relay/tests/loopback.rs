@@ -7,15 +7,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use azalea_core::id::{RelayEpoch, Timestamp};
+use azalea_core::id::Timestamp;
 use azalea_core::identity::{
     AgreementKeypair, Certificate, Device, Identity, PublicKey, Roster, Signed, SigningKeypair,
     Validity,
 };
 use azalea_core::keys;
-use azalea_core::sync::message::{
-    Bytes, Cursor, Enrol, Goodbye, Hello, Message, NotAdmitted, VERSION,
-};
+use azalea_core::sync::message::{Bytes, Enrol, Goodbye, Hello, Message, NotAdmitted, VERSION};
 use azalea_core::wire::Wire;
 use azalea_relay::clock;
 use azalea_relay::commands::{Command, InviteArgs, Invited, Kind, RevokeArgs, StatusView};
@@ -157,9 +155,8 @@ impl Joiner {
     async fn hello(&self, code: &Code, network: azalea_core::id::NetworkId) -> (Line, Message) {
         let mut line = self.dial(code).await;
         let device = self.device.public().device_id();
-        let cursor = Some(Cursor { epoch: RelayEpoch::ZERO, position: 5 });
         let at = clock::now();
-        let hello = Hello { network, device, cursor, want_own: false, at };
+        let hello = Hello { network, device, cursor: None, want_own: false, at };
         line.say(&Message::Hello(hello)).await;
         let answer = line.hear().await;
         (line, answer)
@@ -233,7 +230,7 @@ async fn a_facility_joins_by_code_also_when_its_line_is_cut_and_the_relay_restar
     assert!(roster.standing(&device, clock::now()).is_ok());
     assert_eq!(thief.join(&code, false).await, Err(Goodbye::Code));
 
-    // It is a member now: its feed begins, from the beginning, since its cursor is of another life.
+    // It is a member now: its feed begins, from the beginning.
     let (mut line, answer) = hospital.hello(&code, network).await;
     assert!(matches!(answer, Message::Welcome(welcome) if welcome.position == 0));
     assert!(matches!(line.hear().await, Message::Feed { .. }));

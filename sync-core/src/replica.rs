@@ -28,6 +28,7 @@ mod outbox;
 mod peer;
 mod program;
 mod receive;
+mod refill;
 mod registry;
 mod rejudge;
 mod renew;
@@ -56,6 +57,7 @@ pub use burden::Burden;
 use command::{CommandError, Outcome};
 use effect::{Effect, EffectId, Notice, Query};
 use input::{Answer, CommandId, Input};
+use refill::Refill;
 use session::{Next, Phase, Session};
 use state::{State, meta};
 use step::{After, Step, Work};
@@ -66,12 +68,13 @@ use crate::id::{EnvelopeId, Timestamp};
 use crate::identity::Identity;
 use crate::storage::{Batch, StorageError, table};
 use crate::sync::heads::rounds;
-use crate::sync::message::{Goodbye, Message, Refusal};
+use crate::sync::message::{Cursor, Goodbye, Message, Refusal};
 
 /// One device's replica: every record that it may see, and its part in the network.
 pub struct Replica {
     state: State,
     session: Session,
+    refill: Refill,
     /// Work that has not begun, in order.
     queue: VecDeque<Work>,
     /// The one step under way.
@@ -119,6 +122,7 @@ impl Replica {
             queue: state.left_undone().into(),
             state,
             session: Session::new(),
+            refill: Refill::default(),
             step: None,
             push_loads: BTreeMap::new(),
             effects: VecDeque::new(),
@@ -219,10 +223,13 @@ impl Replica {
         match (message, self.session.phase) {
             (Message::Welcome(welcome), Phase::Greeting) => {
                 let is_behind = self.state.is_relay_behind(&welcome);
-                let cursor = self.state.welcome(&mut self.session, &welcome, now);
+                self.state.welcome(&mut self.session, &welcome, now);
                 if is_behind {
                     self.ask_what_it_lacks();
-                    self.queue.push_back(Work::Behind(cursor));
+                    self.queue.push_back(Work::Behind);
+                }
+                if !self.state.is_continued(&welcome) {
+                    self.ask_for_refill();
                 }
                 self.note_caught_up(now);
                 self.changed();
@@ -230,6 +237,13 @@ impl Replica {
             (Message::Feed { items, end }, Phase::Open { epoch, held, .. }) => {
                 self.session.phase = Phase::Open { epoch, end, held };
                 self.queue.push_back(Work::Feed { epoch, items, claims: Vec::new() });
+            }
+            (Message::Refilled { position }, Phase::Open { epoch, held, .. })
+                if self.session.is_refilled =>
+            {
+                self.session.is_refilled = false;
+                self.session.phase = Phase::Open { epoch, end: position, held };
+                self.queue.push_back(Work::Refilled(Cursor { epoch, position }));
             }
             (Message::Taken { stored, refused }, Phase::Open { .. }) => {
                 let (stored, refused) = self.brought_back(now, stored, refused);
@@ -282,6 +296,28 @@ impl Replica {
         let holding = self.state.held_for_relay(&self.session.bring_back);
         self.session.bring_back.ask(holding.len());
         self.effects.extend(holding.into_iter().map(Effect::Send));
+    }
+
+    /// Has what we hold left out of our feed, which the relay gives us once more; it must know what that is.
+    fn ask_for_refill(&mut self) {
+        if !self.session.bring_back.is_asked() {
+            self.ask_what_it_lacks();
+        }
+        self.session.is_refilled = true;
+        self.effects.push_back(Effect::Send(Message::Refill));
+    }
+
+    /// Asks for what is missing by what publishers say, where that has been so for long enough.
+    fn look_for_missing(&mut self) {
+        let Phase::Open { end, held, .. } = self.session.phase else { return };
+        if held < end || self.session.is_refilled || self.session.bring_back.is_asked() {
+            return;
+        }
+        let state = &self.state;
+        let is_older = |publisher: &_, at| state.is_missing_since(publisher, at);
+        if self.refill.look(state.missing(), is_older) {
+            self.ask_for_refill();
+        }
     }
 
     /// Takes out of the relay's answer what it says of envelopes that others wrote.
@@ -610,6 +646,9 @@ impl Replica {
         }
         let known = self.session.known_roll;
         let all = self.roll_due() <= now;
+        if all {
+            self.look_for_missing();
+        }
         if all || self.state.freshness.is_news(known) {
             let update = self.state.roll(now, all, known);
             self.session.known_roll = Some(update.roll.root);

@@ -1,12 +1,15 @@
 //! What the mailbox asks of the disk, and how any store answers: pure reading, so that it can run beside the
 //! mailbox, on a snapshot.
 
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
 
+use azalea_core::envelope::Header;
 use azalea_core::id::EnvelopeId;
 use azalea_core::storage::{Order, Range, Read, StorageError};
-use azalea_core::wire::Wire;
+use azalea_core::wire::{Reader, Wire};
 
+use super::refill::{End, Held};
 use super::tables::{self, ChainRow, DeviceNumber, FeedRow, Lost, RottenRow, ScopeNumber};
 
 /// One question to the store.
@@ -18,8 +21,10 @@ pub enum Query {
         recipient: u32,
         /// The position after which to begin.
         after: u64,
-        /// Bytes that are enough; one item is always given.
+        /// Bytes that are enough; one item is always given, if any is.
         bytes_max: usize,
+        /// What the recipient holds, and is not given again.
+        held: Option<Arc<Held>>,
     },
     /// The ids that the log holds at places of chains.
     Chains {
@@ -39,16 +44,24 @@ pub enum Query {
 #[derive(Debug)]
 pub enum Answer {
     /// To [`Query::Feed`].
-    Feed(Vec<FeedAnswer>),
+    Feed(FeedAnswer),
     /// To [`Query::Chains`].
     Chains(Vec<Option<EnvelopeId>>),
     /// To [`Query::Scopes`].
     Scopes(Vec<ScopeAnswer>),
 }
 
-/// An item of a feed.
+/// The next items of a feed.
 #[derive(Debug)]
 pub struct FeedAnswer {
+    pub(crate) items: Vec<Item>,
+    /// The last position that was looked at, whether the recipient holds what is there or not.
+    pub(crate) through: Option<u64>,
+}
+
+/// An item of a feed.
+#[derive(Debug)]
+pub(crate) struct Item {
     pub(crate) position: u64,
     pub(crate) row: FeedRow,
     pub(crate) found: Found,
@@ -68,6 +81,18 @@ pub(crate) enum Found {
     },
 }
 
+impl Found {
+    /// The number in its author's chain, where that can be told.
+    fn seq(&self) -> Option<u64> {
+        match self {
+            Self::Whole(envelope) => {
+                Header::read(&mut Reader::new(envelope)).ok().map(|header| header.seq)
+            }
+            Self::Rotten { lost, .. } => lost.as_ref().map(|lost| lost.seq),
+        }
+    }
+}
+
 /// Envelopes of one scope, in log order.
 #[derive(Debug)]
 pub struct ScopeAnswer {
@@ -80,13 +105,12 @@ pub struct ScopeAnswer {
 /// Answers a question from a consistent state.
 pub fn run(store: &dyn Read, query: &Query) -> Result<Answer, StorageError> {
     match query {
-        Query::Feed { recipient, after, bytes_max } => feed(store, *recipient, *after, *bytes_max),
+        Query::Feed { recipient, after, bytes_max, held } => {
+            feed(store, *recipient, *after, *bytes_max, held.as_deref())
+        }
         Query::Chains { places } => {
-            let place = |(scope, author, seq): &(u32, u32, u64)| {
-                let key = tables::chain_key(*scope, *author, *seq);
-                let Some(value) = store.get(tables::CHAIN, &key)? else { return Ok(None) };
-                chain_row(&value).map(|row| Some(row.id))
-            };
+            let place =
+                |(scope, author, seq): &(u32, u32, u64)| chain_id(store, (*scope, *author), *seq);
             places.iter().map(place).collect::<Result<_, _>>().map(Answer::Chains)
         }
         Query::Scopes { scopes, rows_max } => {
@@ -104,6 +128,7 @@ fn feed(
     recipient: DeviceNumber,
     after: u64,
     bytes_max: usize,
+    held: Option<&Held>,
 ) -> Result<Answer, StorageError> {
     let to = Range::prefix(&recipient.to_be_bytes()).to;
     let range = Range { from: tables::feed_key(recipient, after.saturating_add(1)), to };
@@ -119,19 +144,37 @@ fn feed(
     if broken {
         return Err(damaged("feed"));
     }
-    let mut bytes = 0;
-    let mut items = Vec::new();
+    let (mut bytes, mut through) = (0, None);
+    let (mut items, mut same) = (Vec::new(), BTreeMap::new());
     for (position, row) in rows {
         if bytes >= bytes_max {
             break;
         }
+        through = Some(position);
+        let end = held.and_then(|held| held.end(&row));
+        if end.is_some_and(|end| matches!(end, End::Log(log) if row.log < log)) {
+            continue;
+        }
         let found = found(store, &row)?;
+        if let Some(End::At { seq, id }) = end
+            && found.seq().is_some_and(|found| found <= seq)
+        {
+            let chain = (row.scope, row.author);
+            let is_same = match same.get(&chain) {
+                Some(known) => *known,
+                None => chain_id(store, chain, seq)? == Some(id),
+            };
+            same.insert(chain, is_same);
+            if is_same {
+                continue;
+            }
+        }
         if let Found::Whole(envelope) = &found {
             bytes += envelope.len();
         }
-        items.push(FeedAnswer { position, row, found });
+        items.push(Item { position, row, found });
     }
-    Ok(Answer::Feed(items))
+    Ok(Answer::Feed(FeedAnswer { items, through }))
 }
 
 /// The envelope of a place in a feed. One that has rotted may be here again, further on in the log.
@@ -215,6 +258,16 @@ fn scope_rows(
         return Err(damaged("chain"));
     }
     Ok(ScopeAnswer { rows: smallest.into_sorted_vec(), is_end })
+}
+
+/// The envelope that a chain has at a number.
+fn chain_id(
+    store: &dyn Read,
+    (scope, author): (ScopeNumber, DeviceNumber),
+    seq: u64,
+) -> Result<Option<EnvelopeId>, StorageError> {
+    let value = store.get(tables::CHAIN, &tables::chain_key(scope, author, seq))?;
+    value.map(|value| chain_row(&value).map(|row| row.id)).transpose()
 }
 
 fn chain_row(value: &[u8]) -> Result<ChainRow, StorageError> {

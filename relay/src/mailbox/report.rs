@@ -17,6 +17,8 @@ pub struct Counters {
     pub accepted: u64,
     /// Envelopes that were known already.
     pub repeated: u64,
+    /// Feeds that were given once more without what their readers held.
+    pub refills: u64,
     /// Envelopes not taken, by cause.
     pub refused: BTreeMap<&'static str, u64>,
     /// Envelopes that contradict one in the log.

@@ -12,6 +12,7 @@ use rand::CryptoRng;
 use super::enrol::Proving;
 use super::heads::Told;
 use super::members::Fill;
+use super::refill::{Held, Refill};
 use super::subscribe::WINDOW_BYTES_MAX;
 use super::tables::DeviceNumber;
 use super::{Effect, Mailbox, Notice, Own, SessionId};
@@ -66,8 +67,11 @@ pub(crate) struct Subscribed {
     pub(crate) told: Told,
     /// Certificates that it was asked for, by their digests.
     pub(crate) wanted: BTreeSet<[u8; 32]>,
-    /// How often it may still say what it holds: comparing costs us more than saying costs it.
+    /// How often it may still say what it holds, or ask for its feed once more: that costs us more than it costs the member.
     pub(crate) holdings_left: u8,
+    /// Where the chains end that it said it holds.
+    pub(crate) held: Held,
+    pub(crate) refill: Refill,
 }
 
 impl Session {
@@ -116,6 +120,7 @@ impl Mailbox {
             (Stage::Subscribed(_), Message::Holding { chains, certificates }) => {
                 self.holding(now, session, &chains, certificates);
             }
+            (Stage::Subscribed(_), Message::Refill) => self.refill_wanted(now, session),
             (Stage::Subscribed(_), Message::Certificates(certificates)) => {
                 self.take_certificates(now, session, certificates);
             }
@@ -147,11 +152,12 @@ impl Mailbox {
         }
         let end = self.state.devices[device as usize].feed_end;
         self.compare(device, hello, end);
-        let position = match hello.cursor {
+        let (position, refill) = match hello.cursor {
+            None => (0, Refill::None),
             Some(cursor) if cursor.epoch == self.state.epoch && cursor.position <= end => {
-                cursor.position
+                (cursor.position, Refill::None)
             }
-            _ => 0,
+            Some(_) => (0, Refill::Awaited),
         };
         let subscribed = Subscribed {
             device,
@@ -169,6 +175,8 @@ impl Mailbox {
             told: Told::nothing(self.state.heads.publishers(facility)),
             wanted: BTreeSet::new(),
             holdings_left: HOLDINGS_MAX,
+            held: Held::default(),
+            refill,
         };
         self.noted.insert(device, (position, now));
         self.counters.sessions += 1;

@@ -76,6 +76,8 @@ pub(crate) struct Device {
 pub(crate) struct State {
     pub(crate) network: NetworkId,
     pub(crate) epoch: RelayEpoch,
+    /// The first log position that was free when the epoch began.
+    pub(crate) epoch_began: u64,
     pub(crate) roster: Roster,
     /// The digests of all certificates.
     pub(crate) certificates: BTreeSet<[u8; 32]>,
@@ -133,9 +135,13 @@ impl State {
         }
         let network = row(tables::META, &meta(tables::NETWORK_KEY)?.ok_or(OpenError::Empty)?)?;
         let epoch = row(tables::META, &meta(tables::EPOCH_KEY)?.ok_or(OpenError::Empty)?)?;
+        let began = meta(tables::EPOCH_BEGAN_KEY)?;
+        let began = began.map(|began| row::<Position>(tables::META, &began)).transpose()?;
+        let epoch_began = began.map_or(0, |began| began.0);
         let mut state = Self {
             network,
             epoch,
+            epoch_began,
             roster: Roster::new(network),
             certificates: BTreeSet::new(),
             devices: Vec::new(),
@@ -348,6 +354,19 @@ impl Wire for Number {
 
     fn read(reader: &mut azalea_core::wire::Reader<'_>) -> Result<Self, WireError> {
         reader.u32("number").map(Self)
+    }
+}
+
+/// A `u64` as a row.
+struct Position(u64);
+
+impl Wire for Position {
+    fn write(&self, writer: &mut azalea_core::wire::Writer) {
+        writer.u64(self.0);
+    }
+
+    fn read(reader: &mut azalea_core::wire::Reader<'_>) -> Result<Self, WireError> {
+        reader.u64("position").map(Self)
     }
 }
 

@@ -1,13 +1,15 @@
 //! Sending a feed: live from memory where the reader has all before it, else from the disk, within a window.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use azalea_core::id::Timestamp;
 use azalea_core::sync::heads::HeadTree;
 use azalea_core::sync::message::{Bytes, FeedItem, Message, Welcome};
 
 use super::group::{FeedEntry, Item};
-use super::load::{FeedAnswer, Found, Query};
+use super::load::{self, FeedAnswer, Found, Query};
+use super::refill::Refill;
 use super::session::Subscribed;
 use super::tables::{DeviceNumber, FeedRow};
 use super::{Loading, Mailbox, SessionId};
@@ -35,6 +37,9 @@ impl Mailbox {
 
     /// Asks the disk for more of a reader's feed, if it wants more and there is more.
     pub(crate) fn pump(&mut self, session: SessionId) {
+        if !self.begins_refill(session) {
+            return;
+        }
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;
         };
@@ -47,7 +52,12 @@ impl Mailbox {
             return self.caught_up(session);
         }
         let bytes_max = room.min(member.pace.message_bytes());
-        let query = Query::Feed { recipient: member.device, after: member.scanned, bytes_max };
+        let (recipient, after) = (member.device, member.scanned);
+        let held = match &member.refill {
+            Refill::Going(held) => Some(Arc::clone(held)),
+            _ => None,
+        };
+        let query = Query::Feed { recipient, after, bytes_max, held };
         self.with_member(session, |member| member.is_loading = true);
         self.load(query, Loading::Feed(session, feed_end));
     }
@@ -64,18 +74,18 @@ impl Mailbox {
         now: Timestamp,
         session: SessionId,
         through: u64,
-        items: Vec<FeedAnswer>,
+        FeedAnswer { items, through: looked_at }: FeedAnswer,
     ) {
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;
         };
         let device = member.device;
         // Where rows are missing up to the end that was known, there is nothing to wait for.
-        let mut scanned = items.last().map_or(through, |item| item.position);
+        let mut scanned = looked_at.unwrap_or(through);
         let mut sendable = Vec::new();
         let mut waits = false;
         let mine = items.into_iter().filter(|item| self.is_for(now, member, &item.row));
-        for FeedAnswer { position, row, found } in mine.collect::<Vec<_>>() {
+        for load::Item { position, row, found } in mine.collect::<Vec<_>>() {
             match found {
                 Found::Whole(envelope) => sendable.push((position, envelope)),
                 Found::Rotten { log, lost } => {
@@ -124,7 +134,7 @@ impl Mailbox {
             let mut room = member.pace.window_bytes().saturating_sub(member.bytes_under_way);
             let mut scanned = member.scanned;
             let mut sendable = Vec::new();
-            if !member.is_loading && scanned + 1 == first {
+            if !member.is_loading && member.refill == Refill::None && scanned + 1 == first {
                 for entry in &entries {
                     let Some(item) = entry.item.map(|index| &items[index]) else { break };
                     if room == 0 {
@@ -187,7 +197,12 @@ impl Mailbox {
     fn caught_up(&mut self, session: SessionId) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         let Some(member) = known.subscribed_mut() else { return };
-        if member.told_end > member.last_sent {
+        if matches!(member.refill, Refill::Going(_)) {
+            member.refill = Refill::None;
+            let position = member.scanned;
+            (member.last_sent, member.told_end) = (position, position);
+            self.send(session, Message::Refilled { position });
+        } else if member.told_end > member.last_sent {
             member.told_end = member.last_sent;
             let end = member.told_end;
             self.send(session, Message::Feed { items: Vec::new(), end });
@@ -208,8 +223,11 @@ impl Mailbox {
         }
         member.pace.confirmed(now, position);
         member.progress_at = now;
-        let device = member.device;
-        self.noted.insert(device, (position, now));
+        // What is given once more lies before what it confirmed long ago.
+        if member.refill == Refill::None {
+            let device = member.device;
+            self.noted.insert(device, (position, now));
+        }
         self.pump(session);
     }
 

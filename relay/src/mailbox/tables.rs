@@ -4,8 +4,8 @@
 //! Integers in keys are big-endian.
 
 use azalea_core::access::ScopeAccess;
-use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, ScopeId, Timestamp};
-use azalea_core::storage::{Table, table};
+use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, RelayEpoch, ScopeId, Timestamp};
+use azalea_core::storage::{Batch, Order, Range, Read, StorageError, Table, table};
 use azalea_core::wire::limits::Limit;
 use azalea_core::wire::{Reader, Wire, WireError, Writer, limits};
 
@@ -42,12 +42,28 @@ pub const INVITE: Table = Table::named("invite");
 pub(crate) const FORMAT: u32 = 1;
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 pub(crate) const EPOCH_KEY: &[u8] = b"epoch";
+/// The first log position that was free when the epoch began; 0 where it is not there.
+pub(crate) const EPOCH_BEGAN_KEY: &[u8] = b"epoch-began";
 pub(crate) const NETWORK_KEY: &[u8] = b"network";
 
 /// A device's number in this store.
 pub(crate) type DeviceNumber = u32;
 /// A scope's number in this store.
 pub(crate) type ScopeNumber = u32;
+
+/// The rows with which a new epoch begins, for a store that came from a backup: what readers hold of its feeds by number is
+/// not to be relied on.
+pub fn begin_epoch(store: &dyn Read, epoch: RelayEpoch) -> Result<Batch, StorageError> {
+    let mut next = 0_u64;
+    store.scan(LOG, &Range::all(), Order::Descending, &mut |key, _| {
+        next = key.try_into().map_or(0, |position| u64::from_be_bytes(position).saturating_add(1));
+        false
+    })?;
+    let mut batch = Batch::new();
+    batch.put(META, EPOCH_KEY, epoch.to_bytes());
+    batch.put(META, EPOCH_BEGAN_KEY, next.to_be_bytes());
+    Ok(batch)
+}
 
 pub(crate) fn chain_prefix(scope: ScopeNumber) -> Vec<u8> {
     scope.to_be_bytes().to_vec()

@@ -9,6 +9,7 @@ mod feed;
 mod fuzz;
 mod heads;
 mod holding;
+mod refill;
 mod renew;
 mod rotten;
 mod suspend;
@@ -303,6 +304,12 @@ impl World {
 
     fn fed_ids(&mut self, member: &Member) -> Vec<EnvelopeId> {
         self.fed(member).into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// The newest position of a member's feed.
+    fn feed_end(&self, member: &Member) -> u64 {
+        let state = &self.mailbox.state;
+        state.devices[state.numbers[&member.id()] as usize].feed_end
     }
 
     fn refused(&self, cause: &str) -> u64 {

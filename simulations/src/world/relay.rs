@@ -7,7 +7,6 @@ use azalea_core::id::{DeviceId, RelayEpoch, Timestamp};
 use azalea_core::identity::{Certificate, PublicKey, SigningKeypair, Subject};
 use azalea_core::storage::{Batch, Memory, Order, Range, Read, Store};
 use azalea_core::sync::message::Message;
-use azalea_core::wire::Wire;
 use azalea_relay::mailbox::{
     self, Burden, Effect, EffectId, Input, Limits, Mailbox, Query, Report, Request, RequestId,
     SessionId, tables,
@@ -181,9 +180,9 @@ impl Relay {
     pub(super) fn new_epoch(&mut self) {
         self.epochs += 1;
         self.lives_anew += 1;
-        let mut batch = Batch::new();
-        batch.put(tables::META, *b"epoch", RelayEpoch([self.epochs; 16]).to_bytes());
-        self.disk.rows.commit(&batch).expect("memory takes every batch");
+        let epoch = RelayEpoch([self.epochs; 16]);
+        let begins = tables::begin_epoch(&self.disk.rows, epoch).expect("memory can be read");
+        self.disk.rows.take(begins);
     }
 
     pub(super) fn publish(&mut self, now: Timestamp, id: u64, certificates: Vec<Certificate>) {

@@ -102,15 +102,11 @@ impl State {
         parts.collect()
     }
 
-    /// Notes that the relay has gone back, and begins the feed of a store that is not the one we knew. A line that is cut
-    /// before the relay has what it lacks must not end the offer: nothing else would show it the next time.
-    pub(super) fn is_behind(&mut self, tx: &mut Tx<'_>, cursor: Option<Cursor>) {
+    /// Notes that the relay has gone back. A line that is cut before the relay has what it lacks must not end the offer: nothing
+    /// else would show it the next time.
+    pub(super) fn is_behind(&mut self, tx: &mut Tx<'_>) {
         self.offering = true;
         tx.batch.put(table::META, meta::OFFERING, [1]);
-        if let Some(cursor) = cursor {
-            self.cursor = Some(cursor);
-            tx.batch.put(table::META, meta::CURSOR, cursor.to_bytes());
-        }
     }
 
     /// The relay has said that it lacks nothing.

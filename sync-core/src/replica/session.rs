@@ -81,6 +81,8 @@ pub(super) struct Session {
     pub(super) bring_back: BringBack,
     /// The root of our roll that the relay holds or will hold by what is on its way.
     pub(super) known_roll: Option<[u8; 32]>,
+    /// The relay was asked for our feed once more and has not given all of it.
+    pub(super) is_refilled: bool,
     /// The relay takes nothing of ours until its operator has decided; kept over reconnects, until it takes something.
     pub(super) suspended: bool,
 }
@@ -103,6 +105,7 @@ impl Session {
             paused: None,
             bring_back: BringBack::default(),
             known_roll: None,
+            is_refilled: false,
             suspended: false,
         }
     }
@@ -117,6 +120,7 @@ impl Session {
         self.paused = None;
         self.bring_back = BringBack::default();
         self.known_roll = None;
+        self.is_refilled = false;
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -180,13 +184,8 @@ impl State {
         })
     }
 
-    /// Takes the relay's welcome. Gives our place in the feed of its store where that is another one than we knew.
-    pub(super) fn welcome(
-        &self,
-        session: &mut Session,
-        welcome: &Welcome,
-        now: Timestamp,
-    ) -> Option<Cursor> {
+    /// Takes the relay's welcome.
+    pub(super) fn welcome(&self, session: &mut Session, welcome: &Welcome, now: Timestamp) {
         let (epoch, position) = (welcome.epoch, welcome.position);
         let known = self.cursor.filter(|cursor| cursor.epoch == epoch);
         let held = known.map_or(0, |cursor| cursor.position.min(position));
@@ -194,8 +193,6 @@ impl State {
         session.clock_skew_ms =
             i64::try_from(i128::from(welcome.at.0) - i128::from(now.0)).unwrap_or(i64::MAX);
         session.known_roll = Some(welcome.roll);
-        let other = self.cursor.is_some_and(|cursor| cursor.epoch != epoch);
-        other.then_some(Cursor { epoch, position: held })
     }
 
     /// The next envelopes of the outbox that the disk has, then what is brought back, as far as the window has room.
@@ -331,10 +328,15 @@ impl State {
         envelopes
     }
 
-    /// Moves the cursor with the batch that holds what lies before it.
+    /// Moves the cursor with the batch that holds what lies before it. What is given to us once more lies before it already, and
+    /// moves nothing; nor does a place in the feed of another store than it is of, until that has given us all.
     pub(super) fn move_cursor(&mut self, tx: &mut Tx<'_>, epoch: RelayEpoch, items: &[FeedItem]) {
         let Some(last) = items.last() else { return };
         let cursor = Cursor { epoch, position: last.position };
+        let is_on = |known: Cursor| known.epoch == epoch && known.position < cursor.position;
+        if !self.cursor.is_none_or(is_on) {
+            return;
+        }
         self.cursor = Some(cursor);
         tx.batch.put(table::META, meta::CURSOR, cursor.to_bytes());
     }

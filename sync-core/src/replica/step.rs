@@ -57,8 +57,10 @@ pub(super) enum Work {
     Start,
     /// Grants of these scopes have begun or ended by themselves.
     Time(BTreeSet<ScopeNumber>),
-    /// The relay has gone back in time; where its store is not the one we knew, this is our place in its feed.
-    Behind(Option<Cursor>),
+    /// The relay has gone back in time.
+    Behind,
+    /// The relay has given us once more what it has for us.
+    Refilled(Cursor),
     /// The relay lacks nothing that we hold.
     Offered,
     /// The relay lacks something of ours that it had once: it is offered again.
@@ -136,7 +138,8 @@ impl Work {
             self,
             Self::Feed { .. }
                 | Self::Heads(_)
-                | Self::Behind(_)
+                | Self::Behind
+                | Self::Refilled(_)
                 | Self::Offered
                 | Self::BringBack { .. }
         )
@@ -199,7 +202,8 @@ impl Work {
                 state.offer_queries(lacking)
             }
             Self::Rebuilt => state.rebuilt_queries(),
-            Self::Behind(_)
+            Self::Behind
+            | Self::Refilled(_)
             | Self::Offered
             | Self::Heads(_)
             | Self::Registry
@@ -269,9 +273,13 @@ impl Work {
                 state.follow_time(tx, scopes);
                 Vec::new()
             }
-            Self::Behind(cursor) => {
-                state.is_behind(tx, cursor);
+            Self::Behind => {
+                state.is_behind(tx);
                 Vec::new()
+            }
+            Self::Refilled(cursor) => {
+                state.refilled(tx, cursor);
+                vec![After::Seen(cursor.position)]
             }
             Self::Offered => {
                 state.offered(tx);

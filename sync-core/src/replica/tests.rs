@@ -6,6 +6,7 @@ mod offer;
 mod peer;
 mod program;
 mod rebuild;
+mod refill;
 mod rejudge;
 mod renew;
 mod stories;
@@ -475,6 +476,19 @@ impl Region {
                         let heads = Input::Received(Message::Heads(vec![word]));
                         self.node(other).handle(now, heads);
                     }
+                }
+            }
+            Message::Refill => {
+                let end = self.post.len() as u64;
+                let items = (1..).zip(&self.post).map(|(position, (_, envelope))| FeedItem {
+                    position,
+                    envelope: envelope.clone(),
+                });
+                let items = items.collect();
+                self.online.insert(name, self.post.len());
+                let feed = Message::Feed { items, end };
+                for message in [feed, Message::Refilled { position: end }] {
+                    self.node(name).handle(now, Input::Received(message));
                 }
             }
             _ => {}

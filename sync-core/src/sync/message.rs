@@ -110,6 +110,13 @@ pub enum Message {
         /// Whose roll.
         publisher: DeviceId,
     },
+    /// Node → relay, after `Holding`: our feed once more from its beginning, without what we said that we hold.
+    Refill,
+    /// Relay → node: what was wanted with `Refill` has been sent, and the feed goes on behind this position.
+    Refilled {
+        /// The position.
+        position: u64,
+    },
 }
 
 /// The end of an author's chain in a scope.
@@ -406,6 +413,11 @@ impl Wire for Message {
                 writer.u8(16);
                 publisher.write(writer);
             }
+            Self::Refill => writer.u8(17),
+            Self::Refilled { position } => {
+                writer.u8(18);
+                writer.u64(*position);
+            }
         }
     }
 
@@ -467,6 +479,8 @@ impl Wire for Message {
             14 => Self::Certificates(reader.list(message_limits::CERTIFICATES)?),
             15 => Self::Heads(reader.list(message_limits::HEADS)?),
             16 => Self::WantHead { publisher: DeviceId::read(reader)? },
+            17 => Self::Refill,
+            18 => Self::Refilled { position: reader.u64("position")? },
             _ => return Err(WireError::Invalid { field: "message kind" }),
         })
     }

@@ -21,7 +21,8 @@ fn a_reader_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn a_cursor_of_another_life_or_beyond_the_end_starts_again_from_the_beginning() {
+fn a_cursor_of_another_life_or_beyond_the_end_starts_again_from_the_beginning_once_it_is_said_what_is_held()
+ {
     let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
     let written = hospital.write(&world, chart, b"result");
     world.push_all(&hospital, std::slice::from_ref(&written));
@@ -29,6 +30,8 @@ fn a_cursor_of_another_life_or_beyond_the_end_starts_again_from_the_beginning() 
         let cursor = Cursor { epoch: RelayEpoch(epoch), position };
         let welcome = world.connect(&mut clinic, Some(cursor)).unwrap();
         assert_eq!(welcome.position, 0);
+        assert_eq!(world.fed_ids(&clinic), [], "it may hold all of it");
+        world.say(&clinic, Message::Refill);
         assert_eq!(world.fed_ids(&clinic).last(), Some(&written.claimed_id()));
     }
 }

@@ -109,7 +109,8 @@ fn a_rotten_envelope_is_fetched_from_its_author_and_reaches_the_reader_that_miss
 
     // What was found out is not forgotten with the process.
     world.restart();
-    world.connect(&mut clinic, Some(Cursor { epoch: RelayEpoch([9; 16]), position: 100 }));
+    let cursor = Cursor { epoch: RelayEpoch([9; 16]), position: world.feed_end(&clinic) };
+    world.connect(&mut clinic, Some(cursor));
     let welcome = world.connect(&mut hospital, None).unwrap();
     assert_eq!(welcome.yours, 0, "so it says what it holds");
     let chain = (chart, hospital.id(), hospital.chains[&chart]);

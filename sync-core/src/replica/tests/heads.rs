@@ -6,7 +6,7 @@ use crate::storage::table;
 use crate::wire::Wire;
 
 /// A hospital whose patients two clinics may see, all of them connected.
-fn disclosed() -> Region {
+pub(super) fn disclosed() -> Region {
     let members = [
         ("hospital", FacilityKind::Hospital),
         ("clinic", FacilityKind::Clinic),

@@ -55,9 +55,10 @@ fn what_waits_in_the_outbox_or_was_refused_is_not_taken_for_lost() {
     assert_eq!(region.nodes["hospital"].status().unsent, 0);
 }
 
-/// Whatever the welcome says: of a store that is not the one we knew, nothing is known to be held.
+/// Whatever the welcome says: of a store that is not the one we knew, nothing is known to be held, until it has given us what it
+/// has and we have not.
 #[test]
-fn the_feed_of_another_store_begins_at_the_beginning() {
+fn a_place_in_the_feed_of_another_store_counts_once_that_has_given_us_all() {
     let mut region = disclosed(73);
     region.cut("clinic");
     let now = region.now;
@@ -67,7 +68,21 @@ fn the_feed_of_another_store_begins_at_the_beginning() {
     node.handle(now, Input::Connected);
     let welcome = Welcome { epoch, position: end, end, at: now, yours: 1_000, roll: [0; 32] };
     node.handle(now, Input::Received(Message::Welcome(welcome)));
-    let cursor = Some(Cursor { epoch, position: 0 });
+    let kinds = |node: &Node| -> Vec<String> {
+        let said = node.trace.iter().filter_map(|it| it.strip_prefix("Send("));
+        said.map(|it| it.split([' ', '(', ')']).next().unwrap_or(it).to_owned()).collect()
+    };
+    let said = kinds(node);
+    let is_asked = said.windows(2).any(|two| two == ["Holding", "Refill"]);
+    assert!(is_asked, "after what is held: {said:?}");
+    let before = node.replica.state.cursor;
+    let again = region.post[0].1.clone();
+    let node = region.node("clinic");
+    let items = vec![FeedItem { position: 1, envelope: again }];
+    node.handle(now, Input::Received(Message::Feed { items, end }));
+    assert_eq!(node.replica.state.cursor, before, "cut here, it would be asked for anew");
+    node.handle(now, Input::Received(Message::Refilled { position: end }));
+    let cursor = Some(Cursor { epoch, position: end });
     assert_eq!(node.replica.state.cursor, cursor);
     node.restart();
     assert_eq!(node.replica.state.cursor, cursor, "durable");
@@ -93,6 +108,9 @@ fn an_offer_that_was_cut_short_is_made_again() {
                 let (chains, others) = (Vec::new(), false);
                 let lacking = Message::Lacking { chains, certificates, others };
                 node.handle(now, Input::Received(lacking));
+            }
+            if node.replica.session.is_refilled {
+                node.handle(now, Input::Received(Message::Refilled { position: 0 }));
             }
         }
         node.handle(now, Input::Disconnected);
