@@ -174,7 +174,7 @@ impl Home {
         Ok(genesis.network())
     }
 
-    /// Draws a new epoch for a store that came from a backup: what readers hold of its feeds is not to be relied on.
+    /// Draws a new epoch for a store that came from a backup: where readers stand in its feeds is not to be relied on.
     pub fn restored(&self) -> Result<RelayEpoch, HomeError> {
         let _lock = DataLock::acquire(&self.dir)?;
         self.settings()?;

@@ -1,6 +1,5 @@
 //! What a sync has to mend by itself: a relay that came back from yesterday's backup, consents that changed while a clinic was away,
-//! a withdrawal in the middle of a transfer. Nobody says more than is true. What a relay lost is all that it is brought; readers, whose
-//! place was in the feed of the store that is gone, get theirs anew.
+//! a withdrawal in the middle of a transfer. Nobody says more than is true, and what is lacking is all that moves.
 
 use azalea_simulations::line::Quality;
 use azalea_tests::fhir::{bundle, observation, patient};
@@ -95,6 +94,12 @@ fn a_relay_from_yesterdays_backup_gets_back_what_it_lost_and_no_more() {
     assert_eq!(counted("envelopes_accepted"), lost, "what was lost came");
     assert_eq!(counted("envelopes_repeated"), 0, "and nothing else did");
     assert_eq!(counted("forks"), 0);
+    // Readers, whose place was in the feed of the store that is gone, say what they hold. What was brought back after one has said
+    // so goes out to it as anything new does.
+    assert_eq!(counted("refills"), 2);
+    let forwarded = counted("envelopes_forwarded");
+    println!("of a log of {before}, {lost} were lost, and {forwarded} went out to readers");
+    assert!(forwarded <= lost, "{forwarded} went out to readers, who held all of it");
 
     // Whoever comes now has all of it from the relay.
     let pharmacy = region.join(&PHARMACY);

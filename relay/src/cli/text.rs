@@ -71,8 +71,8 @@ pub(super) fn trusted() -> String {
 }
 
 pub(super) fn restored() -> String {
-    "新しい世代にしました。中継サーバを動かしてください。施設は受け取り位置を確かめ直します。\n\
-     A new epoch has been drawn. Run the relay; every reader starts its feed again.\n"
+    "新しい世代にしました。中継サーバを動かしてください。施設は手元にあるものを知らせ、足りない分だけを受け取ります。\n\
+     A new epoch has been drawn. Run the relay; every reader says what it holds and gets what it lacks.\n"
         .to_owned()
 }
 

@@ -9,10 +9,8 @@ use std::sync::Arc;
 
 use azalea_core::id::{DeviceId, EnvelopeId, Timestamp};
 use azalea_core::sync::message::{ChainEnd, Goodbye};
-use azalea_core::sync::pace::Pace;
 
 use super::session::Subscribed;
-use super::subscribe::WINDOW_BYTES_MAX;
 use super::tables::{DeviceNumber, FeedRow, ScopeNumber};
 use super::{Mailbox, SessionId};
 
@@ -25,9 +23,23 @@ pub(crate) enum Refill {
     /// The cursor means nothing here; the reader says what it holds before it is fed.
     Awaited,
     /// Asked for; it begins once nothing is being read for this feed.
-    Asked,
-    /// Under way, without these.
-    Going(Arc<Held>),
+    Asked {
+        /// Nothing has been given in this session.
+        is_first: bool,
+    },
+    /// Under way.
+    Going(Going),
+}
+
+/// A refill that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Going {
+    /// What is left out.
+    pub(crate) held: Arc<Held>,
+    /// The last position that may have been missed: what comes behind it is on its way, or is still to come.
+    pub(crate) through: u64,
+    /// The position behind which the feed goes on.
+    pub(crate) resume: u64,
 }
 
 /// How far chains go at a reader.
@@ -62,13 +74,25 @@ impl Held {
 }
 
 impl Subscribed {
-    /// Begins with the feed's first place.
-    fn begin_refill(&mut self) {
-        (self.scanned, self.last_sent) = (0, 0);
-        self.under_way.clear();
-        self.bytes_under_way = 0;
-        self.pace = Pace::new(WINDOW_BYTES_MAX);
-        self.refill = Refill::Going(Arc::new(std::mem::take(&mut self.held)));
+    /// Begins with the feed's first place, and ends with what the session has given so far, or where it has given nothing yet,
+    /// with the feed.
+    fn begin_refill(&mut self, is_first: bool, feed_end: u64) {
+        let resume = if is_first { feed_end } else { self.scanned };
+        let on_its_way = self.under_way.front().map(|(position, _)| position - 1);
+        let through = on_its_way.unwrap_or(resume);
+        let held = Arc::new(std::mem::take(&mut self.held));
+        self.scanned = 0;
+        self.refill = Refill::Going(Going { held, through, resume });
+    }
+
+    /// The position up to which the feed is to be read now, of one that ends at `feed_end`.
+    pub(crate) fn reads_to(&self, feed_end: u64) -> u64 {
+        if let Refill::Going(going) = &self.refill { going.through } else { feed_end }
+    }
+
+    /// The position up to which the feed has been sent or passed over, in this session or by the refill that it is in.
+    pub(crate) fn sent_to(&self) -> u64 {
+        if let Refill::Going(going) = &self.refill { going.resume } else { self.scanned }
     }
 }
 
@@ -84,7 +108,7 @@ impl Mailbox {
         };
         member.holdings_left = left;
         if matches!(member.refill, Refill::None | Refill::Awaited) {
-            member.refill = Refill::Asked;
+            member.refill = Refill::Asked { is_first: member.refill == Refill::Awaited };
             self.counters.refills += 1;
         }
         self.pump(session);
@@ -96,8 +120,11 @@ impl Mailbox {
         else {
             return false;
         };
-        if member.refill == Refill::Asked && !member.is_loading {
-            member.begin_refill();
+        if let Refill::Asked { is_first } = member.refill
+            && !member.is_loading
+        {
+            let feed_end = self.state.devices[member.device as usize].feed_end;
+            member.begin_refill(is_first, feed_end);
         }
         matches!(member.refill, Refill::None | Refill::Going(_))
     }

@@ -9,7 +9,7 @@ use azalea_core::sync::message::{Bytes, FeedItem, Message, Welcome};
 
 use super::group::{FeedEntry, Item};
 use super::load::{self, FeedAnswer, Found, Query};
-use super::refill::Refill;
+use super::refill::{Going, Refill};
 use super::session::Subscribed;
 use super::tables::{DeviceNumber, FeedRow};
 use super::{Loading, Mailbox, SessionId};
@@ -48,18 +48,19 @@ impl Mailbox {
         if member.is_loading || room == 0 {
             return;
         }
-        if member.scanned >= feed_end {
+        let to = member.reads_to(feed_end);
+        if member.scanned >= to {
             return self.caught_up(session);
         }
         let bytes_max = room.min(member.pace.message_bytes());
         let (recipient, after) = (member.device, member.scanned);
         let held = match &member.refill {
-            Refill::Going(held) => Some(Arc::clone(held)),
+            Refill::Going(going) => Some(Arc::clone(&going.held)),
             _ => None,
         };
         let query = Query::Feed { recipient, after, bytes_max, held };
         self.with_member(session, |member| member.is_loading = true);
-        self.load(query, Loading::Feed(session, feed_end));
+        self.load(query, Loading::Feed(session, to));
     }
 
     /// As [`Mailbox::pump`], for everybody.
@@ -81,10 +82,12 @@ impl Mailbox {
         };
         let device = member.device;
         // Where rows are missing up to the end that was known, there is nothing to wait for.
-        let mut scanned = looked_at.unwrap_or(through);
+        let to = member.reads_to(u64::MAX);
+        let mut scanned = looked_at.unwrap_or(through).min(to);
         let mut sendable = Vec::new();
         let mut waits = false;
-        let mine = items.into_iter().filter(|item| self.is_for(now, member, &item.row));
+        let asked = items.into_iter().filter(|item| item.position <= to);
+        let mine = asked.filter(|item| self.is_for(now, member, &item.row));
         for load::Item { position, row, found } in mine.collect::<Vec<_>>() {
             match found {
                 Found::Whole(envelope) => sendable.push((position, envelope)),
@@ -197,12 +200,13 @@ impl Mailbox {
     fn caught_up(&mut self, session: SessionId) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         let Some(member) = known.subscribed_mut() else { return };
-        if matches!(member.refill, Refill::Going(_)) {
+        if let Refill::Going(Going { resume: position, .. }) = member.refill {
             member.refill = Refill::None;
-            let position = member.scanned;
-            (member.last_sent, member.told_end) = (position, position);
+            (member.scanned, member.last_sent, member.told_end) = (position, position, position);
             self.send(session, Message::Refilled { position });
-        } else if member.told_end > member.last_sent {
+            return self.pump(session);
+        }
+        if member.told_end > member.last_sent {
             member.told_end = member.last_sent;
             let end = member.told_end;
             self.send(session, Message::Feed { items: Vec::new(), end });
@@ -214,7 +218,7 @@ impl Mailbox {
     pub(crate) fn seen(&mut self, now: Timestamp, session: SessionId, position: u64) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         let Some(member) = known.subscribed_mut() else { return };
-        if position > member.scanned {
+        if position > member.sent_to() {
             return;
         }
         while member.under_way.front().is_some_and(|(under_way, _)| *under_way <= position) {

@@ -51,8 +51,8 @@ pub(crate) type DeviceNumber = u32;
 /// A scope's number in this store.
 pub(crate) type ScopeNumber = u32;
 
-/// The rows with which a new epoch begins, for a store that came from a backup: what readers hold of its feeds by number is
-/// not to be relied on.
+/// The rows with which a new epoch begins, for a store that came from a backup: where readers stand in its feeds is not to be
+/// relied on.
 pub fn begin_epoch(store: &dyn Read, epoch: RelayEpoch) -> Result<Batch, StorageError> {
     let mut next = 0_u64;
     store.scan(LOG, &Range::all(), Order::Descending, &mut |key, _| {

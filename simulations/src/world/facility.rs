@@ -13,8 +13,10 @@ use azalea_core::replica::command::{Command, CommandError, Outcome};
 use azalea_core::replica::effect::{Effect, EffectId, Notice, Query};
 use azalea_core::replica::input::{Answer, CommandId, Input};
 use azalea_core::replica::{Replica, Status};
-use azalea_core::storage::{Read, StorageError};
+use azalea_core::storage::row::{ChainRow, VectorRow};
+use azalea_core::storage::{Memory, Order, Range, Read, StorageError, table};
 use azalea_core::sync::message::Message;
+use azalea_core::wire::Wire;
 use azalea_relay::mailbox::SessionId;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -341,6 +343,9 @@ impl Facility {
                 Effect::Store { id, batch, .. } => self.disk.push(Work::Store(id, batch)),
                 Effect::Send(message) => {
                     self.load.says(&message);
+                    if matches!(message, Message::Refill) {
+                        self.load.beyond_gaps += beyond_gaps(&self.disk.rows);
+                    }
                     self.sent.push(message);
                 }
                 Effect::Hangup => self.hangup = true,
@@ -399,6 +404,26 @@ impl Facility {
 
 /// How soon a process that asks to be woken is.
 const SOONEST_MS: u64 = 20;
+
+/// Bytes of the envelopes that lie beyond gaps in their chains.
+fn beyond_gaps(rows: &Memory) -> u64 {
+    let mut bytes = 0;
+    rows.scan(table::VECTOR, &Range::all(), Order::Ascending, &mut |key, value| {
+        let vector = VectorRow::from_bytes(value).expect("a sound store");
+        for ahead in vector.ahead {
+            let chain = [key, &ahead.seq.to_be_bytes()].concat();
+            let place = rows.get(table::CHAIN, &chain).expect("memory");
+            let place =
+                place.map(|row| ChainRow::from_bytes(&row).expect("a sound store").position);
+            let held =
+                place.and_then(|at| rows.get(table::LOG, &at.to_be_bytes()).expect("memory"));
+            bytes += held.map_or(0, |held| held.len() as u64);
+        }
+        true
+    })
+    .expect("memory");
+    bytes
+}
 
 fn answer(rows: &dyn Read, queries: &[Query]) -> Result<Vec<Answer>, StorageError> {
     let read = |query: &Query| match query {

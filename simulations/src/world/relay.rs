@@ -176,7 +176,7 @@ impl Relay {
         }
     }
 
-    /// Readers begin their feeds again, and authors offer again what is theirs.
+    /// Readers say what they hold and are given what they lack, and authors offer again what is theirs.
     pub(super) fn new_epoch(&mut self) {
         self.epochs += 1;
         self.lives_anew += 1;

@@ -4,7 +4,7 @@
 //! ```text
 //! envelopes pushed  what the device wrote ─┬─ again for each life of the relay's store, or its own
 //! envelopes fed     its feed              ─┤
-//!                                          └─ and what was under way when a session ended, or was refused
+//!                                          └─ and what was under way when a session ended, or was refused, or lay beyond a gap
 //! bytes on the line these, and for each a share, a word, a confirmation; so much for each session, for each interval;
 //!                   all of it twice, since lines lose
 //! ```
@@ -112,7 +112,11 @@ fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> Bounds {
     let unaccounted = load.sessions * SESSION_ENVELOPE_BYTES;
     let pushed = own.bytes + all.bytes * asked + load.cut_off + load.refused + load.under_way();
     // The feed of an earlier life held what the device has now, and what it was not to keep.
-    let fed = feed.bytes + (feed.bytes + all.bytes) * again + down.cut_off + down.under_way();
+    let fed = feed.bytes
+        + (feed.bytes + all.bytes) * again
+        + down.cut_off
+        + down.under_way()
+        + load.beyond_gaps;
     let up = own.many * (2 * MESSAGE_BYTES + roll)
         + feed.many * MESSAGE_BYTES * (1 + again)
         + all.many * MESSAGE_BYTES * asked;
