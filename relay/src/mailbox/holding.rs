@@ -53,7 +53,7 @@ impl Mailbox {
         let device = member.id;
         let (mut lacking_chains, mut others) = (Vec::new(), false);
         for end in chains {
-            self.note_held(now, session, &device, end);
+            self.note_held(session, end);
             let Some(held) = self.lacks(now, &device, end) else { continue };
             // Of somebody who is suspended nothing is taken until the operator decides.
             let is_open = || !self.state.forks.is_open(&end.author);

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use azalea_core::id::{DeviceId, EnvelopeId, Timestamp};
+use azalea_core::id::{EnvelopeId, Timestamp};
 use azalea_core::sync::message::{ChainEnd, Goodbye};
 
 use super::session::Subscribed;
@@ -129,18 +129,13 @@ impl Mailbox {
         matches!(member.refill, Refill::None | Refill::Going(_))
     }
 
-    /// Notes where a chain ends at a reader that may read it, for a refill that it may ask for.
+    /// Notes where a chain ends at a reader, for a refill that it may ask for. Only chains that are here take memory, and whoever
+    /// names their scopes has been in them: their names cannot be guessed.
     ///
     /// Of an end that contradicts ours nothing is left out: its reader is to see that. Of a chain that goes further there it has
     /// surely what this store had when its epoch began, which is what every store of this network once had; what came since may
     /// be another chain, as the registry is after a backup.
-    pub(crate) fn note_held(
-        &mut self,
-        now: Timestamp,
-        session: SessionId,
-        device: &DeviceId,
-        end: &ChainEnd,
-    ) {
+    pub(crate) fn note_held(&mut self, session: SessionId, end: &ChainEnd) {
         let Some(number) = self.state.numbers.get(&end.author).copied() else { return };
         let Some(scope) = self.state.scopes.get(&end.scope) else { return };
         let Some(tip) = scope.chains.get(&number).and_then(|chain| chain.tip()) else { return };
@@ -151,10 +146,8 @@ impl Mailbox {
             std::cmp::Ordering::Greater => End::Log(self.state.epoch_began),
         };
         let key = (scope.number, number);
-        if self.may_read(now, device, &end.scope) {
-            self.with_member(session, |member| {
-                member.held.0.insert(key, held);
-            });
-        }
+        self.with_member(session, |member| {
+            member.held.0.insert(key, held);
+        });
     }
 }

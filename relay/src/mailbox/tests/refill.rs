@@ -150,21 +150,31 @@ fn what_a_cursor_has_passed_comes_when_it_is_asked_for() {
     assert!(!read.world.notices.iter().any(|it| matches!(it, Notice::RolledBack { .. })));
 }
 
-/// What a stranger to a chart claims to hold of it takes no memory here.
+/// Names of scopes cannot be guessed: what somebody makes up takes no memory here.
 #[test]
-fn only_what_its_reader_may_read_is_remembered() {
+fn only_chains_that_are_here_are_remembered() {
     let mut read = read();
-    let mut pharmacy = read.world.member(FacilityKind::Pharmacy);
-    read.world.connect(&mut pharmacy, None).unwrap();
-    let unknown = ChainEnd { scope: ScopeId([1; 16]), ..read.end(0, 0) };
-    let chains = vec![read.end(0, 0), read.end(1, 0), unknown];
-    read.world.say(&pharmacy, Message::Holding { chains, certificates: Vec::new() });
-    let member = |read: &Read, member: &Member| {
-        read.world.mailbox.sessions[&member.session].subscribed().unwrap().held.len()
-    };
-    assert_eq!(member(&read, &pharmacy), 0);
     read.world.connect(&mut read.clinic, None).unwrap();
-    let chains = vec![read.end(0, 0), read.end(1, 0), unknown];
+    let unknown = ChainEnd { scope: ScopeId([1; 16]), ..read.end(0, 0) };
+    let nobody = ChainEnd { author: DeviceId([1; 16]), ..read.end(0, 0) };
+    let chains = vec![read.end(0, 0), read.end(1, 0), unknown, nobody];
     read.world.say(&read.clinic, Message::Holding { chains, certificates: Vec::new() });
-    assert_eq!(member(&read, &read.clinic), 2);
+    let member = read.world.mailbox.sessions[&read.clinic.session].subscribed().unwrap();
+    assert_eq!(member.held.len(), 2);
+}
+
+/// The word that put a reader out is the last that it is given, and it need not be given twice.
+#[test]
+fn what_a_former_reader_holds_is_left_out_too() {
+    let mut read = read();
+    let revoked = read.hospital.revoke(&read.world, read.charts[0], &read.clinic, vec![], 2);
+    read.world.push_all(&read.hospital, std::slice::from_ref(&revoked));
+    let further = read.hospital.write(&read.world, read.charts[0], b"not for the clinic");
+    read.world.push_all(&read.hospital, &[further]);
+    let (scope, author) = (read.charts[0], read.hospital.id());
+    let (seq, id) = (revoked.claimed_header().seq, revoked.claimed_id());
+    let ends = vec![ChainEnd { scope, author, seq, id }, read.end(1, 0), read.registry_end()];
+    assert_eq!(read.refill(ends).0, []);
+    let ends = vec![read.end(0, 0), read.end(1, 0), read.registry_end()];
+    assert_eq!(read.refill(ends).0, [id], "it holds what came before");
 }
