@@ -9,6 +9,7 @@
 //! that a delivery that was cut goes on behind the last durable chunk; one that nobody has gone on with for a month is put away.
 
 mod deliver;
+mod places;
 mod serve;
 
 use std::collections::BTreeSet;
@@ -22,15 +23,13 @@ use azalea_core::blob::message::ShelfId;
 use azalea_core::blob::shelf::{self, ShelfError};
 use azalea_core::storage::{Batch, Read, StorageError, Store, Table};
 use rand::RngExt;
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
+use self::places::Places;
 use crate::clock;
 use crate::engine::Engine;
 use crate::store::RedbStore;
 
-/// Streams that are served at once; each may hold the tree of one blob, which is 8 MiB for the largest.
-const STREAMS_MAX: usize = 64;
 /// A delivery that nobody has gone on with for so long is put away; whoever still has the blob offers it again.
 const UNFINISHED_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// How often it is looked for such ones.
@@ -44,7 +43,7 @@ pub struct Blobs {
     store: RedbStore,
     id: ShelfId,
     engine: Engine,
-    streams: Arc<Semaphore>,
+    places: Places,
     /// What is being brought: one bringer at a time, since each would write over the other's progress.
     taking: Arc<Mutex<BTreeSet<Placed>>>,
     counters: Arc<Counters>,
@@ -90,7 +89,7 @@ impl Blobs {
             store,
             id,
             engine,
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            places: Places::default(),
             taking: Arc::default(),
             counters: Arc::default(),
         })

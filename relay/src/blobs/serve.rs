@@ -48,7 +48,7 @@ impl Blobs {
         let mut stream = Stream { blobs: self, device, send, receive, serving: None };
         // Places are for members: anybody can make a key and call.
         let Ok(begins) = self.engine.blob_wish(device, BlobWish::Begin).await else { return };
-        let place = begins.and_then(|()| self.streams.try_acquire().map_err(|_| Refusal::Busy));
+        let place = begins.and_then(|()| self.places.take(device).ok_or(Refusal::Busy));
         let _place = match place {
             Ok(place) => place,
             Err(why) => {

@@ -32,6 +32,10 @@ pub struct Burden {
     pub wanted: usize,
     /// Chains that members were asked for.
     pub asked: usize,
+    /// Chains that are remembered of the member of whom most are, of what it said it holds.
+    pub held: usize,
+    /// Envelopes in the log; no fewer than there are chains.
+    pub log: usize,
     /// Publishers whose last roll the disk does not have.
     pub unsaved: usize,
     /// Devices of which the disk does not have how far they hold their feeds.
@@ -52,6 +56,7 @@ impl Burden {
             (self.under_way_bytes > WINDOW_BYTES_MAX + envelope, "has more under way to a reader"),
             (self.loads > loads, "asks its disk for more"),
             (self.asked > ASKED_MAX, "remembers more chains that it asked for"),
+            (self.held > self.log, "remembers chains that it does not have"),
             (self.unsaved > devices, "keeps more rolls than there are publishers"),
             (self.noted > devices, "notes more devices than there are"),
         ]
@@ -76,6 +81,7 @@ impl Mailbox {
             loads: self.loads.len(),
             fills: self.fills.len() + self.filled.len(),
             asked: self.asked.len(),
+            log: usize::try_from(self.state.next_log - 1).unwrap_or(usize::MAX),
             unsaved: self.state.heads.unsaved(),
             noted: self.noted.len(),
             ..Burden::default()
@@ -87,6 +93,7 @@ impl Mailbox {
             burden.under_way += member.under_way.len();
             burden.under_way_bytes = burden.under_way_bytes.max(member.bytes_under_way);
             burden.wanted += member.wanted.len();
+            burden.held = burden.held.max(member.held.len());
         }
         burden
     }

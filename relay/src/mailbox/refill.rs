@@ -62,7 +62,6 @@ pub(crate) enum End {
 
 impl Held {
     /// How many chains are remembered.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
