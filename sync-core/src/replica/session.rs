@@ -329,7 +329,8 @@ impl State {
     }
 
     /// Moves the cursor with the batch that holds what lies before it. What is given to us once more lies before it already, and
-    /// moves nothing; nor does a place in the feed of another store than it is of, until that has given us all.
+    /// moves nothing; nor does a place in the feed of another store than it is of, until that has given us all: from there it would
+    /// go on without leaving out what we hold.
     pub(super) fn move_cursor(&mut self, tx: &mut Tx<'_>, epoch: RelayEpoch, items: &[FeedItem]) {
         let Some(last) = items.last() else { return };
         let cursor = Cursor { epoch, position: last.position };
