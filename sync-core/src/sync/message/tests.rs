@@ -115,6 +115,8 @@ fn samples() -> Vec<(Message, String)> {
         (Message::Certificates(Vec::new()), "020e00000000".into()),
         (Message::Heads(words), format!("020f00000002{roll_hex}01{known_hex}{roll_hex}00")),
         (Message::WantHead { publisher: device }, format!("0210{}", "44".repeat(16))),
+        (Message::Refill, "0211".into()),
+        (Message::Refilled { position: 7 }, "02120000000000000007".into()),
     ]
 }
 
