@@ -239,9 +239,9 @@ impl Replica {
                 self.queue.push_back(Work::Feed { epoch, items, claims: Vec::new() });
             }
             (Message::Refilled { position }, Phase::Open { epoch, held, .. })
-                if self.session.is_refilled =>
+                if self.session.is_refilling =>
             {
-                self.session.is_refilled = false;
+                self.session.is_refilling = false;
                 self.session.phase = Phase::Open { epoch, end: position, held };
                 self.queue.push_back(Work::Refilled(Cursor { epoch, position }));
             }
@@ -303,14 +303,14 @@ impl Replica {
         if !self.session.bring_back.is_asked() {
             self.ask_what_it_lacks();
         }
-        self.session.is_refilled = true;
+        self.session.is_refilling = true;
         self.effects.push_back(Effect::Send(Message::Refill));
     }
 
     /// Asks for what is missing by what publishers say, where that has been so for long enough.
     fn look_for_missing(&mut self) {
         let Phase::Open { end, held, .. } = self.session.phase else { return };
-        if held < end || self.session.is_refilled || self.session.bring_back.is_asked() {
+        if held < end || self.session.is_refilling || self.session.bring_back.is_asked() {
             return;
         }
         let state = &self.state;

@@ -344,7 +344,6 @@ impl Facility {
                 Effect::Send(message) => {
                     self.load.says(&message);
                     if matches!(message, Message::Refill) {
-                        self.load.refills += 1;
                         self.load.beyond_gaps += beyond_gaps(&self.disk.rows);
                     }
                     self.sent.push(message);

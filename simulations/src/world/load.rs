@@ -24,8 +24,6 @@ pub(super) struct Load {
     pub(super) refused: u64,
     /// Bytes of envelopes that the relay took since that happened last.
     taken: u64,
-    /// How often it asked for its feed once more.
-    pub(super) refills: u64,
     /// Bytes of envelopes that it held beyond gaps whenever it asked for its feed once more: it cannot say so, and they may come
     /// again.
     pub(super) beyond_gaps: u64,

@@ -82,7 +82,7 @@ pub(super) struct Session {
     /// The root of our roll that the relay holds or will hold by what is on its way.
     pub(super) known_roll: Option<[u8; 32]>,
     /// The relay was asked for our feed once more and has not given all of it.
-    pub(super) is_refilled: bool,
+    pub(super) is_refilling: bool,
     /// The relay takes nothing of ours until its operator has decided; kept over reconnects, until it takes something.
     pub(super) suspended: bool,
 }
@@ -105,7 +105,7 @@ impl Session {
             paused: None,
             bring_back: BringBack::default(),
             known_roll: None,
-            is_refilled: false,
+            is_refilling: false,
             suspended: false,
         }
     }
@@ -120,7 +120,7 @@ impl Session {
         self.paused = None;
         self.bring_back = BringBack::default();
         self.known_roll = None;
-        self.is_refilled = false;
+        self.is_refilling = false;
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -43,8 +43,8 @@ impl Read {
         ChainEnd { scope, author, seq: tip.seq, id: tip.id }
     }
 
-    /// The clinic comes with a cursor of another life, says what it holds, and asks. Gives what it is fed, by author and number,
-    /// and the place at which its feed goes on.
+    /// The clinic comes with a cursor of another life, says what it holds, and asks. Gives what it is fed, and the place at which
+    /// its feed goes on.
     fn refill(&mut self, chains: Vec<ChainEnd>) -> (Vec<EnvelopeId>, Option<u64>) {
         let cursor = Cursor { epoch: RelayEpoch([8; 16]), position: 3 };
         self.world.connect(&mut self.clinic, Some(cursor)).unwrap();

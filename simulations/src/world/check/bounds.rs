@@ -16,15 +16,8 @@ const LOOKS: u64 = 7;
 /// Bytes of one statement on its way, generously.
 const STATEMENT_BYTES: u64 = 512;
 
-/// Bytes for each device of the region that one question for what is missing may cost: whoever misses what burnt with a relay asks for
-/// it, less and less often, and has what the registry wrote since again each time.
-const REFILL_BYTES: u64 = 4_096;
-
 pub(super) fn check(world: &mut World) -> Words {
     let mut words = Vec::new();
-    let refills =
-        |world: &World| world.facilities.iter().map(|it| it.load.refills).collect::<Vec<_>>();
-    let asked = refills(world);
     let carried = |world: &World| -> Vec<u64> {
         world.links.iter().map(|link| link.bytes.iter().sum()).collect()
     };
@@ -54,15 +47,11 @@ pub(super) fn check(world: &mut World) -> Words {
         words.push(format!("the relay asked its disk for {longest} works at once"));
     }
     let statements = 2 * (WATCHED_S / world.options.statement_seconds + 2);
-    let devices = world.facilities.len() as u64;
-    let asks = refills(world).into_iter().zip(asked).map(|(after, before)| after - before);
-    let asks = core_only(world, &asks.collect::<Vec<_>>());
-    for ((facility, asks), (before, after)) in world
+    let bound = world.facilities.len() as u64 * statements * STATEMENT_BYTES;
+    for (facility, (before, after)) in world
         .core()
-        .zip(asks)
         .zip(core_only(world, &before).into_iter().zip(core_only(world, &carried(world))))
     {
-        let bound = devices * (statements * STATEMENT_BYTES + asks * REFILL_BYTES);
         if after - before > bound {
             words.push(format!(
                 "device {} carried {} bytes in {WATCHED_S} quiet seconds, above {bound}",

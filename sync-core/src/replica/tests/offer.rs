@@ -109,7 +109,7 @@ fn an_offer_that_was_cut_short_is_made_again() {
                 let lacking = Message::Lacking { chains, certificates, others };
                 node.handle(now, Input::Received(lacking));
             }
-            if node.replica.session.is_refilled {
+            if node.replica.session.is_refilling {
                 node.handle(now, Input::Received(Message::Refilled { position: 0 }));
             }
         }
