@@ -93,7 +93,7 @@ impl Mailbox {
             burden.under_way += member.under_way.len();
             burden.under_way_bytes = burden.under_way_bytes.max(member.bytes_under_way);
             burden.wanted += member.wanted.len();
-            burden.held = burden.held.max(member.held.len());
+            burden.held = burden.held.max(member.held.chains());
         }
         burden
     }

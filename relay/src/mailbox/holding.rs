@@ -64,8 +64,9 @@ impl Mailbox {
             }
         }
         let known = &self.state.certificates;
-        let lacking: Vec<[u8; 32]> =
-            certificates.into_iter().filter(|digest| !known.contains(digest)).collect();
+        let (known, lacking): (Vec<_>, Vec<_>) =
+            certificates.into_iter().partition(|digest| known.contains(digest));
+        self.note_certificates(session, known);
         let wanted = lacking.iter().copied();
         if let Some(member) = self.sessions.get_mut(&session).and_then(|it| it.subscribed_mut()) {
             member.wanted.extend(wanted);

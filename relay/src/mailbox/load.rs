@@ -1,6 +1,7 @@
 //! What the mailbox asks of the disk, and how any store answers: pure reading, so that it can run beside the
 //! mailbox, on a snapshot.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
@@ -152,20 +153,19 @@ fn feed(
         }
         through = Some(position);
         let end = held.and_then(|held| held.end(&row));
-        if end.is_some_and(|end| matches!(end, End::Log(log) if row.log < log)) {
+        if end.is_some_and(|end| end.is_before(row.log)) {
             continue;
         }
         let found = found(store, &row)?;
-        if let Some(End::At { seq, id }) = end
-            && found.seq().is_some_and(|found| found <= seq)
-        {
+        if let (Some(held), Some(end)) = (held, end) {
             let chain = (row.scope, row.author);
-            let is_same = match same.get(&chain) {
-                Some(known) => *known,
-                None => chain_id(store, chain, seq)? == Some(id),
+            let is_same = |seq, id| match same.entry(chain) {
+                Entry::Occupied(known) => Ok(*known.get()),
+                Entry::Vacant(unknown) => {
+                    Ok(*unknown.insert(chain_id(store, chain, seq)? == Some(id)))
+                }
             };
-            same.insert(chain, is_same);
-            if is_same {
+            if is_held(held, end, &found, is_same)? {
                 continue;
             }
         }
@@ -175,6 +175,25 @@ fn feed(
         items.push(Item { position, row, found });
     }
     Ok(Answer::Feed(FeedAnswer { items, through }))
+}
+
+/// Whether its reader holds an item, or all that it could be to it, where its chain ends so there; `is_same` says whether the
+/// chain has this envelope at that number here.
+fn is_held(
+    held: &Held,
+    end: End,
+    found: &Found,
+    is_same: impl FnOnce(u64, EnvelopeId) -> Result<bool, StorageError>,
+) -> Result<bool, StorageError> {
+    let is_within = |seq| found.seq().is_some_and(|found| found <= seq);
+    let is_certificate =
+        || matches!(found, Found::Whole(envelope) if held.has_certificate(envelope));
+    match end {
+        End::Log(_) => Ok(false),
+        End::At { seq, id } if is_same(seq, id)? => Ok(is_within(seq)),
+        End::At { .. } => Ok(is_certificate()),
+        End::Further { seq, .. } => Ok(is_within(seq) && is_certificate()),
+    }
 }
 
 /// The envelope of a place in a feed. One that has rotted may be here again, further on in the log.

@@ -4,9 +4,12 @@
 //! where a reader misses by its publishers' words what its cursor has passed. Rows of a feed are short and say whose
 //! envelope they mean: most of what a reader holds is passed over without a look at the log.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use azalea_core::access::Statement;
+use azalea_core::envelope::SignedEnvelope;
 use azalea_core::id::{EnvelopeId, Timestamp};
 use azalea_core::sync::message::{ChainEnd, Goodbye};
 
@@ -42,9 +45,13 @@ pub(crate) struct Going {
     pub(crate) resume: u64,
 }
 
-/// How far chains go at a reader.
+/// How far chains go at a reader, and which certificates it has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Held(BTreeMap<(ScopeNumber, DeviceNumber), End>);
+pub struct Held {
+    ends: BTreeMap<(ScopeNumber, DeviceNumber), End>,
+    /// Their digests.
+    certificates: BTreeSet<[u8; 32]>,
+}
 
 /// How far one chain goes there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,17 +65,45 @@ pub(crate) enum End {
         /// The envelope there.
         id: EnvelopeId,
     },
+    /// It goes up to this number, which is further than here.
+    Further {
+        /// The number.
+        seq: u64,
+        /// It has what has an earlier place in the log than this.
+        log: u64,
+    },
+}
+
+impl End {
+    /// Whether a place in the log is one that the reader has by its chain's end alone.
+    pub(crate) fn is_before(self, place: u64) -> bool {
+        matches!(self, Self::Log(log) | Self::Further { log, .. } if place < log)
+    }
 }
 
 impl Held {
     /// How many chains are remembered.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    pub(crate) fn chains(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether an envelope says nothing but a certificate that is there. Where it can follow on nothing that is there, as what
+    /// the registry says where it has become another one, it is worth no more than that.
+    pub(crate) fn has_certificate(&self, envelope: &[u8]) -> bool {
+        if self.certificates.is_empty() {
+            return false;
+        }
+        let signed = SignedEnvelope::from_bytes(envelope);
+        let said = signed.ok().and_then(|signed| signed.claimed_statement().ok().flatten());
+        match said {
+            Some(Statement::Certificate(it)) => self.certificates.contains(&it.digest()),
+            _ => false,
+        }
     }
 
     /// How far the chain goes that a row of a feed is part of.
     pub(crate) fn end(&self, row: &FeedRow) -> Option<End> {
-        self.0.get(&(row.scope, row.author)).copied()
+        self.ends.get(&(row.scope, row.author)).copied()
     }
 }
 
@@ -131,22 +166,26 @@ impl Mailbox {
     /// Notes where a chain ends at a reader, for a refill that it may ask for. Only chains that are here take memory, and whoever
     /// names their scopes has been in them: their names cannot be guessed.
     ///
-    /// Of an end that contradicts ours nothing is left out: its reader is to see that. Of a chain that goes further there it has
-    /// surely what this store had when its epoch began, which is what every store of this network once had; what came since may
-    /// be another chain, as the registry is after a backup.
+    /// Of an end that contradicts ours nothing is left out but certificates that are there too: its reader is to see that. Of a
+    /// chain that goes further there it has surely what this store had when its epoch began, which is what every store of this
+    /// network once had; what came since may be another chain, as the registry is after a backup.
     pub(crate) fn note_held(&mut self, session: SessionId, end: &ChainEnd) {
         let Some(number) = self.state.numbers.get(&end.author).copied() else { return };
         let Some(scope) = self.state.scopes.get(&end.scope) else { return };
         let Some(tip) = scope.chains.get(&number).and_then(|chain| chain.tip()) else { return };
         let held = match end.seq.cmp(&tip.seq) {
-            std::cmp::Ordering::Less => End::At { seq: end.seq, id: end.id },
-            std::cmp::Ordering::Equal if end.id != tip.id => return,
-            std::cmp::Ordering::Equal => End::Log(self.state.next_log),
-            std::cmp::Ordering::Greater => End::Log(self.state.epoch_began),
+            Ordering::Equal if end.id == tip.id => End::Log(self.state.next_log),
+            Ordering::Less | Ordering::Equal => End::At { seq: end.seq, id: end.id },
+            Ordering::Greater => End::Further { seq: end.seq, log: self.state.epoch_began },
         };
         let key = (scope.number, number);
         self.with_member(session, |member| {
-            member.held.0.insert(key, held);
+            member.held.ends.insert(key, held);
         });
+    }
+
+    /// Notes which of our certificates a reader has, for a refill that it may ask for.
+    pub(crate) fn note_certificates(&mut self, session: SessionId, known: Vec<[u8; 32]>) {
+        self.with_member(session, |member| member.held.certificates.extend(known));
     }
 }

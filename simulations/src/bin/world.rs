@@ -19,9 +19,9 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "azalea-world", version)]
 struct Arguments {
-    /// The seed from which everything is drawn.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// The seed from which everything is drawn, 1 where none is given. With a story or options only their seed changes.
+    #[arg(long)]
+    seed: Option<u64>,
     /// Many seeds, as FIRST..LAST; the last is left out. With a story or options only their seed changes.
     #[arg(long, value_name = "FIRST..LAST", conflicts_with = "seed")]
     seeds: Option<String>,
@@ -115,7 +115,11 @@ fn given(arguments: &Arguments) -> Result<Option<Options>> {
 }
 
 fn one(arguments: &Arguments) -> Result<u8> {
-    let options = given(arguments)?.unwrap_or_else(|| Options::draw(arguments.seed));
+    let options = match (given(arguments)?, arguments.seed) {
+        (Some(given), None) => given,
+        (Some(given), Some(seed)) => Options { seed, ..given },
+        (None, seed) => Options::draw(seed.unwrap_or(1)),
+    };
     println!("{}", options.line());
     let began = Instant::now();
     if arguments.trace {

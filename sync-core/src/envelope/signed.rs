@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Header, VerifiedEnvelope};
-use crate::access::registry_scope;
+use super::{Header, VerifiedEnvelope, verified};
+use crate::access::{Statement, registry_scope};
 use crate::id::{DeviceId, EnvelopeId, NetworkId};
 use crate::identity::{Domain, Roster, Signature, SignatureError};
 use crate::wire::{Reader, Wire, WireError, limits};
@@ -52,6 +52,11 @@ impl SignedEnvelope {
     /// The id that follows from the claimed header.
     pub fn claimed_id(&self) -> EnvelopeId {
         Header::id_of(&self.bytes)
+    }
+
+    /// The statement that a clear body claims to be; `None` where it is sealed.
+    pub fn claimed_statement(&self) -> Result<Option<Statement>, WireError> {
+        verified::statement(&self.header, &self.bytes)
     }
 
     /// Establishes that a known device of this network signed this header and that the body is the one it names.

@@ -52,7 +52,16 @@ impl Read {
     }
 
     fn ask(&mut self, chains: Vec<ChainEnd>) -> (Vec<EnvelopeId>, Option<u64>) {
+        self.ask_with(chains, Vec::new())
+    }
+
+    fn ask_with(
+        &mut self,
+        chains: Vec<ChainEnd>,
+        certificates: Vec<[u8; 32]>,
+    ) -> (Vec<EnvelopeId>, Option<u64>) {
         self.world.sent.clear();
+        self.world.say(&self.clinic, Message::Holding { chains: Vec::new(), certificates });
         self.world.say(&self.clinic, Message::Holding { chains, certificates: Vec::new() });
         self.world.say(&self.clinic, Message::Refill);
         let sent = self.world.sent.get(&self.clinic.session).cloned().unwrap_or_default();
@@ -131,6 +140,39 @@ fn of_a_chain_that_goes_further_there_what_the_backup_had_is_left_out() {
     assert_eq!(fed, [since.claimed_id()]);
 }
 
+/// The registry of a relay that came back from a backup goes on as another chain than the one that its readers have: they take
+/// certificates from it, and are given those that they lack.
+#[test]
+fn of_a_registry_that_is_another_one_only_certificates_that_a_reader_lacks_come() {
+    let mut read = read();
+    let begins = tables::begin_epoch(&read.world.store, RelayEpoch([10; 16])).unwrap();
+    read.world.store.commit(&begins).unwrap();
+    read.world.restart();
+    let before = read.registry_end();
+    let known = read.world.mailbox.state.certificates.clone();
+    read.world.member(FacilityKind::Clinic);
+    let new: Vec<[u8; 32]> =
+        read.world.mailbox.state.certificates.difference(&known).copied().collect();
+    let ours = read.registry_end();
+    let charts = [read.end(0, 0), read.end(1, 0)];
+    let mut given = |end: ChainEnd, certificates: &[[u8; 32]]| {
+        let cursor = Cursor { epoch: RelayEpoch([9; 16]), position: 3 };
+        read.world.connect(&mut read.clinic, Some(cursor)).unwrap();
+        read.ask_with([&charts[..], &[end]].concat(), certificates.to_vec()).0.len()
+    };
+    let id = EnvelopeId([7; 32]);
+    let further = ChainEnd { seq: ours.seq + 1, id, ..ours };
+    assert_eq!(given(further, &[]), 2);
+    assert_eq!(given(further, &new[..1]), 1);
+    assert_eq!(given(further, &new), 0);
+    for another in [ChainEnd { id, ..ours }, ChainEnd { id, ..before }] {
+        let all = given(another, &[]);
+        assert_eq!(given(another, &new), all - 2);
+    }
+    // Where the chain is the same, what follows in it comes: what is written after that follows on it.
+    assert_eq!(given(before, &new), 2);
+}
+
 /// A relay that held something back and let the cursor pass it was never asked for it again.
 #[test]
 fn what_a_cursor_has_passed_comes_when_it_is_asked_for() {
@@ -160,7 +202,7 @@ fn only_chains_that_are_here_are_remembered() {
     let chains = vec![read.end(0, 0), read.end(1, 0), unknown, nobody];
     read.world.say(&read.clinic, Message::Holding { chains, certificates: Vec::new() });
     let member = read.world.mailbox.sessions[&read.clinic.session].subscribed().unwrap();
-    assert_eq!(member.held.len(), 2);
+    assert_eq!(member.held.chains(), 2);
 }
 
 /// The word that put a reader out is the last that it is given, and it need not be given twice.
