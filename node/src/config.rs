@@ -6,6 +6,7 @@
 //! node.json       settings: network, relay, facility, addresses
 //! accounts        a sealed copy of the staff accounts
 //! store.redb      everything else, sealed under the store key
+//! blobs.redb      attachments, sealed under the store key
 //! inbox/          files to import; moved to done/ or, with their causes, to quarantined/
 //! control.sock    the running daemon listens here
 //! ```
@@ -54,6 +55,11 @@ impl DataDir {
     /// The encrypted store.
     pub fn store(&self) -> PathBuf {
         self.0.join("store.redb")
+    }
+
+    /// Attachments, sealed by the core and once more by their store.
+    pub fn blobs(&self) -> PathBuf {
+        self.0.join("blobs.redb")
     }
 
     /// The copy of the staff accounts.

@@ -1,6 +1,7 @@
 //! One facility's node, put together: what commands, screens and importers ask, answered from the store and the driver.
 
 mod access_log;
+mod attachments;
 mod clinic;
 mod consents;
 mod imports;
@@ -25,6 +26,7 @@ use azalea_core::storage::StorageError;
 use azalea_core::view::ViewError;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::blobs::Shelf;
 use crate::config::DataDir;
 use crate::driver::{DriveError, Handle};
 use crate::net::peer::Local;
@@ -38,6 +40,8 @@ pub struct Node {
     pub(crate) handle: Handle,
     pub(crate) identity: Identity,
     pub(crate) dir: DataDir,
+    /// Where attachments lie.
+    pub(crate) shelf: Shelf,
     /// Where the relay is, for the status page.
     pub(crate) relay: String,
     accounts: Mutex<()>,
@@ -46,9 +50,15 @@ pub struct Node {
 
 impl Node {
     /// Puts a node together.
-    pub fn new(handle: Handle, identity: Identity, dir: DataDir, relay: String) -> Self {
+    pub fn new(
+        handle: Handle,
+        identity: Identity,
+        dir: DataDir,
+        shelf: Shelf,
+        relay: String,
+    ) -> Self {
         let access = Mutex::new(None);
-        Self { handle, identity, dir, relay, accounts: Mutex::new(()), access }
+        Self { handle, identity, dir, shelf, relay, accounts: Mutex::new(()), access }
     }
 
     /// The way to the driver.

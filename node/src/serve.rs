@@ -1,7 +1,7 @@
 //! Opening a node and running it: the order in which things come up, and go down again.
 //!
 //! ```text
-//! lock ─► secrets ─► settings ─► store ─► driver ─► (run only) control socket ─► screens ─► inbox ─► relay ─► other nodes
+//! lock ─► secrets ─► settings ─► store, shelf ─► driver ─► (run only) control socket ─► screens ─► inbox ─► relay ─► other nodes
 //! ```
 
 pub(crate) mod inbox;
@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::blobs::{self, Shelf};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, DataDir, Passphrase, RelayConfig, Secrets, SecretsError};
 use crate::driver::{self, DriveError, Running, StartError};
@@ -159,6 +160,11 @@ pub async fn open(
         RedbStore::create(&dir.store(), &secrets.store_key)?;
     }
     let store = RedbStore::open(&dir.store(), &secrets.store_key)?;
+    if !dir.blobs().exists() {
+        RedbStore::create(&dir.blobs(), &secrets.store_key)?;
+    }
+    let blobs =
+        RedbStore::open_caching(&dir.blobs(), &secrets.store_key, blobs::SHELF_CACHE_BYTES)?;
     let formats = formats(config.write_format)?;
     let running = driver::start(identity.clone(), formats, store, clock, entropy::rng()?)?;
     let mut opened = Opened {
@@ -166,6 +172,7 @@ pub async fn open(
             running.handle.clone(),
             identity,
             dir.clone(),
+            Shelf::new(blobs, clock),
             config.relay.as_ref().map(|relay| relay.address.clone()).unwrap_or_default(),
         )),
         config,

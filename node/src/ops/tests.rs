@@ -1,5 +1,6 @@
 //! Commands on a node in a temporary directory, offline: the network exists on paper only.
 
+mod attachments;
 mod known;
 mod ledger;
 mod metrics;

@@ -1,6 +1,8 @@
 //! Rows that pages read, derived from what became visible and committed with it: a list never shows less or more
 //! than the records under it.
 
+mod attached;
+
 use azalea_core::document::{RecordKey, RecordVersion, heads};
 use azalea_core::id::VersionId;
 use azalea_core::replica::effect::{Applied, ScopeView};
@@ -92,7 +94,9 @@ impl<R: Read> Deriving<'_, R> {
         if conflict || held.len() > 1 {
             self.review(scope, &version.key, conflict)?;
         }
-        if let Some(raw) = version.raw().filter(|_| current.contains(&id)) {
+        let Some(raw) = version.raw() else { return Ok(()) };
+        self.attach(scope, id, raw)?;
+        if current.contains(&id) {
             let kind = &version.key.kind;
             self.put_in(scope, id, raw, EntryHead { kind, versions, conflict, row })?;
         }
@@ -107,6 +111,7 @@ impl<R: Read> Deriving<'_, R> {
         id: VersionId,
     ) -> Result<(), StorageError> {
         self.take_out(scope, &id)?;
+        self.detach(scope, id)?;
         let held = self.versions(scope, record)?;
         let current = current(&held);
         let (versions, conflict) = (count(&held), disagree(&held, &current));

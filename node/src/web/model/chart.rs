@@ -167,7 +167,7 @@ pub struct RecordPage {
     pub kind: String,
     /// Where it was imported from.
     pub source: String,
-    /// The bytes as they came; `None` where this version removes the record.
+    /// The bytes as they came, but for attachments, which are only named; `None` where this version removes the record.
     pub raw: Option<Vec<u8>>,
     /// All versions, newest first.
     pub versions: Vec<RecordVersionCard>,

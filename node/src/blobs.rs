@@ -1,0 +1,11 @@
+//! Attachments at this node: sealed chunks on a shelf of their own, beside the store that has the records.
+//!
+//! ```text
+//! import ─ cut out ─ Shelf::seal ─► blobs.redb ─ Shelf::content ─► export, screens
+//!                                       │
+//! record ─ BlobRef ─► node.attachment, node.blob_use: who refers to what
+//! ```
+
+mod shelf;
+
+pub use shelf::{CACHE_BYTES as SHELF_CACHE_BYTES, Census, HoldError, Shelf, Standing};
