@@ -13,6 +13,7 @@ mod records;
 mod staff;
 mod status;
 
+pub use attachments::{Found, Restored};
 pub use imports::NodeSink;
 pub use quarantine::QuarantineError;
 pub(crate) use staff::account_batch;
@@ -26,7 +27,7 @@ use azalea_core::storage::StorageError;
 use azalea_core::view::ViewError;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::blobs::Shelf;
+use crate::blobs::{Shelf, Transfers};
 use crate::config::DataDir;
 use crate::driver::{DriveError, Handle};
 use crate::net::peer::Local;
@@ -42,6 +43,10 @@ pub struct Node {
     pub(crate) dir: DataDir,
     /// Where attachments lie.
     pub(crate) shelf: Shelf,
+    /// What of them is under way with the relay.
+    pub(crate) transfers: Transfers,
+    /// Up to so many sealed bytes an attachment is fetched without anybody asking.
+    pub(crate) unasked_bytes_max: u64,
     /// Where the relay is, for the status page.
     pub(crate) relay: String,
     accounts: Mutex<()>,
@@ -55,10 +60,22 @@ impl Node {
         identity: Identity,
         dir: DataDir,
         shelf: Shelf,
+        unasked_bytes_max: u64,
         relay: String,
     ) -> Self {
         let access = Mutex::new(None);
-        Self { handle, identity, dir, shelf, relay, accounts: Mutex::new(()), access }
+        let transfers = Transfers::default();
+        Self {
+            handle,
+            identity,
+            dir,
+            shelf,
+            transfers,
+            unasked_bytes_max,
+            relay,
+            accounts: Mutex::new(()),
+            access,
+        }
     }
 
     /// The way to the driver.

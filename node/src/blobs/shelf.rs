@@ -3,6 +3,9 @@
 //! A file of its own, so that a commit of chunks holds up no text. What lies in it is sealed under each blob's own key, which only the
 //! records have, and its pages once more under the store key.
 
+mod moving;
+mod tidy;
+
 use azalea_core::blob::shelf::{self, ShelfError};
 use azalea_core::blob::{BlobRef, OpenError, Opener, Outboard, OutboardError, Placed, Run, Sealer};
 use azalea_core::id::ScopeId;
@@ -34,6 +37,19 @@ pub struct Standing {
     pub chunks: u32,
     /// All of it is here and can be opened.
     pub is_whole: bool,
+}
+
+impl Standing {
+    /// How much of it is here; 100 only once it can be opened.
+    pub fn percent(&self) -> u8 {
+        match self.is_whole {
+            true => 100,
+            false => {
+                let percent = u64::from(self.held) * 100 / u64::from(self.chunks.max(1));
+                u8::try_from(percent.min(99)).unwrap_or(99)
+            }
+        }
+    }
 }
 
 /// What lies on the shelf.
@@ -273,3 +289,6 @@ impl io::Read for Sealing<'_> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,10 @@
 //! Attachments of records: cut out and sealed when a record is taken, put back when it is given out.
 
-use azalea_core::blob::{BlobRef, Sealer, TooLong};
+mod listed;
+
+pub use listed::Found;
+
+use azalea_core::blob::{BlobRef, Placed, Sealer, TooLong};
 use azalea_core::id::ScopeId;
 use azalea_core::replica::command::{Command, ImportRecord, Subject};
 use azalea_core::storage::StorageError;
@@ -106,12 +110,13 @@ impl Node {
         Ok(Restored { raw, missing })
     }
 
-    /// What a reference in a record leads to, where it is here and is what the record says.
+    /// What a reference in a record leads to, where it is here and is what the record says; where it is not here, it is asked for.
     fn content(
         &self,
         scope: ScopeId,
         reference: &BlobRef,
     ) -> Result<Option<Vec<u8>>, StorageError> {
+        let of = Placed { scope, blob: reference.sealed() };
         // No record was longer than that before anything was cut out of it.
         if reference.bytes() > limits::RECORD.max as u64 {
             return Ok(None);
@@ -122,7 +127,11 @@ impl Node {
             Ok(())
         });
         match given {
-            Ok(is_here) => Ok(is_here.then_some(content)),
+            Ok(true) => Ok(Some(content)),
+            Ok(false) => {
+                self.transfers.want(of);
+                Ok(None)
+            }
             Err(HoldError::Shelf(azalea_core::blob::shelf::ShelfError::Storage(error))) => {
                 Err(error)
             }

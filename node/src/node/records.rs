@@ -56,6 +56,7 @@ impl Node {
                 kind: key.kind,
                 source: record.header.source.clone(),
                 raw: record.raw().map(import::without_keys),
+                attachments: self.attachments_at(&patient, &version)?,
                 versions: cards,
                 provenance: provenance(&shown, envelope.header(), entry.row.received),
             });

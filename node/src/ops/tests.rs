@@ -31,6 +31,11 @@ impl Output for Kept {
         self.0.push_str(text);
         Ok(())
     }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.push_str(&data_encoding::HEXLOWER.encode(bytes));
+        Ok(())
+    }
 }
 
 /// A hospital that has joined a network with one clinic in it.

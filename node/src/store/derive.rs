@@ -32,6 +32,8 @@ pub struct Derived {
     pub reviews: i64,
     /// Local ids with new links.
     pub locals: Vec<(String, LocalRow)>,
+    /// Versions have come that refer to attachments.
+    pub refers: bool,
 }
 
 /// Derives the rows of what one store effect applies. `read` sees everything emitted before, and this effect's own rows.

@@ -16,6 +16,10 @@ impl Output for Silent {
     fn data(&mut self, _: &str) -> std::io::Result<()> {
         Ok(())
     }
+
+    fn bytes(&mut self, _: &[u8]) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn answer(opened: &Opened, request: Request) -> Answer {

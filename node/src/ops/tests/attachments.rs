@@ -140,3 +140,86 @@ async fn a_chunk_that_has_rotted_is_named_and_only_that_one_is_missing_then() {
     assert_eq!((standing.chunks - standing.held, standing.is_whole), (1, false));
     opened.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attachments_are_listed_with_their_state_and_got_by_their_first_digits() {
+    let hospital = Hospital::new();
+    let opened = hospital.open().await.expect("a new node");
+    let scan = content(40_000, 4);
+    let raw = document("d-1", &scan);
+    answer(&opened, import(&hospital.file("a.json", &with_patient(&[raw])))).await;
+    let list = || Request::AttachmentList { id: "p-1".into() };
+    let listed = answer(&opened, list()).await["attachments"][0].clone();
+    for (name, value) in [
+        ("state", Value::from("held")),
+        ("bytes", scan.len().into()),
+        ("title", "退院時サマリー".into()),
+        ("media_type", "application/pdf".into()),
+        ("record", "DocumentReference".into()),
+        ("current", true.into()),
+    ] {
+        assert_eq!(listed[name], value, "{name}");
+    }
+    let status = answer(&opened, Request::Status).await["attachments"].clone();
+    assert_eq!((&status["held"], &status["to_bring"]), (&1.into(), &1.into()), "no relay has it");
+    let id = listed["attachment"].as_str().expect("an id").to_owned();
+    let get = |attachment: &str| Request::AttachmentGet {
+        id: "p-1".into(),
+        attachment: attachment.to_owned(),
+        patience_s: 0,
+    };
+    let (_, given) = ask(&opened, get(&id[..8])).await.expect("held");
+    assert!(given == data_encoding::HEXLOWER.encode(&scan));
+    assert!(matches!(ask(&opened, get(&id[..4])).await, Err(OpError::Value(_))), "too short");
+    let other = id.chars().rev().collect::<String>();
+    assert!(matches!(ask(&opened, get(&other)).await, Err(OpError::Clinic(_))));
+    opened.close().await;
+
+    std::fs::remove_file(hospital.home.path().join("blobs.redb")).expect("there");
+    let opened = hospital.open().await.expect("it opens with an empty shelf");
+    let (told, given) = ask(&opened, get(&id)).await.expect("an answer");
+    assert_eq!((told.success, &told.json["state"], given.as_str()), (false, &"wanted".into(), ""));
+    let status = answer(&opened, Request::Status).await["attachments"].clone();
+    assert_eq!((&status["held"], &status["to_fetch"]), (&0.into(), &1.into()), "it is small");
+    opened.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_record_refers_to_goes_after_a_day_and_nothing_else() {
+    let hospital = Hospital::new();
+    let opened = hospital.open().await.expect("a new node");
+    let raw = document("d-1", &content(40_000, 5));
+    answer(&opened, import(&hospital.file("a.json", &with_patient(std::slice::from_ref(&raw)))))
+        .await;
+    // As an import leaves it that was cut between sealing and the record.
+    let scope = opened.node.handle().directory().scopes().next().expect("a scope").id;
+    let key = azalea_core::keys::ScopeKey::from([1; 32]);
+    let left = content(50_000, 6);
+    let seal = |opened: &Opened| {
+        let digest = *blake3::hash(&left).as_bytes();
+        let sealer = azalea_core::blob::Sealer::new(digest, left.len() as u64, scope, 1, &key);
+        opened.node.shelf.seal(scope, sealer.expect("short"), &left).expect("room")
+    };
+    let reference = seal(&opened);
+    let of = azalea_core::blob::Placed { scope, blob: reference.sealed() };
+    assert_eq!(opened.node.tidy_attachments().expect("intact"), 0, "its record may be on its way");
+    opened.close().await;
+
+    let later = async |hours: u64| {
+        let clock = Clock { shift_ms: hours * 60 * 60 * 1_000 };
+        serve::open(&DataDir::new(hospital.home.path()), None, clock).await
+    };
+    let opened = later(25).await.expect("the same node");
+    seal(&opened);
+    assert_eq!(opened.node.tidy_attachments().expect("intact"), 0, "somebody has begun again");
+    opened.close().await;
+    let opened = later(50).await.expect("the same node");
+    let in_hand = opened.node.transfers.take_up(crate::blobs::Way::There, of);
+    assert_eq!(opened.node.tidy_attachments().expect("intact"), 0, "it is under way");
+    drop(in_hand);
+    assert_eq!(opened.node.tidy_attachments().expect("intact"), 1);
+    assert_eq!(opened.node.shelf.standing(&of).expect("intact").held, 0);
+    let (_, chart) = ask(&opened, patient()).await.expect("held");
+    assert!(chart.contains(&raw), "what a record refers to stays");
+    opened.close().await;
+}

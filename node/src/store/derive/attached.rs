@@ -25,6 +25,7 @@ impl<R: Read> Deriving<'_, R> {
             let key = tables::timeline_key(scope, &id, place);
             self.put(ATTACHMENT, key, attachment.to_bytes());
             self.put(BLOB_USE, tables::blob_use_key(&of, &id), Vec::new());
+            self.derived.refers = true;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, PatientId, Timestamp, VersionId};
 
+use super::attachment::AttachmentCard;
 use super::status::{FacilityRef, Freshness};
 use crate::index::{CareTime, Day, Gender, TimelineRow};
 
@@ -169,6 +170,8 @@ pub struct RecordPage {
     pub source: String,
     /// The bytes as they came, but for attachments, which are only named; `None` where this version removes the record.
     pub raw: Option<Vec<u8>>,
+    /// Its attachments, in its order.
+    pub attachments: Vec<AttachmentCard>,
     /// All versions, newest first.
     pub versions: Vec<RecordVersionCard>,
     /// Who vouches for it.
