@@ -229,7 +229,10 @@ mod tests {
         for pause in [2, 4, 8] {
             transfers.pause(Way::Here, blob(1), Some(Refusal::NotHere));
             assert_eq!(transfers.next_wanted(), None, "it was refused just now");
-            tokio::time::advance(Duration::from_secs(pause)).await;
+            let moment = Duration::from_millis(1);
+            tokio::time::advance(Duration::from_secs(pause) - moment).await;
+            assert_eq!(transfers.next_wanted(), None, "{pause} s are not over");
+            tokio::time::advance(moment).await;
             assert_eq!(transfers.next_wanted(), Some(blob(1)));
         }
         transfers.pause(Way::Here, blob(1), Some(Refusal::NotHere));
