@@ -9,8 +9,10 @@ mod run;
 
 pub use arguments::Arguments;
 
+use arguments::{
+    AttachmentCommand, DeviceCommand, FacilityCommand, QuarantineCommand, StaffCommand,
+};
 use arguments::{CarryCommand, Command, ConsentCommand, LinkCommand, NoteCommand, PatientCommand};
-use arguments::{DeviceCommand, FacilityCommand, QuarantineCommand, StaffCommand};
 use azalea_core::causes;
 use clap::Parser;
 use std::process::ExitCode;
@@ -70,6 +72,11 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<bool> {
         Command::Patient(PatientCommand::Show { id }) => Request::PatientShow { id },
         Command::Link(command) => link(command),
         Command::Consent(command) => consent(command),
+        Command::Attachment(AttachmentCommand::List { id }) => Request::AttachmentList { id },
+        Command::Attachment(AttachmentCommand::Get { id, attachment, wait, output }) => {
+            let request = Request::AttachmentGet { id, attachment, patience_s: wait };
+            return ask::attachment(&context, request, output.as_deref()).await;
+        }
         Command::Export(options) => {
             let what = match (options.id, options.directory) {
                 (Some(id), _) => What::Patient(id),

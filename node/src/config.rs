@@ -6,6 +6,7 @@
 //! node.json       settings: network, relay, facility, addresses
 //! accounts        a sealed copy of the staff accounts
 //! store.redb      everything else, sealed under the store key
+//! blobs.redb      attachments, sealed under the store key
 //! inbox/          files to import; moved to done/ or, with their causes, to quarantined/
 //! control.sock    the running daemon listens here
 //! ```
@@ -56,6 +57,11 @@ impl DataDir {
         self.0.join("store.redb")
     }
 
+    /// Attachments, sealed by the core and once more by their store.
+    pub fn blobs(&self) -> PathBuf {
+        self.0.join("blobs.redb")
+    }
+
     /// The copy of the staff accounts.
     pub fn accounts(&self) -> PathBuf {
         self.0.join("accounts")
@@ -91,6 +97,9 @@ pub struct Config {
     /// The format in which this node writes, where others of the network do not read the newest yet (docs/OPERATIONS.md).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_format: Option<u8>,
+    /// Attachments of up to so many bytes are fetched before anybody asks for them, unless this says otherwise (docs/OPERATIONS.md).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unasked_attachment_bytes: Option<u64>,
     /// What a newer version wrote and this one does not know; kept.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -122,6 +131,7 @@ impl Default for Config {
             begun: false,
             web: default_web(),
             write_format: None,
+            unasked_attachment_bytes: None,
             other: serde_json::Map::new(),
         }
     }

@@ -114,9 +114,20 @@ pub fn start(
         LinkState::Offline { since: None, cause: "no connection was tried yet".to_owned() };
     let (link_state, link) = watch::channel(offline);
     let (notices, _) = broadcast::channel(NOTICES_MAX);
+    let (referred, _) = watch::channel(());
     let troubles = Troubles::default();
     let shown = RwLock::new(Arc::new(Shown::of(&replica, clock.now())));
-    let shared = Arc::new(Shared { asks, store, directory, notices, troubles, link, shown, clock });
+    let shared = Arc::new(Shared {
+        asks,
+        store,
+        directory,
+        notices,
+        referred,
+        troubles,
+        link,
+        shown,
+        clock,
+    });
     let driver = Driver {
         replica,
         rng,
@@ -373,6 +384,9 @@ impl Driver {
                 let group = std::mem::take(&mut self.group);
                 self.snapshot = None;
                 self.shared.troubles.disk_is_well();
+                if group.derived.iter().any(|derived| derived.refers) {
+                    self.shared.referred.send_replace(());
+                }
                 if let Err(error) = self.update_directory(group.derived) {
                     tracing::error!(%error, "the lists in memory are behind the store");
                 }

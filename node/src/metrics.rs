@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -82,6 +83,7 @@ pub fn render(node: &Node) -> Result<String, Error> {
         gauge.set(signed(value));
         registry.register(name, help, gauge);
     }
+    attachments(node, &mut registry);
     let ways = Family::<Way, Gauge>::default();
     for way in [Via::Quic, Via::Tcp, Via::Proxy] {
         let taken = matches!(state.link, Link::Connected { via, .. } if via == way);
@@ -118,6 +120,59 @@ pub fn render(node: &Node) -> Result<String, Error> {
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
+}
+
+/// Attachments: what is here, what is on its way, what has moved. A shelf that cannot be read is left out; the log says so.
+fn attachments(node: &Node, registry: &mut Registry) {
+    let moved = node.transfers.counts();
+    for (name, help, value) in [
+        (
+            "attachments_fetched_bytes",
+            "Sealed bytes of attachments that came, since the start",
+            moved.fetched,
+        ),
+        (
+            "attachments_brought_bytes",
+            "Bytes of attachments that went to the relay, since the start",
+            moved.brought,
+        ),
+        (
+            "attachments_refused",
+            "Attachments refused by the relay, or that did not prove themselves, since the start",
+            moved.refused,
+        ),
+    ] {
+        let counter: Counter = Counter::default();
+        counter.inc_by(value);
+        registry.register(name, help, counter);
+    }
+    let status = match node.attachments_status() {
+        Ok(status) => status,
+        Err(error) => return tracing::warn!(%error, "the attachments cannot be counted"),
+    };
+    for (name, help, value) in [
+        ("attachments_held", "Attachments that are here whole", status.held.whole),
+        ("attachments_held_bytes", "Sealed bytes of those", status.held.bytes),
+        ("attachments_part", "Attachments of which a part is here", status.held.part),
+        ("attachments_to_bring", "Attachments that the relay does not have", status.to_bring.count),
+        ("attachments_to_bring_bytes", "Sealed bytes of those", status.to_bring.bytes),
+        (
+            "attachments_to_fetch",
+            "Attachments that are fetched without being asked for",
+            status.to_fetch.count,
+        ),
+        ("attachments_to_fetch_bytes", "Sealed bytes of those", status.to_fetch.bytes),
+        (
+            "attachments_on_demand",
+            "Attachments that are fetched once somebody asks",
+            status.on_demand.count,
+        ),
+        ("attachments_on_demand_bytes", "Sealed bytes of those", status.on_demand.bytes),
+    ] {
+        let gauge: Gauge = Gauge::default();
+        gauge.set(signed(value));
+        registry.register(name, help, gauge);
+    }
 }
 
 fn signed(value: u64) -> i64 {

@@ -1,6 +1,7 @@
 //! The node's way to the relay and to other nodes: sessions over QUIC or TCP, kept up and given up; what is said on them is the core's
 //! business.
 
+pub mod beside;
 pub mod enrol;
 pub mod nearby;
 pub mod peer;
@@ -46,6 +47,9 @@ pub enum NetError {
     /// A frame that is no message. Usual cause: another version at the other end.
     #[error("what came is no message: {0}")]
     Message(#[from] WireError),
+    /// The other end has ended a stream in the middle. Usual cause: the line was cut.
+    #[error("the stream was ended in the middle")]
+    Cut,
     /// Nothing came for too long.
     #[error("nothing has come for {seconds} s")]
     Stalled {

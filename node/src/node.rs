@@ -1,6 +1,7 @@
 //! One facility's node, put together: what commands, screens and importers ask, answered from the store and the driver.
 
 mod access_log;
+mod attachments;
 mod clinic;
 mod consents;
 mod imports;
@@ -12,6 +13,7 @@ mod records;
 mod staff;
 mod status;
 
+pub use attachments::{Found, Restored};
 pub use imports::NodeSink;
 pub use quarantine::QuarantineError;
 pub(crate) use staff::account_batch;
@@ -25,6 +27,7 @@ use azalea_core::storage::StorageError;
 use azalea_core::view::ViewError;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::blobs::{Shelf, Transfers};
 use crate::config::DataDir;
 use crate::driver::{DriveError, Handle};
 use crate::net::peer::Local;
@@ -38,6 +41,12 @@ pub struct Node {
     pub(crate) handle: Handle,
     pub(crate) identity: Identity,
     pub(crate) dir: DataDir,
+    /// Where attachments lie.
+    pub(crate) shelf: Shelf,
+    /// What of them is under way with the relay.
+    pub(crate) transfers: Transfers,
+    /// Up to so many sealed bytes an attachment is fetched without anybody asking.
+    pub(crate) unasked_bytes_max: u64,
     /// Where the relay is, for the status page.
     pub(crate) relay: String,
     accounts: Mutex<()>,
@@ -46,9 +55,27 @@ pub struct Node {
 
 impl Node {
     /// Puts a node together.
-    pub fn new(handle: Handle, identity: Identity, dir: DataDir, relay: String) -> Self {
+    pub fn new(
+        handle: Handle,
+        identity: Identity,
+        dir: DataDir,
+        shelf: Shelf,
+        unasked_bytes_max: u64,
+        relay: String,
+    ) -> Self {
         let access = Mutex::new(None);
-        Self { handle, identity, dir, relay, accounts: Mutex::new(()), access }
+        let transfers = Transfers::default();
+        Self {
+            handle,
+            identity,
+            dir,
+            shelf,
+            transfers,
+            unasked_bytes_max,
+            relay,
+            accounts: Mutex::new(()),
+            access,
+        }
     }
 
     /// The way to the driver.

@@ -1,5 +1,6 @@
 //! What commands ask of a node, answered by one function, whether the daemon runs or the command opens the store itself.
 
+mod attachment;
 mod carry;
 mod consent;
 mod device;
@@ -23,7 +24,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use crate::blobs::HoldError;
 use crate::carry::CarryFileError;
 use crate::driver::DriveError;
 use crate::net::nearby::NearbyError;
@@ -32,6 +35,9 @@ use crate::node::{BY_COMMAND, Node, NodeError, QuarantineError};
 use crate::typed::TooLong;
 use crate::web::model::{AccessKind, Entry};
 use crate::web::{Clinic, ClinicError};
+
+/// The longest that a command waits for something that does not come nearer.
+const PATIENCE_S_MAX: u64 = 24 * 60 * 60;
 
 /// Something to do or to tell.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -99,6 +105,20 @@ pub enum Request {
     ConsentShow {
         /// The patient.
         id: String,
+    },
+    /// List the attachments of a patient's records.
+    AttachmentList {
+        /// The patient.
+        id: String,
+    },
+    /// Hand an attachment out.
+    AttachmentGet {
+        /// The patient.
+        id: String,
+        /// The attachment's id, or its first digits.
+        attachment: String,
+        /// How long it is waited for without its coming nearer.
+        patience_s: u64,
     },
     /// Write records out.
     Export(Export),
@@ -247,6 +267,8 @@ pub enum Told {
     Progress(String),
     /// A piece of the result itself.
     Data(String),
+    /// A piece of a result that is no text, base64.
+    Bytes(String),
 }
 
 /// Where a request tells what it does on the way.
@@ -255,6 +277,8 @@ pub trait Output {
     fn progress(&mut self, text: &str);
     /// A piece of a long result; an error where nobody reads any more.
     fn data(&mut self, text: &str) -> io::Result<()>;
+    /// As [`Output::data`], for a result that is no text.
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// Why a request was not carried out.
@@ -305,6 +329,9 @@ pub enum OpError {
     /// There was no session with another node, or it did not finish.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
+    /// The attachments' store could not be used.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
     /// Nobody reads the output any more, or it cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -333,6 +360,11 @@ pub fn execute(node: &Node, request: Request, output: &mut dyn Output) -> Result
         Request::ConsentWithdraw { id, to, staff } => consent::withdraw(node, &id, &to, &staff),
         Request::ConsentShow { id } => consent::show(node, &id),
         Request::Export(export) => export::write(node, &export, output),
+        Request::AttachmentList { id } => attachment::list(node, &id),
+        Request::AttachmentGet { id, attachment, patience_s } => {
+            let patience = Duration::from_secs(patience_s.min(PATIENCE_S_MAX));
+            attachment::get(node, &id, &attachment, patience, output)
+        }
         Request::Status => status::show(node),
         Request::Sync { with: Some(with) } => sync::with(node, &with, output),
         Request::Sync { with: None } => sync::nearby(node, output),
@@ -366,6 +398,8 @@ fn log_access(node: &Node, request: &Request) -> Result<(), OpError> {
         Request::PatientShow { id }
         | Request::NoteList { id }
         | Request::ConsentShow { id }
+        | Request::AttachmentList { id }
+        | Request::AttachmentGet { id, .. }
         | Request::Export(Export { what: What::Patient(id), .. }) => {
             (AccessKind::OpenedPatient, Some(patient_of(node, id)?))
         }

@@ -1,7 +1,7 @@
 //! Opening a node and running it: the order in which things come up, and go down again.
 //!
 //! ```text
-//! lock ─► secrets ─► settings ─► store ─► driver ─► (run only) control socket ─► screens ─► inbox ─► relay ─► other nodes
+//! lock ─► secrets ─► settings ─► store, shelf ─► driver ─► (run only) control socket ─► screens ─► inbox ─► relay ─► other nodes
 //! ```
 
 pub(crate) mod inbox;
@@ -25,8 +25,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::blobs::{self, Shelf};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, DataDir, Passphrase, RelayConfig, Secrets, SecretsError};
+use crate::courier;
 use crate::driver::{self, DriveError, Running, StartError};
 use crate::entropy::{self, EntropyError};
 use crate::metrics;
@@ -159,6 +161,11 @@ pub async fn open(
         RedbStore::create(&dir.store(), &secrets.store_key)?;
     }
     let store = RedbStore::open(&dir.store(), &secrets.store_key)?;
+    if !dir.blobs().exists() {
+        RedbStore::create(&dir.blobs(), &secrets.store_key)?;
+    }
+    let blobs =
+        RedbStore::open_caching(&dir.blobs(), &secrets.store_key, blobs::SHELF_CACHE_BYTES)?;
     let formats = formats(config.write_format)?;
     let running = driver::start(identity.clone(), formats, store, clock, entropy::rng()?)?;
     let mut opened = Opened {
@@ -166,6 +173,8 @@ pub async fn open(
             running.handle.clone(),
             identity,
             dir.clone(),
+            Shelf::new(blobs, clock),
+            config.unasked_attachment_bytes.unwrap_or(courier::UNASKED_BYTES_MAX),
             config.relay.as_ref().map(|relay| relay.address.clone()).unwrap_or_default(),
         )),
         config,
@@ -274,6 +283,7 @@ impl Opened {
             control.serve(move |request, progress| answer(node.clone(), request, progress)).await;
         });
         let watched = tokio::spawn(inbox::watch(self.node.clone(), clock, quitting));
+        let tidied = tokio::spawn(courier::tidy(self.node.clone()));
         let mut link = None;
         if let Some(relay) = &self.config.relay {
             let endpoint = Endpoint::client(&self.node.identity.device.seed())?;
@@ -284,8 +294,10 @@ impl Opened {
             let ways = Ways::new(endpoint.clone(), target);
             let (events, state) =
                 (self.running.link_events.clone(), self.running.link_state.clone());
-            let kept = relay_link::keep(ways, events, state, clock);
-            link = Some((endpoint, tokio::spawn(kept)));
+            let (line, lines) = watch::channel(None);
+            let kept = tokio::spawn(relay_link::keep(ways, events, state, line, clock));
+            let carried = tokio::spawn(courier::run(self.node.clone(), lines));
+            link = Some((endpoint, kept, carried));
         }
         let mut called = None;
         if let Some(address) = options.listen {
@@ -308,10 +320,14 @@ impl Opened {
 
         let outcome = self.wait(stop).await;
         let _ = quit.send(true);
-        if let Some((endpoint, kept)) = link {
+        tidied.abort();
+        let _ = tidied.await;
+        if let Some((endpoint, kept, carried)) = link {
+            carried.abort();
             kept.abort();
             endpoint.close("the node is stopping");
             let _ = timeout(STOP, endpoint.wait_idle()).await;
+            let _ = carried.await;
         }
         if let Some((_, endpoint, answered, announced)) = called {
             // Its last word goes out while the rest is stopped.
@@ -389,16 +405,26 @@ async fn answer(node: Arc<Node>, request: Value, progress: Progress) -> Result<V
 /// Sends what a request tells on its way over the control socket.
 struct Told(Progress);
 
+impl Told {
+    fn tell(&self, told: ops::Told) -> io::Result<()> {
+        self.0.send_blocking(told);
+        match self.0.is_closed() {
+            true => Err(io::ErrorKind::BrokenPipe.into()),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Output for Told {
     fn progress(&mut self, text: &str) {
         self.0.send_blocking(ops::Told::Progress(text.to_owned()));
     }
 
     fn data(&mut self, text: &str) -> io::Result<()> {
-        self.0.send_blocking(ops::Told::Data(text.to_owned()));
-        match self.0.is_closed() {
-            true => Err(io::ErrorKind::BrokenPipe.into()),
-            false => Ok(()),
-        }
+        self.tell(ops::Told::Data(text.to_owned()))
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.tell(ops::Told::Bytes(data_encoding::BASE64.encode(bytes)))
     }
 }

@@ -38,8 +38,8 @@ pub use clinic::{Clinic, ClinicError};
 
 use app::App;
 use pages::{
-    access_log, consent, links, notes, patient, patients, quarantine, record, settings, sign_in,
-    staff, sync,
+    access_log, attachment, consent, links, notes, patient, patients, quarantine, record, settings,
+    sign_in, staff, sync,
 };
 
 /// The most bytes of a form: a long note several times over.
@@ -53,6 +53,7 @@ pub fn router(clinic: Arc<dyn Clinic>, options: WebOptions) -> Router {
         .route("/timeline", get(patient::timeline))
         .route("/labs", get(patient::labs))
         .route("/r/{version}", get(record::page))
+        .route("/r/{version}/a/{place}", get(attachment::open).post(attachment::fetch))
         .route("/notes", get(notes::list).post(notes::write))
         .route("/notes/new", get(notes::new))
         .route("/notes/draft", post(notes::keep_draft))

@@ -333,3 +333,33 @@ async fn an_administrator_deals_with_a_held_file_and_others_only_see_it() {
     assert!(admin.get("/log").await.body.contains("二重に届いたもの"));
     assert_eq!(admin.post("/quarantine/discard", &discard).await.status, 409, "it is gone");
 }
+
+#[tokio::test]
+async fn an_attachment_is_asked_for_and_opened_and_both_are_in_the_access_log() {
+    let screens = Screens::open(SampleClinic::new(Mood::Connected)).await;
+    let mut browser = screens.signed_in("kodama").await;
+    let overview = browser.get(&format!("/p/{}", SampleClinic::main_patient())).await;
+    let record = overview.links().find(|link| link.contains("/r/")).expect("a record").to_owned();
+    let page = browser.get(&record).await;
+    assert!(page.body.contains("まだこの端末にありません") && page.body.contains("取り寄せる"));
+    let address = format!("{record}/a/0");
+    assert_eq!(browser.get(&address).await.status, 404, "not all of it is here");
+    assert_eq!(browser.post_as_is(&address, &[]).await.status, 403, "a form of this session");
+    let asked = browser.post(&address, &[]).await;
+    assert_eq!((asked.status, asked.header("location")), (303, Some(record.as_str())));
+
+    let page = browser.get(&record).await;
+    assert!(page.body.contains("この端末にあります"));
+    assert!(page.links().any(|link| link == address));
+    let lines = async |browser: &mut browser::Browser| {
+        browser.get("/log").await.body.matches("<tr>").count()
+    };
+    let before = lines(&mut browser).await;
+    let opened = browser.get(&address).await;
+    assert_eq!((opened.status, opened.body.as_str()), (200, "%PDF-1.7 sample"));
+    assert_eq!(opened.header("content-type"), Some("application/pdf"));
+    assert_eq!(opened.header("cache-control"), Some("no-store"));
+    let disposition = opened.header("content-disposition").unwrap_or_default();
+    assert_eq!(disposition, "inline; filename=\"5a5a5a5a5a5a.pdf\"", "no name of a patient");
+    assert!(lines(&mut browser).await > before, "who opened it is written down");
+}

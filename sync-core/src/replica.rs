@@ -15,6 +15,7 @@ pub mod effect;
 pub mod input;
 
 mod author;
+mod blob;
 mod bring_back;
 mod burden;
 mod consent;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use azalea_core::id::{
-    ConsentId, DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, Timestamp, VersionId,
+    BlobId, ConsentId, DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, Timestamp, VersionId,
 };
 use azalea_node::index::PatientSearch;
 use azalea_node::web::model::*;
@@ -54,6 +54,8 @@ struct State {
     accounts: Vec<StaffAccount>,
     log: Vec<Entry>,
     held: Vec<QuarantineItem>,
+    /// Somebody has asked for the attachment.
+    fetched: bool,
 }
 
 impl SampleClinic {
@@ -73,6 +75,29 @@ impl SampleClinic {
             ..State::default()
         };
         Self { mood, people, search, state: Mutex::new(state) }
+    }
+
+    /// Every record has one, named after the patient, which comes as soon as it is asked for.
+    fn attachment_card(
+        &self,
+        person: &Person,
+        record: &people::Record,
+        version: VersionId,
+    ) -> AttachmentCard {
+        AttachmentCard {
+            version,
+            current: true,
+            place: 0,
+            kind: record.kind(),
+            blob: BlobId([0x5a; 32]),
+            title: Some(person.head.name.clone()),
+            media_type: Some("application/pdf".to_owned()),
+            bytes: 2_345_678,
+            state: match self.with(|state| state.fetched) {
+                true => AttachmentState::Held,
+                false => AttachmentState::NotHere(0),
+            },
+        }
     }
 
     /// A clinic whose every word of a patient is hostile markup.
@@ -307,6 +332,7 @@ impl Clinic for SampleClinic {
             kind: record.kind(),
             source: "FHIR".to_owned(),
             raw: Some(record.raw.clone().into_bytes()),
+            attachments: vec![self.attachment_card(person, record, version)],
             versions,
             provenance: Provenance {
                 device: DeviceId([0x3c; 16]),
@@ -320,6 +346,25 @@ impl Clinic for SampleClinic {
                 revoked: None,
             },
         })
+    }
+
+    fn attachment(
+        &self,
+        _: PatientId,
+        _: VersionId,
+        place: u16,
+    ) -> Result<AttachmentContent, ClinicError> {
+        if place != 0 || self.with(|state| !state.fetched) {
+            return Err(ClinicError::NotFound);
+        }
+        let (blob, bytes) = (BlobId([0x5a; 32]), b"%PDF-1.7 sample".to_vec());
+        let media_type = Some("application/pdf".to_owned());
+        Ok(AttachmentContent { blob, media_type, bytes })
+    }
+
+    fn want_attachment(&self, _: PatientId, _: VersionId, _: u16) -> Result<(), ClinicError> {
+        self.with(|state| state.fetched = true);
+        Ok(())
     }
 
     fn note(&self, patient: PatientId, note: NoteId) -> Result<NoteView, ClinicError> {

@@ -81,6 +81,9 @@ pub enum Command {
     /// Consents: who may read a patient's chart here and write with us
     #[command(subcommand)]
     Consent(ConsentCommand),
+    /// Attachments of a patient's records: which there are, how much of each is here, and getting one
+    #[command(subcommand)]
+    Attachment(AttachmentCommand),
     /// Writes records out as FHIR, byte for byte as they came
     Export(ExportOptions),
     /// How the node stands: line, last sync, unsent, missing, waiting
@@ -310,6 +313,29 @@ pub enum ConsentCommand {
     Show {
         /// The network's patient id or this facility's own.
         id: String,
+    },
+}
+
+/// Attachments.
+#[derive(Debug, Subcommand)]
+pub enum AttachmentCommand {
+    /// Lists them
+    List {
+        /// The network's patient id or this facility's own.
+        id: String,
+    },
+    /// Writes one out; one that is not here is fetched first
+    Get {
+        /// The network's patient id or this facility's own.
+        id: String,
+        /// The attachment's id in the list, or its first digits.
+        attachment: String,
+        /// Gives up once nothing more of it has come for so many seconds.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        wait: u64,
+        /// Writes to a file, readable by its owner only, instead of standard output.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 

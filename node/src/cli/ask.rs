@@ -47,6 +47,20 @@ pub(super) async fn export(
     Ok(answer.success)
 }
 
+/// Asks for an attachment; a file in which not all of it came is taken away again.
+pub(super) async fn attachment(
+    context: &Context,
+    request: Request,
+    file: Option<&Path>,
+) -> anyhow::Result<bool> {
+    let given = export(context, request, file).await;
+    if let (Some(file), Ok(false) | Err(_)) = (file, &given) {
+        // Where that fails too, the error that is reported is the first one.
+        let _ = std::fs::remove_file(file);
+    }
+    given
+}
+
 /// The answer of the daemon, or of this process where no daemon runs.
 pub(super) async fn answer(
     context: &Context,
@@ -58,9 +72,11 @@ pub(super) async fn answer(
     let opened = loop {
         let told = |value: Value| match serde_json::from_value(value) {
             Ok(Told::Progress(text)) => terminal.progress(&text),
-            Ok(Told::Data(text)) => {
-                // Kept and reported at the end: the daemon cannot be interrupted from here.
-                let _ = terminal.data(&text);
+            // A failure is kept and reported at the end: the daemon cannot be interrupted from here.
+            Ok(Told::Data(text)) => drop(terminal.data(&text)),
+            Ok(Told::Bytes(base64)) => {
+                let bytes = data_encoding::BASE64.decode(base64.as_bytes());
+                drop(terminal.bytes(&bytes.unwrap_or_default()));
             }
             Err(_) => {}
         };
@@ -135,6 +151,10 @@ impl Output for Terminal {
     }
 
     fn data(&mut self, text: &str) -> io::Result<()> {
+        self.bytes(text.as_bytes())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.failed.is_some() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -142,9 +162,9 @@ impl Output for Terminal {
             Sink::Discard => Ok(()),
             Sink::Stdout => {
                 let mut out = io::stdout().lock();
-                out.write_all(text.as_bytes()).and_then(|()| out.flush())
+                out.write_all(bytes).and_then(|()| out.flush())
             }
-            Sink::File(file) => file.write_all(text.as_bytes()),
+            Sink::File(file) => file.write_all(bytes),
         };
         written.map_err(|error| {
             let again = io::Error::from(error.kind());

@@ -5,13 +5,14 @@ mod salvage;
 use anyhow::{Context as _, bail};
 use azalea_transport::control::{self, ControlError};
 use azalea_transport::lock::DataLock;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Context, ask};
+use crate::blobs::{SHELF_CACHE_BYTES, Shelf};
 use crate::config::{AccountsCopy, Config, Secrets, sync_parent};
 use crate::ops::{Answer, Request};
 use crate::serve;
-use crate::store::RedbStore;
+use crate::store::{RedbStore, StoreKey};
 
 pub(super) async fn repair(context: &Context) -> anyhow::Result<bool> {
     let answer = mend(context).await?;
@@ -41,21 +42,42 @@ async fn mend(context: &Context) -> anyhow::Result<Answer> {
     drop(fresh);
     // Only now, so that a repair that was cut short leaves everything as it found it.
     replace(&store, &beside, &aside).with_context(|| format!("{}", store.display()))?;
+    let shelf = set_shelf_aside(context, &secrets.store_key)?;
     drop(lock);
     // Begins the new store with the certificates, knowing that there was one before.
     serve::open(&context.dir, context.passphrase.as_ref(), context.clock).await?.close().await;
 
     let mut json = salvaged.json();
     json["aside"] = aside.display().to_string().into();
+    json["shelf_aside"] = shelf.as_ref().map(|aside| aside.display().to_string()).into();
+    let shelf = shelf.map_or_else(String::new, |aside| {
+        format!("the attachments could not be opened and are {}\n", aside.display())
+    });
     Ok(Answer {
         json,
         text: format!(
-            "the old store is {}\n{}\nnext: azalea run, and leave it connected until `azalea status` says that it has caught up",
+            "the old store is {}\n{shelf}{}\nnext: azalea run, and leave it connected until `azalea status` says that it has caught up",
             aside.display(),
             salvaged.text()
         ),
         success: true,
     })
+}
+
+/// Keeps attachments aside whose file does not open or does not read; where that lies. The next start makes an empty one.
+fn set_shelf_aside(context: &Context, key: &StoreKey) -> anyhow::Result<Option<PathBuf>> {
+    let file = context.dir.blobs();
+    if !file.exists() {
+        return Ok(None);
+    }
+    let opened = RedbStore::open_caching(&file, key, SHELF_CACHE_BYTES);
+    if opened.is_ok_and(|store| Shelf::new(store, context.clock).census().is_ok()) {
+        return Ok(None);
+    }
+    let aside = file.with_file_name(format!("blobs.damaged-{}.redb", context.clock.now().0));
+    let moved = std::fs::rename(&file, &aside).and_then(|()| sync_parent(&file));
+    moved.with_context(|| format!("{}", file.display()))?;
+    Ok(Some(aside))
 }
 
 /// Puts the new store in the old one's place, which is kept under another name; at no moment is there none.

@@ -32,6 +32,7 @@ pub(super) struct Shared {
     pub(super) store: RedbStore,
     pub(super) directory: RwLock<Directory>,
     pub(super) notices: broadcast::Sender<Notice>,
+    pub(super) referred: watch::Sender<()>,
     pub(super) troubles: Troubles,
     pub(super) link: watch::Receiver<LinkState>,
     pub(super) shown: RwLock<Arc<Shown>>,
@@ -123,6 +124,11 @@ impl Handle {
     /// What happens from now on.
     pub fn notices(&self) -> broadcast::Receiver<Notice> {
         self.shared.notices.subscribe()
+    }
+
+    /// Changes whenever versions have come that refer to attachments.
+    pub fn referred(&self) -> watch::Receiver<()> {
+        self.shared.referred.subscribe()
     }
 
     /// What went wrong so far.

@@ -62,6 +62,8 @@ pub enum Cause {
     Patch,
     /// A reference to a patient that neither this file nor the records held can resolve; the field's name.
     PatientUnknown(String),
+    /// A reference to an attachment as this program writes it in place of one: whose that is cannot be told from a file.
+    AttachmentReference,
     /// A `history` Bundle larger than the limit in bytes: its entries have to be turned round.
     HistoryTooLarge(usize),
 }
@@ -149,6 +151,7 @@ impl Cause {
             Self::Deletion => "deletion",
             Self::Patch => "patch",
             Self::PatientUnknown(_) => "patient-unknown",
+            Self::AttachmentReference => "attachment-reference",
             Self::HistoryTooLarge(_) => "history-too-large",
         }
     }
@@ -195,6 +198,9 @@ impl Cause {
                     "{field} names a patient who is neither in this file nor known; import the patient first"
                 )
             }
+            Self::AttachmentReference => {
+                "an attachment was replaced by a reference of another node; export it again with its content".into()
+            }
             Self::HistoryTooLarge(max) => {
                 format!("a history Bundle is larger than {}; export it in parts", megabytes(*max))
             }
@@ -237,6 +243,9 @@ impl Cause {
                 format!(
                     "{field} の患者がこのファイルにも登録済みの記録にも見つかりません。先に患者を取り込んでください"
                 )
+            }
+            Self::AttachmentReference => {
+                "添付ファイルが他の端末の参照に置き換えられています。内容を含めて出力し直してください".into()
             }
             Self::HistoryTooLarge(max) => {
                 format!(

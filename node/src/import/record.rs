@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use azalea_core::wire::limits;
 
+use super::attachment;
 use super::care_date::care_date;
 use super::cause::Cause;
 use super::content;
@@ -40,6 +41,9 @@ pub(crate) fn record(
 ) -> Result<RecordInput, Cause> {
     if raw.len() > limits::RECORD.max {
         return Err(Cause::TooLarge(limits::RECORD.max));
+    }
+    if attachment::refers(raw.as_bytes()) {
+        return Err(Cause::AttachmentReference);
     }
     let kind = resource.text_at("resourceType").ok_or(Cause::NoResourceType)?;
     if !is_type(kind) {

@@ -6,6 +6,7 @@
 //!
 //! Incoming messages wait while the driver is busy, so a slow disk slows the relay and fills no memory.
 
+use super::beside::Beside;
 use super::ways::Ways;
 use super::{NetError, Stream, read_message, write_message};
 use crate::clock::Clock;
@@ -64,11 +65,12 @@ pub enum LinkState {
     },
 }
 
-/// Keeps the session until the driver is gone.
+/// Keeps the session until the driver is gone; `line` shows the connection that it has, for what goes beside it.
 pub async fn keep(
     mut ways: Ways,
     driver: mpsc::Sender<LinkEvent>,
     state: watch::Sender<LinkState>,
+    line: watch::Sender<Option<Beside>>,
     clock: Clock,
 ) {
     let mut failures = 0;
@@ -92,6 +94,7 @@ pub async fn keep(
             Ok((peer, stream)) => {
                 let via = peer.via();
                 state.send_replace(LinkState::Connected { since: clock.now(), via });
+                line.send_replace(Some(ways.beside(&peer)));
                 tracing::info!(via = via.word(), "connected to the relay");
                 let since = Instant::now();
                 let ended = tokio::select! {
@@ -103,6 +106,7 @@ pub async fn keep(
                 };
                 stood = since.elapsed();
                 last_stood = Some(clock.now());
+                line.send_replace(None);
                 ways.ended(via, stood, &ended);
                 peer.close();
                 if driver.send(LinkEvent::Disconnected).await.is_err() {

@@ -8,6 +8,7 @@
 //!
 //! A session over TCP is a detour: QUIC is tried again beside it, less and less often, and the session moves when that stands.
 
+use super::beside::Beside;
 use super::{NetError, resolve};
 use azalea_core::id::DeviceId;
 use azalea_core::identity::PublicKey;
@@ -126,6 +127,11 @@ impl Ways {
         }
     }
 
+    /// What lets others open streams beside a session over `peer`.
+    pub fn beside(&self, peer: &Peer) -> Beside {
+        Beside::new(peer.clone(), self.endpoint.clone(), self.target.clone())
+    }
+
     async fn quic(&self) -> Result<Peer, NetError> {
         within(async {
             let mut last = None;
@@ -158,7 +164,7 @@ impl Udp {
     }
 }
 
-fn fits(relay: DeviceId) -> impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static {
+pub(super) fn fits(relay: DeviceId) -> impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static {
     move |key| PublicKey::from_bytes(*key).device_id() == relay
 }
 

@@ -7,8 +7,8 @@ use super::links::{LinkStep, parse_key};
 use super::notes::{edit_of, settling};
 use super::{Node, QuarantineError};
 use crate::web::model::{
-    AccessPage, Chart, ConsentForm, ConsentPage, Entry, FacilityCard, LinkPage, NewStaff,
-    NoteDraft, NoteField, NoteView, PatientList, QuarantineItem, RecordPage, RetriedFile,
+    AccessPage, AttachmentContent, Chart, ConsentForm, ConsentPage, Entry, FacilityCard, LinkPage,
+    NewStaff, NoteDraft, NoteField, NoteView, PatientList, QuarantineItem, RecordPage, RetriedFile,
     StaffAccount, StaffId, SyncState, SyncStatus,
 };
 use crate::web::{Clinic, ClinicError};
@@ -63,6 +63,25 @@ impl Clinic for Node {
 
     fn record(&self, patient: PatientId, version: VersionId) -> Result<RecordPage, ClinicError> {
         self.read_record(patient, version)
+    }
+
+    fn attachment(
+        &self,
+        patient: PatientId,
+        version: VersionId,
+        place: u16,
+    ) -> Result<AttachmentContent, ClinicError> {
+        self.read_attachment(&self.attachment_at(patient, version, place)?)
+    }
+
+    fn want_attachment(
+        &self,
+        patient: PatientId,
+        version: VersionId,
+        place: u16,
+    ) -> Result<(), ClinicError> {
+        self.transfers.want(self.attachment_at(patient, version, place)?.placed());
+        Ok(())
     }
 
     fn note(&self, patient: PatientId, note: NoteId) -> Result<NoteView, ClinicError> {

@@ -1,6 +1,7 @@
 //! What importers hand over becomes records of the replica; what they could not take is written down until it is.
 
 use azalea_core::document::RecordHeader;
+use azalea_core::id::Timestamp;
 use azalea_core::replica::command::{Command, ImportRecord, Outcome, Subject, Taken};
 use azalea_core::storage::{Batch, Order, Range, Read};
 
@@ -44,26 +45,8 @@ impl Sink for NodeSink<'_> {
         put_mark(&mut rows, file, mark)?;
         batch.iter().for_each(|record| put_bearers(&mut rows, record));
         let received = self.node.handle.clock().now();
-        let records = batch.into_iter().map(|record| ImportRecord {
-            subject: match record.subject {
-                import::Subject::Patient(id) => Subject::Patient(id),
-                import::Subject::Directory if import::describes_facility(&record.key.kind) => {
-                    Subject::Directory
-                }
-                import::Subject::Directory => Subject::Office,
-            },
-            key: record.key,
-            header: RecordHeader {
-                care_date: record.care_date,
-                source: SOURCE.to_owned(),
-                full_url: record.full_url,
-                received,
-                by: self.by.clone(),
-            },
-            content: record.content,
-            raw: record.raw,
-        });
-        let import = Command::Import { records: records.collect() };
+        let records = batch.into_iter().map(|record| self.record(record, received));
+        let import = Command::Import { records: records.collect::<Result<_, _>>()? };
         let command = Command::Beside { rows, command: Box::new(import) };
         match self.node.command(command).map_err(|error: DriveError| failed(&error))? {
             Outcome::Imported(taken) => Ok(outcome(&taken)),
@@ -107,6 +90,33 @@ impl Sink for NodeSink<'_> {
             1 => String::from_utf8(bearers.remove(0)).ok(),
             _ => None,
         }
+    }
+}
+
+impl NodeSink<'_> {
+    fn record(&self, record: RecordInput, received: Timestamp) -> Result<ImportRecord, SinkError> {
+        let subject = match record.subject {
+            import::Subject::Patient(id) => Subject::Patient(id),
+            import::Subject::Directory if import::describes_facility(&record.key.kind) => {
+                Subject::Directory
+            }
+            import::Subject::Directory => Subject::Office,
+        };
+        let mut record = ImportRecord {
+            subject,
+            key: record.key,
+            header: RecordHeader {
+                care_date: record.care_date,
+                source: SOURCE.to_owned(),
+                full_url: record.full_url,
+                received,
+                by: self.by.clone(),
+            },
+            content: record.content,
+            raw: record.raw,
+        };
+        self.node.cut_out(&mut record).map_err(|error| failed(&error))?;
+        Ok(record)
     }
 }
 

@@ -11,6 +11,7 @@ use azalea_core::view::{View, current};
 
 use super::{Node, disk, view_error};
 use crate::driver::Shown;
+use crate::import;
 use crate::store::Snapshot;
 use crate::web::ClinicError;
 use crate::web::model::{Provenance, RecordPage, RecordVersionCard};
@@ -54,7 +55,8 @@ impl Node {
                 version,
                 kind: key.kind,
                 source: record.header.source.clone(),
-                raw: record.raw().map(<[u8]>::to_vec),
+                raw: record.raw().map(import::without_keys),
+                attachments: self.attachments_at(&patient, &version)?,
                 versions: cards,
                 provenance: provenance(&shown, envelope.header(), entry.row.received),
             });

@@ -1,7 +1,6 @@
 //! Writing records out, byte for byte as they came.
 
 use azalea_core::access::ScopeKind;
-use azalea_core::document::RecordVersion;
 use azalea_core::replica::effect::ScopeView;
 use azalea_core::view::{VersionEntry, View, current};
 use serde_json::json;
@@ -28,7 +27,7 @@ pub(super) fn write(
             "{{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"timestamp\":\"{at}\",\"entry\":["
         ))?;
     }
-    let (mut count, mut newer): (u64, u64) = (0, 0);
+    let (mut count, mut newer, mut missing): (u64, u64, u64) = (0, 0, 0);
     for scope in scopes {
         for entry in chosen(view.records(scope.number)?, export.versions) {
             let version = match view.open(&entry) {
@@ -38,7 +37,10 @@ pub(super) fn write(
                 }
                 version => version?,
             };
-            let Some(resource) = text(&version)? else { continue };
+            let Some(raw) = version.raw() else { continue };
+            let restored = node.restored(scope.id, raw)?;
+            missing += restored.missing;
+            let resource = text(&restored.raw)?;
             match export.ndjson {
                 true => {
                     // Line breaks in JSON stand between tokens only, where a space says the same.
@@ -68,6 +70,13 @@ pub(super) fn write(
         answer.json["newer"] = newer.into();
         answer.text.push_str(&format!(
             "; {newer} more were written by a newer program and are not in it: update this one"
+        ));
+        answer.success = false;
+    }
+    if missing > 0 {
+        answer.json["attachments_missing"] = missing.into();
+        answer.text.push_str(&format!(
+            "; {missing} attachments are not here and are only named in it: see `azalea attachment list`"
         ));
         answer.success = false;
     }
@@ -106,9 +115,9 @@ fn scopes(node: &Node, what: &What) -> Result<Vec<ScopeView>, OpError> {
     })
 }
 
-fn text(version: &RecordVersion) -> Result<Option<&str>, OpError> {
-    let text = version.raw().map(std::str::from_utf8).transpose();
-    text.map_err(|_| OpError::Value("a record is not UTF-8: run `azalea verify`".to_owned()))
+fn text(raw: &[u8]) -> Result<&str, OpError> {
+    std::str::from_utf8(raw)
+        .map_err(|_| OpError::Value("a record is not UTF-8: run `azalea verify`".to_owned()))
 }
 
 /// Gathers small texts into pieces.

@@ -61,6 +61,7 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
     let bytes = std::fs::metadata(node.dir.store())?.len();
     let refused: serde_json::Map<String, Value> =
         sync.refusals.iter().map(|it| (it.cause.clone(), it.count.into())).collect();
+    let attachments = node.attachments_status()?;
     let newer = status.newer.values().sum::<usize>() + status.newer_unplaced;
     let json = json!({
         "facility": { "id": card.facility.id.to_string(), "name": card.facility.name },
@@ -93,6 +94,12 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
         "refused": refused,
         "publishers": publishers,
         "store_bytes": bytes,
+        "attachments": {
+            "held": attachments.held.whole, "held_bytes": attachments.held.bytes,
+            "to_bring": attachments.to_bring.count, "to_bring_bytes": attachments.to_bring.bytes,
+            "to_fetch": attachments.to_fetch.count, "to_fetch_bytes": attachments.to_fetch.bytes,
+            "on_demand": attachments.on_demand.count, "on_demand_bytes": attachments.on_demand.bytes,
+        },
     });
     let mut lines = vec![
         format!("{} ({})", card.facility.name, card.facility.id),
@@ -110,6 +117,13 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
             state.unsent, status.waiting, state.quarantined, state.needs_review
         ),
     ];
+    lines.push(format!(
+        "attachments: {} held  to bring: {}  to fetch: {}  fetched when asked for: {}",
+        attachments.held.whole,
+        attachments.to_bring.count,
+        attachments.to_fetch.count,
+        attachments.on_demand.count
+    ));
     if newer > 0 {
         lines.push(format!(
             "newer than this program: {newer} entries; they are kept, and read by themselves once it is updated"

@@ -1,5 +1,6 @@
 //! Commands on a node in a temporary directory, offline: the network exists on paper only.
 
+mod attachments;
 mod known;
 mod ledger;
 mod metrics;
@@ -28,6 +29,11 @@ impl Output for Kept {
 
     fn data(&mut self, text: &str) -> io::Result<()> {
         self.0.push_str(text);
+        Ok(())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.push_str(&data_encoding::HEXLOWER.encode(bytes));
         Ok(())
     }
 }

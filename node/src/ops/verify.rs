@@ -7,7 +7,10 @@
 //! vector rows                         say what the chains say
 //! head statements                     signed by their publishers
 //! access log                          whole and signed
+//! attachments                         every chunk is what the blob's hash says
 //! ```
+
+mod attachments;
 
 use azalea_core::envelope::{AdmittedEnvelope, Body, Formats, SignedEnvelope};
 use azalea_core::id::{DeviceId, EnvelopeId, ScopeId};
@@ -40,6 +43,8 @@ struct Findings {
     /// Not read, since a newer program than this one wrote it.
     newer: u64,
     heads: u64,
+    /// Attachments on the shelf of which every chunk was hashed.
+    attachments: u64,
     rows: u64,
     problems: u64,
     listed: Vec<String>,
@@ -91,6 +96,8 @@ pub(super) fn check(node: &Node, output: &mut dyn Output) -> Result<Answer, OpEr
     checking.chains(output)?;
     checking.counts()?;
     checking.statements()?;
+    output.progress("reading the attachments");
+    attachments::check(&node.shelf, &mut checking.findings)?;
     let mut findings = checking.findings;
     let log = node.check_access_log()?;
     if let Some(line) = log.broken_at {
@@ -111,18 +118,20 @@ fn answer(findings: Findings, lines: u64) -> Answer {
             "statements": findings.statements, "records": findings.records,
             "changes": findings.changes, "keys": findings.keys,
             "waiting_for_key": findings.waiting, "newer": findings.newer, "head_statements": findings.heads,
+            "attachments": findings.attachments,
             "access_log_lines": lines,
         },
         "problems": findings.problems,
         "listed": findings.listed,
     });
     let mut text = format!(
-        "checked {} rows, {} envelopes (signature, chain, body), {} records, {} statements, {} head statements, {} lines of the access log\n",
+        "checked {} rows, {} envelopes (signature, chain, body), {} records, {} statements, {} head statements, {} attachments, {} lines of the access log\n",
         findings.rows,
         findings.envelopes,
         findings.records,
         findings.statements,
         findings.heads,
+        findings.attachments,
         lines
     );
     if findings.newer > 0 {
@@ -158,6 +167,8 @@ impl Checking<'_> {
             tables::IMPORT,
             tables::MARK,
             tables::BEARER,
+            tables::ATTACHMENT,
+            tables::BLOB_USE,
         ];
         for table in table::CORE.into_iter().chain(own) {
             let mut rows = 0;

@@ -1,6 +1,8 @@
 //! Rows that pages read, derived from what became visible and committed with it: a list never shows less or more
 //! than the records under it.
 
+mod attached;
+
 use azalea_core::document::{RecordKey, RecordVersion, heads};
 use azalea_core::id::VersionId;
 use azalea_core::replica::effect::{Applied, ScopeView};
@@ -30,6 +32,8 @@ pub struct Derived {
     pub reviews: i64,
     /// Local ids with new links.
     pub locals: Vec<(String, LocalRow)>,
+    /// Versions have come that refer to attachments.
+    pub refers: bool,
 }
 
 /// Derives the rows of what one store effect applies. `read` sees everything emitted before, and this effect's own rows.
@@ -92,7 +96,9 @@ impl<R: Read> Deriving<'_, R> {
         if conflict || held.len() > 1 {
             self.review(scope, &version.key, conflict)?;
         }
-        if let Some(raw) = version.raw().filter(|_| current.contains(&id)) {
+        let Some(raw) = version.raw() else { return Ok(()) };
+        self.attach(scope, id, raw)?;
+        if current.contains(&id) {
             let kind = &version.key.kind;
             self.put_in(scope, id, raw, EntryHead { kind, versions, conflict, row })?;
         }
@@ -107,6 +113,7 @@ impl<R: Read> Deriving<'_, R> {
         id: VersionId,
     ) -> Result<(), StorageError> {
         self.take_out(scope, &id)?;
+        self.detach(scope, id)?;
         let held = self.versions(scope, record)?;
         let current = current(&held);
         let (versions, conflict) = (count(&held), disagree(&held, &current));

@@ -2,11 +2,12 @@
 //! again or belongs to this device alone. `docs/STORAGE.md` lists them.
 
 use azalea_core::access::ScopeKind;
+use azalea_core::blob::{BlobRef, Placed};
 use azalea_core::id::{FacilityId, PatientId, ScopeId, Timestamp, VersionId};
 use azalea_core::replica::effect::ScopeView;
 use azalea_core::storage::Table;
 use azalea_core::storage::row::ScopeNumber;
-use azalea_core::wire::{Reader, Wire, WireError, Writer};
+use azalea_core::wire::{Reader, Wire, WireError, Writer, limits};
 
 use crate::index::{CareTime, PatientRow, TimelineRow};
 
@@ -30,8 +31,12 @@ pub const IMPORT: Table = Table::named("node.import");
 pub const MARK: Table = Table::named("node.mark");
 /// (digest of an identifier, local patient id) → nothing: a Patient record bears it.
 pub const BEARER: Table = Table::named("node.bearer");
+/// (scope number, version, place) → what the version says of an attachment.
+pub const ATTACHMENT: Table = Table::named("node.attachment");
+/// (scope, blob, length, version) → nothing: the version refers to the blob.
+pub const BLOB_USE: Table = Table::named("node.blob_use");
 
-/// A timeline row's key.
+/// A timeline row's key; an attachment's is alike.
 pub fn timeline_key(scope: ScopeNumber, version: &VersionId, place: u16) -> Vec<u8> {
     [&scope.to_be_bytes()[..], version.as_bytes(), &place.to_be_bytes()].concat()
 }
@@ -44,6 +49,59 @@ pub fn version_key(scope: ScopeNumber, version: &VersionId) -> Vec<u8> {
 /// The version in a timeline or person key.
 pub fn version_of(key: &[u8]) -> Option<VersionId> {
     key.get(4..20)?.try_into().ok().map(VersionId)
+}
+
+/// The key under which a version stands for its use of a blob.
+pub fn blob_use_key(of: &Placed, version: &VersionId) -> Vec<u8> {
+    [of.key(), version.as_bytes().to_vec()].concat()
+}
+
+/// The blob in such a key.
+pub fn used_blob(key: &[u8]) -> Option<Placed> {
+    let of = key.len().checked_sub(VersionId::LEN)?;
+    Placed::from_bytes(key.get(..of)?).ok()
+}
+
+/// An attachment as a version of a record refers to it. Its key never leaves the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachmentRow {
+    /// What the record says of the blob.
+    pub blob: BlobRef,
+    /// The media type that the record gives.
+    pub media_type: Option<String>,
+    /// The title that the record gives: patient data.
+    pub title: Option<Title>,
+}
+
+/// What a record calls an attachment; prints as a length only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Title(pub String);
+
+impl std::fmt::Debug for Title {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Title({} bytes)", self.0.len())
+    }
+}
+
+impl Wire for AttachmentRow {
+    fn write(&self, writer: &mut Writer) {
+        self.blob.write(writer);
+        for text in [self.media_type.as_deref(), self.title.as_ref().map(|title| title.0.as_str())]
+        {
+            writer.bool(text.is_some());
+            writer.text(text.unwrap_or_default());
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let blob = BlobRef::read(reader)?;
+        let mut text = |field| {
+            let is_there = reader.bool(field)?;
+            let text = reader.text(limits::TEXT)?;
+            Ok::<_, WireError>(is_there.then(|| text.to_owned()))
+        };
+        Ok(Self { blob, media_type: text("media type")?, title: text("title")?.map(Title) })
+    }
 }
 
 /// A line of a timeline with what a page needs beside it.

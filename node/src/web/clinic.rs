@@ -6,8 +6,8 @@
 use azalea_core::id::{ConsentId, NoteId, PatientId, VersionId};
 
 use super::model::{
-    AccessPage, Chart, ConsentForm, ConsentPage, Entry, FacilityCard, LinkPage, NewStaff,
-    NoteDraft, NoteField, NoteView, PatientList, QuarantineItem, RecordPage, RetriedFile,
+    AccessPage, AttachmentContent, Chart, ConsentForm, ConsentPage, Entry, FacilityCard, LinkPage,
+    NewStaff, NoteDraft, NoteField, NoteView, PatientList, QuarantineItem, RecordPage, RetriedFile,
     StaffAccount, StaffId, SyncState, SyncStatus,
 };
 
@@ -69,6 +69,22 @@ pub trait Clinic: Send + Sync + 'static {
 
     /// One version of a record of this patient.
     fn record(&self, patient: PatientId, version: VersionId) -> Result<RecordPage, ClinicError>;
+
+    /// An attachment of one version of a record, as far as all of it is here.
+    fn attachment(
+        &self,
+        patient: PatientId,
+        version: VersionId,
+        place: u16,
+    ) -> Result<AttachmentContent, ClinicError>;
+
+    /// Has an attachment fetched before those that nobody waits for; it comes when there is a line.
+    fn want_attachment(
+        &self,
+        patient: PatientId,
+        version: VersionId,
+        place: u16,
+    ) -> Result<(), ClinicError>;
 
     /// One care note of this patient.
     fn note(&self, patient: PatientId, note: NoteId) -> Result<NoteView, ClinicError>;

@@ -255,6 +255,17 @@ words! {
     Record: "記録", "Record";
     Verbatim: "原本(受信したまま)", "Original, as received";
     VerbatimHint: "{} バイト。一字も変えずに保管しています。", "{} bytes, kept without changing a character.";
+    Attachment: "添付ファイル", "Attachment";
+    Attachments: "添付ファイル", "Attachments";
+    AttachmentHeld: "この端末にあります", "on this device";
+    AttachmentComing: "取り寄せ中 {}%", "coming, {}%";
+    AttachmentWanted: "取り寄せ待ち({}%)", "waiting to be fetched ({}%)";
+    AttachmentNotAtRelay: "中継サーバにまだありません。届き次第取り寄せます", "not at the relay yet; fetched as soon as it is";
+    AttachmentNotHere: "まだこの端末にありません", "not on this device yet";
+    AttachmentPart: "一部({}%)だけあります", "in part on this device ({}%)";
+    AttachmentOpen: "開く", "Open";
+    AttachmentFetch: "取り寄せる", "Fetch it";
+    LookAgain: "状態を更新", "Look again";
     Removed: "この版で記録は取り消されました。", "This version removes the record.";
     VersionHistory: "版と履歴", "Versions";
     Version: "版", "Version";

@@ -2,12 +2,14 @@
 //!
 //! These types hold patient data in the clear and live only while a page is made. None of them prints itself.
 
+pub mod attachment;
 pub mod chart;
 pub mod consent;
 pub mod note;
 pub mod staff;
 pub mod status;
 
+pub use attachment::{AttachmentCard, AttachmentContent, AttachmentState};
 pub use azalea_core::ledger::{AccessKind, Entry, StaffId};
 pub use chart::{
     Chart, ChartEntry, LocalId, PatientHead, PatientHit, PatientList, Provenance, Publisher,

@@ -1,6 +1,7 @@
 //! One module for each group of pages: what it asks the clinic for, what it logs, and its markup.
 
 pub(super) mod access_log;
+pub(super) mod attachment;
 pub(super) mod consent;
 pub(super) mod links;
 pub(super) mod notes;

@@ -78,6 +78,15 @@ impl RedbStore {
 
     /// Opens the store at `file`.
     pub fn open(file: &Path, key: &StoreKey) -> Result<Self, StoreOpenError> {
+        Self::open_caching(file, key, CACHE_BYTES)
+    }
+
+    /// As [`RedbStore::open`], with so many bytes of its pages decrypted in memory.
+    pub fn open_caching(
+        file: &Path,
+        key: &StoreKey,
+        cache_bytes: usize,
+    ) -> Result<Self, StoreOpenError> {
         if !file.try_exists().unwrap_or(true) {
             return Err(StoreOpenError::Missing { file: file.display().to_string() });
         }
@@ -87,7 +96,7 @@ impl RedbStore {
             disk(file).map_err(|source| OpenError::Io { file: file.to_owned(), source })?;
         EncryptedFile::open(first, file, key)?;
         let (file, key) = (file.to_owned(), key.clone());
-        Ok(Self::with_opener(move || open_database(disk(&file), &file, &key, CACHE_BYTES))?)
+        Ok(Self::with_opener(move || open_database(disk(&file), &file, &key, cache_bytes))?)
     }
 
     /// A store on any disk, made where the disk is empty: for simulations, and for tests of what lies above it. Of its pages

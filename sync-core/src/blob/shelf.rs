@@ -126,6 +126,35 @@ pub fn stored(of: &Placed, fetch: &Fetch, run: Run, bytes: &[u8], now: Timestamp
     batch
 }
 
+/// Adds a chunk's row that was sealed here, to a batch that makes the blob [`whole`] with all of them.
+pub fn sealed(batch: &mut Batch, of: &Placed, chunk: u32, bytes: Vec<u8>) {
+    batch.put(BLOB_CHUNK, of.chunk_key(chunk), bytes);
+}
+
+/// The rows that are left of a blob once a chunk has turned out not to be what was written: it is fetched again, and no other.
+pub fn damaged(
+    read: &dyn Read,
+    of: &Placed,
+    chunk: u32,
+    now: Timestamp,
+) -> Result<Batch, ShelfError> {
+    let mut fetch = fetch(read, of)?;
+    fetch.damaged(chunk);
+    let mut batch = Batch::new();
+    batch.remove(BLOB_CHUNK, of.chunk_key(chunk));
+    batch.remove(BLOB_TREE, of.key());
+    let row = Row { at: now, part: Some(fetch.held().to_bytes()) };
+    batch.put(BLOB, of.key(), row.to_bytes());
+    Ok(batch)
+}
+
+/// The rows that are left of a blob that was wanted again: nobody puts it away for its age.
+pub fn touched(of: &Placed, row: &Row, now: Timestamp) -> Batch {
+    let mut batch = Batch::new();
+    batch.put(BLOB, of.key(), Row { at: now, part: row.part.clone() }.to_bytes());
+    batch
+}
+
 /// The rows that make a blob whole of which every chunk is here. Reads all of it once more: what is served from now on is what the
 /// disk has.
 pub fn finished(read: &dyn Read, of: &Placed, now: Timestamp) -> Result<Batch, ShelfError> {

@@ -21,6 +21,11 @@ pub enum Command {
         /// In the order of the source; a later content of one key replaces an earlier one.
         records: Vec<ImportRecord>,
     },
+    /// Make the scopes that records of these subjects go to: what is sealed for a record before it is taken needs the scope's key.
+    OpenScopes {
+        /// Those that have one keep it.
+        subjects: Vec<Subject>,
+    },
     /// A patient consents that facilities read our chart and write in the care scope with us.
     GiveConsent {
         /// Whose.
@@ -160,6 +165,8 @@ pub enum Outcome {
     Begun,
     /// Of `Import`, in the order of its records.
     Imported(Vec<Taken>),
+    /// Of `OpenScopes`.
+    Opened,
     /// Of `GiveConsent`.
     Given {
         /// The network's patient.

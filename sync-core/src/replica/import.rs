@@ -97,6 +97,19 @@ impl State {
         Ok(Outcome::Imported(taken))
     }
 
+    /// Makes the scopes of subjects that are new.
+    pub(super) fn open_scopes(
+        &mut self,
+        tx: &mut Tx<'_>,
+        subjects: &[Subject],
+    ) -> Result<Outcome, CommandError> {
+        self.check_import(&[], tx)?;
+        for subject in subjects {
+            self.subject_scope(tx, subject);
+        }
+        Ok(Outcome::Opened)
+    }
+
     fn check_import(&self, records: &[ImportRecord], tx: &Tx<'_>) -> Result<(), CommandError> {
         let standing = self.roster.standing(&self.me, tx.now);
         if !standing.is_ok_and(|standing| standing.facility.rights.disclose) {
@@ -116,7 +129,7 @@ impl State {
         Ok(())
     }
 
-    fn known_scope(&self, subject: &Subject) -> Option<ScopeNumber> {
+    pub(super) fn known_scope(&self, subject: &Subject) -> Option<ScopeNumber> {
         match subject {
             Subject::Directory => self.own_scope(ScopeKind::Directory),
             Subject::Office => self.own_scope(ScopeKind::Office),

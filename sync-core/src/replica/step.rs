@@ -306,6 +306,7 @@ fn command_queries(state: &State, command: &Command, now: crate::id::Timestamp) 
             State::document_queries(office, &DocumentId::Links)
         }
         Command::Begin { .. }
+        | Command::OpenScopes { .. }
         | Command::GiveConsent { .. }
         | Command::WithdrawConsent { .. }
         | Command::Trust { .. } => Vec::new(),
@@ -324,6 +325,7 @@ fn run_command(
             Ok(Outcome::Begun)
         }
         Command::Import { records } => state.import(tx, records, answers),
+        Command::OpenScopes { subjects } => state.open_scopes(tx, &subjects),
         Command::Beside { rows, command } => {
             let outcome = run_command(state, tx, *command, answers)?;
             tx.batch.extend(rows);

@@ -1,5 +1,6 @@
 //! Stories told with whole replicas on virtual time, a post office in place of the relay.
 
+mod blob;
 mod damaged;
 mod heads;
 mod offer;

@@ -16,6 +16,10 @@ impl Output for Silent {
     fn data(&mut self, _: &str) -> std::io::Result<()> {
         Ok(())
     }
+
+    fn bytes(&mut self, _: &[u8]) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn answer(opened: &Opened, request: Request) -> Answer {
@@ -115,4 +119,24 @@ async fn without_the_copy_the_loss_of_accounts_is_said() {
     {
         assert!(told.text.contains(words), "{}", told.text);
     }
+}
+
+#[tokio::test]
+async fn attachments_that_do_not_open_are_kept_aside_and_those_that_do_stay() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let dir = DataDir::new(home.path());
+    joined(&dir);
+    hospital(&dir).await;
+    let repair = async |shift_ms| {
+        let clock = Clock { shift_ms };
+        let context = Context { dir: dir.clone(), json: true, passphrase: None, clock };
+        mend(&context).await.expect("a repair").json["shelf_aside"].clone()
+    };
+    assert_eq!(repair(1).await, serde_json::Value::Null, "it is well");
+    std::fs::write(dir.blobs(), b"no shelf at all").expect("room");
+    assert!(open(&dir).await.is_err_and(|error| error.to_string().contains("blobs.redb")));
+    let aside = repair(2).await;
+    let aside = std::fs::read(aside.as_str().expect("a path")).expect("it is kept");
+    assert_eq!(aside, b"no shelf at all");
+    open(&dir).await.expect("repaired").close().await;
 }

@@ -2,22 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use azalea_core::blob::Sealer;
 use azalea_core::document::{RecordHeader, content_digest};
 use azalea_core::envelope::Formats;
-use azalea_core::id::Timestamp;
+use azalea_core::id::{BlobId, ScopeId, Timestamp};
 use azalea_core::identity::FacilityKind;
+use azalea_core::keys::ScopeKey;
 use azalea_core::replica::command::{Command, ImportRecord, Subject};
 use rand::SeedableRng;
 
 use super::*;
 use crate::clock::Clock;
 use crate::driver::{Handle, start};
+use crate::store::tables::{ATTACHMENT, BLOB_USE};
 use crate::store::{RedbStore, Snapshot, StoreKey};
 use crate::testing::{member, network};
 use azalea_store::backend::CACHE_BYTES;
 use azalea_store::disk::sim::SimDisk;
 
-const DERIVED: [Table; 4] = [PERSON, TIMELINE, REVIEW, SCOPES];
+const DERIVED: [Table; 6] = [PERSON, TIMELINE, REVIEW, SCOPES, ATTACHMENT, BLOB_USE];
 
 fn record(raw: &str) -> ImportRecord {
     ImportRecord {
@@ -52,6 +55,13 @@ fn rows(read: &impl Read) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
     rows
 }
 
+/// A reference as a record carries it.
+fn reference() -> String {
+    let key = ScopeKey::from([2; 32]);
+    let sealer = Sealer::new([3; 32], 40_000, ScopeId([1; 16]), 1, &key).expect("a short content");
+    data_encoding::BASE64.encode(&sealer.reference(BlobId([4; 32])).to_bytes())
+}
+
 fn versions(snapshot: &Snapshot) -> Vec<VersionEntry> {
     let view = View::new(snapshot);
     let scopes = view.scopes().expect("a sound store");
@@ -76,9 +86,15 @@ async fn a_version_that_is_taken_back_leaves_the_rows_that_were_there_before_it(
     import(&handle, &named("筑後 太郎")).await;
     let before = handle.snapshot().expect("a sound store");
     let first = versions(&before)[0].id;
-    import(&handle, &named("久留米 次郎")).await;
+    let photo = reference();
+    let second = named("久留米 次郎").replace(
+        r#""id":"p""#,
+        &format!(r#""id":"p","photo":[{{"_data":{{"extension":[{{"url":"urn:azalea:blob","valueBase64Binary":"{photo}"}}]}}}}]"#),
+    );
+    import(&handle, &second).await;
     let after = handle.snapshot().expect("a sound store");
     assert_ne!(rows(&after), rows(&before));
+    assert!(rows(&after).keys().any(|(table, _)| *table == BLOB_USE));
 
     let second = versions(&after).into_iter().find(|it| it.id != first).expect("two versions");
     let scope = View::new(&after)

@@ -2,6 +2,7 @@
 
 use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, PatientId, Timestamp, VersionId};
 
+use super::attachment::AttachmentCard;
 use super::status::{FacilityRef, Freshness};
 use crate::index::{CareTime, Day, Gender, TimelineRow};
 
@@ -167,8 +168,10 @@ pub struct RecordPage {
     pub kind: String,
     /// Where it was imported from.
     pub source: String,
-    /// The bytes as they came; `None` where this version removes the record.
+    /// The bytes as they came, but for attachments, which are only named; `None` where this version removes the record.
     pub raw: Option<Vec<u8>>,
+    /// Its attachments, in its order.
+    pub attachments: Vec<AttachmentCard>,
     /// All versions, newest first.
     pub versions: Vec<RecordVersionCard>,
     /// Who vouches for it.

@@ -18,6 +18,7 @@ use super::super::model::{AccessKind, Provenance, RecordPage};
 use super::super::parts;
 use super::super::verbatim::verbatim;
 use super::super::visitor::Visitor;
+use super::attachment;
 use super::patient_head::{Tab, facility, top};
 use crate::index::document::{DocumentView, document_view};
 use crate::index::{TimelineRow, timeline_rows};
@@ -58,6 +59,7 @@ pub(in super::super) async fn page(
                     (_, Some(view)) => { (document_card(&frame, view)) }
                     (_, None) => { (summary(&frame, &record, rows.first())) }
                 }
+                (attachment::section(&frame, &record))
                 (inner_rows(&frame, &rows))
                 (original(&frame, &record))
             }
