@@ -5,6 +5,7 @@
 //! that key may do anything is for the roster to say, after the handshake. Keys cross this border as 32 plain
 //! bytes (`SigningKeypair::seed`, `PublicKey::as_bytes`), so that the transport needs nothing else from the core.
 
+mod crowding;
 mod identity;
 mod reset;
 pub(crate) mod roam;
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::peer::Peer;
 use crate::tcp::{ProxyError, Way};
+use crowding::CrowdingConfig;
 use identity::Presented;
 use roam::Roam;
 use verify::Expected;
@@ -301,6 +303,7 @@ fn transport(receive_bytes: u32) -> Arc<TransportConfig> {
         .stream_receive_window(VarInt::from_u32(STREAM_BYTES_MAX))
         .receive_window(VarInt::from_u32(receive_bytes))
         .send_window(SEND_BYTES_MAX)
+        .congestion_controller_factory(Arc::new(CrowdingConfig::default()))
         .datagram_receive_buffer_size(None);
     Arc::new(config)
 }
