@@ -39,6 +39,8 @@ pub struct Traffic {
     pub down_bytes: u64,
     /// Datagrams that were not passed on, either way.
     pub dropped: u64,
+    /// Addresses at which the relay has seen the facility.
+    pub addresses: u64,
 }
 
 /// A line that is open until it is dropped.
@@ -59,6 +61,8 @@ struct State {
     up_bytes: AtomicU64,
     down_bytes: AtomicU64,
     dropped: AtomicU64,
+    /// Addresses at which the relay has seen the facility.
+    seen: AtomicU64,
 }
 
 /// What decides on each datagram.
@@ -90,6 +94,7 @@ impl Line {
             up_bytes: AtomicU64::new(0),
             down_bytes: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
         });
         let mut forwarder = JoinSet::new();
         forwarder.spawn(forward(Arc::new(socket), state.clone()));
@@ -132,6 +137,7 @@ impl Line {
             up_bytes: self.state.up_bytes.load(Ordering::Relaxed),
             down_bytes: self.state.down_bytes.load(Ordering::Relaxed),
             dropped: self.state.dropped.load(Ordering::Relaxed),
+            addresses: self.state.seen.load(Ordering::Relaxed),
         }
     }
 }
@@ -191,6 +197,7 @@ async fn forward(socket: Arc<UdpSocket>, state: Arc<State>) {
                 state.drop_one();
                 continue;
             };
+            state.seen.fetch_add(1, Ordering::Relaxed);
             let upstream = Arc::new(upstream);
             let mut answers = JoinSet::new();
             answers.spawn(answer(upstream.clone(), socket.clone(), from, state.clone()));
@@ -299,7 +306,10 @@ mod tests {
         ends.relay.send_to(b"good day", from).await.unwrap();
         let length = ends.facility.recv(&mut buffer).await.unwrap();
         assert_eq!(&buffer[..length], b"good day");
-        assert_eq!(ends.line.traffic(), Traffic { up_bytes: 5, down_bytes: 8, dropped: 0 });
+        assert_eq!(
+            ends.line.traffic(),
+            Traffic { up_bytes: 5, down_bytes: 8, dropped: 0, addresses: 1 }
+        );
     }
 
     #[tokio::test]

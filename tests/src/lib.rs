@@ -19,6 +19,7 @@ mod relay;
 pub mod search;
 pub mod session;
 mod small_disk;
+mod tally;
 mod wait;
 
 pub use command::Told;
@@ -28,4 +29,5 @@ pub use node::{Hand, Node, PASSWORD, STAFF, STAFF_NAME};
 pub use region::{CLINIC, HOSPITAL, PHARMACY, Part, Region, SECOND_HOSPITAL};
 pub use relay::Relay;
 pub use small_disk::SmallDisk;
+pub use tally::{Sent, Tally};
 pub use wait::{until, until_within};

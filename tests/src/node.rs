@@ -133,6 +133,17 @@ impl Node {
         }
     }
 
+    /// As [`Node::start`], while others ask it things: a command that found no daemon may hold the store for a moment. Nothing else
+    /// may keep it from starting.
+    pub fn start_among_others(&mut self) {
+        let slug = self.part.slug;
+        until(&format!("the {slug} starts"), || match self.try_start() {
+            Ok(()) => Some(()),
+            Err(error) if error.contains("in use") || error.contains("lock") => None,
+            Err(error) => panic!("the {slug} {error}"),
+        });
+    }
+
     /// As [`Node::start`], where that may fail.
     pub fn try_start(&mut self) -> Result<(), String> {
         self.try_start_at(self.line.address())

@@ -186,7 +186,7 @@ fn cut_on_and_on(
                 if is_cut {
                     scope.spawn(move || {
                         flicker.iter().for_each(|after| node.flicker(*after));
-                        start(node);
+                        node.start_among_others();
                         node.verify();
                     });
                 }
@@ -196,16 +196,6 @@ fn cut_on_and_on(
         cuts += flickered.filter(|(is_cut, flicker)| *is_cut && flicker.is_some()).count();
     }
     cuts
-}
-
-/// Starts a node; a command that found no daemon may hold the store for a moment, and nothing else may keep it from starting.
-fn start(node: &mut Node) {
-    let slug = node.part.slug;
-    until(&format!("the {slug} starts"), || match node.try_start() {
-        Ok(()) => Some(()),
-        Err(error) if error.contains("in use") || error.contains("lock") => None,
-        Err(error) => panic!("the {slug} {error}"),
-    });
 }
 
 fn holds(found: &[String], wanted: &[String]) -> bool {

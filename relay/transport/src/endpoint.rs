@@ -5,23 +5,28 @@
 //! that key may do anything is for the roster to say, after the handshake. Keys cross this border as 32 plain
 //! bytes (`SigningKeypair::seed`, `PublicKey::as_bytes`), so that the transport needs nothing else from the core.
 
+mod crowding;
 mod identity;
 mod reset;
+pub(crate) mod roam;
 pub(crate) mod tls;
 mod verify;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 use socket2::SockRef;
+use tokio::task::JoinSet;
 
 use crate::peer::Peer;
 use crate::tcp::{ProxyError, Way};
+use crowding::CrowdingConfig;
 use identity::Presented;
+use roam::Roam;
 use verify::Expected;
 
 /// The protocol that both ends must speak; a later one gets another name and may be offered beside it.
@@ -101,6 +106,9 @@ pub struct Endpoint {
     presented: Arc<Presented>,
     /// One configuration per server key: a session ticket of one server is never shown to another.
     servers: Arc<Mutex<BTreeMap<[u8; 32], quinn::ClientConfig>>>,
+    roam: Arc<Roam>,
+    /// Ends with the last copy.
+    _following: Arc<JoinSet<()>>,
 }
 
 /// Somebody who wants to connect; nothing has been checked yet.
@@ -121,19 +129,29 @@ impl Endpoint {
         let runtime = Arc::new(quinn::TokioRuntime);
         let quic = quinn::Endpoint::new(reset::config(seed), Some(config), socket, runtime)
             .map_err(failed)?;
-        Ok(Self { quic, presented, servers: Arc::default() })
+        Ok(Self {
+            quic,
+            presented,
+            servers: Arc::default(),
+            roam: Arc::default(),
+            _following: Arc::default(),
+        })
     }
 
     /// An endpoint that only makes connections, on a port that the system picks: another one after a restart, so that nobody
-    /// would ask it about the connections it had before.
+    /// would ask it about the connections it had before. Its connections go on where this machine gets another address.
     pub fn client(seed: &[u8; 32]) -> Result<Self, EndpointError> {
         let presented = Arc::new(Presented::from_seed(seed)?);
-        let dual = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0));
-        let plain = SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, 0));
-        let quic = quinn::Endpoint::client(dual)
-            .or_else(|_| quinn::Endpoint::client(plain))
-            .map_err(|source| EndpointError::Bind { addr: plain, source })?;
-        Ok(Self { quic, presented, servers: Arc::default() })
+        let addr = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let failed = |source| EndpointError::Bind { addr, source };
+        let socket = roam::socket().map_err(failed)?;
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let config = quinn::EndpointConfig::default();
+        let quic = quinn::Endpoint::new(config, None, socket, runtime).map_err(failed)?;
+        let roam = Arc::new(Roam::default());
+        let mut following = JoinSet::new();
+        following.spawn(roam::follow(quic.clone(), roam.clone(), roam::source));
+        Ok(Self { quic, presented, servers: Arc::default(), roam, _following: Arc::new(following) })
     }
 
     /// This end's public key.
@@ -154,9 +172,7 @@ impl Endpoint {
         addr: SocketAddr,
         expected: &[u8; 32],
     ) -> Result<Peer, EndpointError> {
-        let config = self.client_config(expected)?;
-        let connection = self.quic.connect_with(config, addr, SERVER_NAME)?.await?;
-        let peer = Peer::over_quic(connection)?;
+        let peer = self.call(self.client_config(expected)?, addr).await?;
         // The verifier has checked this; said once more because everything after relies on it.
         if peer.key != *expected {
             return Err(EndpointError::NoKey);
@@ -170,8 +186,17 @@ impl Endpoint {
         addr: SocketAddr,
         fits: impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static,
     ) -> Result<Peer, EndpointError> {
-        let config = client_config(&self.presented, Expected::Fitting(Box::new(fits)))?;
-        Peer::over_quic(self.quic.connect_with(config, addr, SERVER_NAME)?.await?)
+        self.call(client_config(&self.presented, Expected::Fitting(Box::new(fits)))?, addr).await
+    }
+
+    async fn call(
+        &self,
+        config: quinn::ClientConfig,
+        addr: SocketAddr,
+    ) -> Result<Peer, EndpointError> {
+        let calling = self.quic.connect_with(config, addr, SERVER_NAME)?;
+        self.roam.call(addr);
+        Peer::over_quic(calling.await?, self.roam.clone())
     }
 
     /// As [`Endpoint::connect_fitting`], but over TCP; names are looked up by the system, or by the proxy where there is one.
@@ -243,7 +268,7 @@ impl Incoming {
 
     /// Finishes the handshake; afterwards the caller's key is known.
     pub async fn establish(self) -> Result<Peer, EndpointError> {
-        Peer::over_quic(self.0.await?)
+        Peer::over_quic(self.0.await?, Arc::default())
     }
 }
 
@@ -278,6 +303,7 @@ fn transport(receive_bytes: u32) -> Arc<TransportConfig> {
         .stream_receive_window(VarInt::from_u32(STREAM_BYTES_MAX))
         .receive_window(VarInt::from_u32(receive_bytes))
         .send_window(SEND_BYTES_MAX)
+        .congestion_controller_factory(Arc::new(CrowdingConfig::default()))
         .datagram_receive_buffer_size(None);
     Arc::new(config)
 }

@@ -5,12 +5,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use quinn::VarInt;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use crate::endpoint::roam::Roam;
 use crate::endpoint::{CONNECTION_BYTES_MAX, EndpointError, tls};
 use crate::silence;
 use crate::tcp::{Inward, Outward, Tunnel};
@@ -80,7 +82,7 @@ pub struct Peer {
 
 #[derive(Clone)]
 enum Connection {
-    Quic(quinn::Connection),
+    Quic(quinn::Connection, Arc<Roam>),
     Tcp(Tunnel),
 }
 
@@ -101,11 +103,14 @@ pub enum Receiver {
 }
 
 impl Peer {
-    pub(crate) fn over_quic(connection: quinn::Connection) -> Result<Self, EndpointError> {
+    pub(crate) fn over_quic(
+        connection: quinn::Connection,
+        roam: Arc<Roam>,
+    ) -> Result<Self, EndpointError> {
         let shown = connection.peer_identity().ok_or(EndpointError::NoKey)?;
         let shown =
             shown.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| EndpointError::NoKey)?;
-        Ok(Self { key: tls::only_key(&shown)?, connection: Connection::Quic(connection) })
+        Ok(Self { key: tls::only_key(&shown)?, connection: Connection::Quic(connection, roam) })
     }
 
     pub(crate) fn over_tcp(key: [u8; 32], tunnel: Tunnel) -> Self {
@@ -115,14 +120,23 @@ impl Peer {
     /// What it goes over.
     pub fn via(&self) -> Via {
         match &self.connection {
-            Connection::Quic(_) => Via::Quic,
+            Connection::Quic(..) => Via::Quic,
             Connection::Tcp(tunnel) => tunnel.via(),
+        }
+    }
+
+    /// Where the other end of a connection over QUIC is now.
+    #[cfg(test)]
+    pub(crate) fn remote_address(&self) -> Option<std::net::SocketAddr> {
+        match &self.connection {
+            Connection::Quic(connection, _) => Some(connection.remote_address()),
+            Connection::Tcp(_) => None,
         }
     }
 
     /// The other end is one of ours, and may send more before it is read than whoever calls.
     pub fn trust(&self) {
-        if let Connection::Quic(connection) = &self.connection {
+        if let Connection::Quic(connection, _) = &self.connection {
             connection.set_receive_window(VarInt::from_u32(CONNECTION_BYTES_MAX));
         }
     }
@@ -130,7 +144,7 @@ impl Peer {
     /// Begins the session's stream.
     pub async fn open(&self) -> Result<(Sender, Receiver), Ended> {
         match &self.connection {
-            Connection::Quic(connection) => {
+            Connection::Quic(connection, _) => {
                 let (send, receive) = connection.open_bi().await?;
                 Ok((Sender::Quic(send), Receiver::Quic(receive)))
             }
@@ -141,7 +155,7 @@ impl Peer {
     /// The stream that the other end begins; over QUIC only once something has come on it.
     pub async fn accept(&self) -> Result<(Sender, Receiver), Ended> {
         match &self.connection {
-            Connection::Quic(connection) => {
+            Connection::Quic(connection, _) => {
                 let (send, receive) = connection.accept_bi().await?;
                 Ok((Sender::Quic(send), Receiver::Quic(receive)))
             }
@@ -152,7 +166,7 @@ impl Peer {
     /// Ends the connection at once; what was not sent yet is dropped.
     pub fn close(&self) {
         match &self.connection {
-            Connection::Quic(connection) => connection.close(VarInt::from_u32(0), b""),
+            Connection::Quic(connection, _) => connection.close(VarInt::from_u32(0), b""),
             Connection::Tcp(tunnel) => tunnel.close(),
         }
     }
@@ -160,16 +174,18 @@ impl Peer {
     /// Waits for its end.
     pub async fn closed(&self) -> Ended {
         match &self.connection {
-            Connection::Quic(connection) => connection.closed().await.into(),
+            Connection::Quic(connection, _) => connection.closed().await.into(),
             Connection::Tcp(tunnel) => tunnel.closed().await,
         }
     }
 
-    /// Ends when the line is dead, and says for how many seconds it has been; to be watched beside the stream. A stream on TCP
-    /// notices by itself and fails with the cause.
+    /// Ends when the line is dead, and says for how many seconds it has been; to be watched beside the stream. Before that, a client
+    /// whose words are not answered speaks from another port. A stream on TCP notices by itself and fails with the cause.
     pub async fn silent(&self) -> u64 {
         match &self.connection {
-            Connection::Quic(connection) => silence::watch(connection).await,
+            Connection::Quic(connection, roam) => {
+                silence::watch(connection, || roam.unanswered()).await
+            }
             Connection::Tcp(_) => std::future::pending().await,
         }
     }

@@ -392,7 +392,7 @@ mod tests {
                 held: [("あざみ原総合病院".to_owned(), 1204)].into(),
                 gone: false,
             },
-            traffic: Traffic { up_bytes: 48_211, down_bytes: 2_340_118, dropped: 0 },
+            traffic: Traffic { up_bytes: 48_211, down_bytes: 2_340_118, ..Traffic::default() },
             patients: if kind == Kind::Hospital { vec![patient()] } else { Vec::new() },
         };
         let test = &TESTS[0];

@@ -48,6 +48,12 @@ struct Arguments {
     /// Syncs about 5,000 records to a clinic whose line carries so many bytes a second, badly, instead.
     #[arg(long, value_name = "BYTES_PER_SECOND")]
     bad_line: Option<u64>,
+    /// Changes that line's address and kills both ends on the way.
+    #[arg(long, requires = "bad_line")]
+    killed: bool,
+    /// Says what came of it as one line of JSON.
+    #[arg(long, requires = "bad_line")]
+    json: bool,
     /// Has so many nodes call one relay again at once, instead.
     #[arg(long, value_name = "NODES")]
     storm: Option<usize>,
@@ -72,7 +78,8 @@ fn main() {
     } else if let Some(envelopes) = arguments.relay {
         relay::run(envelopes);
     } else if let Some(bytes_per_second) = arguments.bad_line {
-        bad_line::run(bytes_per_second);
+        let Arguments { killed: is_killed, json, .. } = arguments;
+        bad_line::run(&bad_line::Plan { bytes_per_second, is_killed, json });
     } else if let Some(nodes) = arguments.storm {
         storm::run(nodes, Duration::from_secs(arguments.within), arguments.idle);
     } else {

@@ -85,6 +85,33 @@ async fn a_server_that_was_killed_and_is_back_resets_the_connections_it_had() {
     client.connect(addr, &expected).await.unwrap();
 }
 
+/// A tablet that goes from one network to another keeps its connection.
+#[tokio::test]
+async fn a_connection_goes_on_from_another_address() {
+    let server = Endpoint::server(loopback(), &[1; 32]).unwrap();
+    let client = Endpoint::client(&[2; 32]).unwrap();
+    let (there, here) = meet(&server, &client).await;
+    let (mut send, mut receive) = there.open().await.unwrap();
+    send.write_all(b"here").await.unwrap();
+    let (mut answer, mut asked) = here.accept().await.unwrap();
+    let mut word = [0; 5];
+    asked.read_exact(&mut word[..4]).await.unwrap();
+    let port = || client.local_addr().unwrap().port();
+    let seen = || here.remote_address().unwrap().port();
+    let former = port();
+    assert_eq!(seen(), former);
+
+    client.quic.rebind(roam::socket().unwrap()).unwrap();
+    assert_ne!(port(), former);
+    send.write_all(b"there").await.unwrap();
+    asked.read_exact(&mut word).await.unwrap();
+    assert_eq!((&word, seen()), (b"there", port()));
+    answer.write_all(b"so be").await.unwrap();
+    receive.read_exact(&mut word).await.unwrap();
+    assert_eq!(&word, b"so be");
+    assert_eq!(server.open_connections(), 1);
+}
+
 #[tokio::test]
 async fn a_server_with_another_key_than_expected_is_refused() {
     let server = Endpoint::server(loopback(), &[1; 32]).unwrap();
