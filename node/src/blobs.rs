@@ -11,5 +11,5 @@
 mod shelf;
 mod transfers;
 
-pub use shelf::{CACHE_BYTES as SHELF_CACHE_BYTES, Census, HoldError, Shelf, Standing};
+pub use shelf::{CACHE_BYTES as SHELF_CACHE_BYTES, HoldError, Shelf, Standing};
 pub use transfers::{InHand, Moved, Transfers, Way};

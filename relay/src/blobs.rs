@@ -103,21 +103,16 @@ impl Blobs {
     /// Looks at everything that lies here.
     pub fn census(&self) -> Result<Census, ShelfError> {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let mut census = Census {
+        let here = shelf::census(&self.store.snapshot()?)?;
+        Ok(Census {
+            whole: here.whole,
+            part: here.part,
+            bytes: here.bytes,
             taken: count(&self.counters.taken),
             bytes_in: count(&self.counters.bytes_in),
             bytes_out: count(&self.counters.bytes_out),
             refused: count(&self.counters.refused),
-            ..Census::default()
-        };
-        shelf::each(&self.store.snapshot()?, &mut |of, row| match row.is_whole() {
-            true => {
-                census.whole += 1;
-                census.bytes += of.blob.bytes();
-            }
-            false => census.part += 1,
-        })?;
-        Ok(census)
+        })
     }
 
     /// Puts away what nobody finishes, for as long as the relay runs.

@@ -6,7 +6,7 @@
 mod moving;
 mod tidy;
 
-use azalea_core::blob::shelf::{self, ShelfError};
+use azalea_core::blob::shelf::{self, Census, ShelfError};
 use azalea_core::blob::{BlobRef, OpenError, Opener, Outboard, OutboardError, Placed, Run, Sealer};
 use azalea_core::id::ScopeId;
 use azalea_core::storage::{Batch, StorageError, Store as _};
@@ -50,17 +50,6 @@ impl Standing {
             }
         }
     }
-}
-
-/// What lies on the shelf.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Census {
-    /// Attachments that are here whole.
-    pub whole: u64,
-    /// Sealed bytes of those.
-    pub bytes: u64,
-    /// Attachments of which a part is here.
-    pub part: u64,
 }
 
 /// Why an attachment cannot be put down or given out.
@@ -111,15 +100,7 @@ impl Shelf {
 
     /// Counts what is here.
     pub fn census(&self) -> Result<Census, HoldError> {
-        let mut census = Census::default();
-        shelf::each(&self.snapshot()?, &mut |of, row| match row.is_whole() {
-            true => {
-                census.whole += 1;
-                census.bytes += of.blob.bytes();
-            }
-            false => census.part += 1,
-        })?;
-        Ok(census)
+        Ok(shelf::census(&self.snapshot()?)?)
     }
 
     /// Seals a content and makes it durable, all of it in one commit; a content that is here already is left as it is.

@@ -1,9 +1,10 @@
 //! What there is to do: what records refer to, against what lies here and what the relay has.
 
 use azalea_core::blob::Placed;
+use azalea_core::blob::shelf::Census;
 use azalea_core::storage::{Order, Range, Read, StorageError};
 
-use crate::blobs::{Census, HoldError};
+use crate::blobs::HoldError;
 use crate::node::Node;
 use crate::store::tables::{BLOB_USE, used_blob};
 

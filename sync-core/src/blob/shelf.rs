@@ -229,6 +229,30 @@ pub fn each(read: &dyn Read, visit: &mut dyn FnMut(Placed, Row)) -> Result<(), S
     fault.map_or(Ok(()), |error| Err(error.into()))
 }
 
+/// What lies on a shelf.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Blobs that are here whole.
+    pub whole: u64,
+    /// Sealed bytes of those.
+    pub bytes: u64,
+    /// Blobs of which a part is here.
+    pub part: u64,
+}
+
+/// Counts what is here.
+pub fn census(read: &dyn Read) -> Result<Census, ShelfError> {
+    let mut census = Census::default();
+    each(read, &mut |of, row| match row.is_whole() {
+        true => {
+            census.whole += 1;
+            census.bytes += of.blob.bytes();
+        }
+        false => census.part += 1,
+    })?;
+    Ok(census)
+}
+
 fn parse(key: &[u8], value: &[u8]) -> Result<(Placed, Row), WireError> {
     Ok((Placed::from_bytes(key)?, Row::from_bytes(value)?))
 }
