@@ -31,7 +31,7 @@ mod survey;
 mod take;
 mod whose;
 
-pub use attachment::{CUT_BYTES_MIN, attachments, cut, restore, without_keys};
+pub use attachment::{CUT_BYTES_MIN, Restored, attachments, cut, restore, without_keys};
 pub use cause::{Cause, Foreign, Language, Syntax};
 pub use compartment::describes_facility;
 pub use inbox::{Inbox, InboxError};

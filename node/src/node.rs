@@ -13,7 +13,7 @@ mod records;
 mod staff;
 mod status;
 
-pub use attachments::{Found, Restored};
+pub use attachments::Found;
 pub use imports::NodeSink;
 pub use quarantine::QuarantineError;
 pub(crate) use staff::account_batch;

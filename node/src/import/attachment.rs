@@ -62,13 +62,25 @@ pub fn cut<E>(
 /// Gives the content that a reference leads to, where it is here.
 type Contents<'a, E> = dyn FnMut(&BlobRef) -> Result<Option<Vec<u8>>, E> + 'a;
 
-/// Puts the attachments of a record back. Where `content` has none, what is left says which blob is missing, and no key.
-pub fn restore<E>(raw: &[u8], content: &mut Contents<'_, E>) -> Result<Vec<u8>, E> {
+/// A record with its attachments in it.
+pub struct Restored {
+    /// Its bytes.
+    pub raw: Vec<u8>,
+    /// Attachments of it that are not here; they are named in their places.
+    pub missing: u64,
+}
+
+/// Puts the attachments of a record back. Where `content` has none, what is left says which blob is missing, and no key. No record was
+/// longer than [`limits::RECORD`] before anything was cut out of it: what would make one longer is no attachment of it, however often
+/// its author refers to it.
+pub fn restore<E>(raw: &[u8], content: &mut Contents<'_, E>) -> Result<Restored, E> {
     let mut out = Vec::with_capacity(raw.len());
-    let mut done = 0;
+    let (mut done, mut left, mut missing) = (0, limits::RECORD.max as u64, 0);
     for Reference { before, at, after, blob } in references(raw) {
-        match content(&blob)? {
+        let fits = blob.bytes() <= left;
+        match if fits { content(&blob)? } else { None } {
             Some(content) => {
+                left -= blob.bytes();
                 out.extend_from_slice(&raw[done..before]);
                 out.extend_from_slice(DATA.as_bytes());
                 out.extend_from_slice(&raw[before + CUT_DATA.len()..at]);
@@ -77,21 +89,22 @@ pub fn restore<E>(raw: &[u8], content: &mut Contents<'_, E>) -> Result<Vec<u8>, 
                 out.push(b'"');
             }
             None => {
+                missing += 1;
                 out.extend_from_slice(&raw[done..at]);
-                out.extend_from_slice(missing(&blob).as_bytes());
+                out.extend_from_slice(named(&blob).as_bytes());
             }
         }
         done = after;
     }
     out.extend_from_slice(&raw[done..]);
-    Ok(out)
+    Ok(Restored { raw: out, missing })
 }
 
 /// A record for the eyes: which blob, and no key.
 pub fn without_keys(raw: &[u8]) -> Vec<u8> {
     let none = &mut |_: &BlobRef| Ok::<_, std::convert::Infallible>(None);
     match restore(raw, none) {
-        Ok(shown) => shown,
+        Ok(shown) => shown.raw,
         Err(never) => match never {},
     }
 }
@@ -123,7 +136,8 @@ pub fn attachments(raw: &[u8]) -> Vec<AttachmentRow> {
     found.into_iter().map(attachment).collect()
 }
 
-fn missing(blob: &BlobRef) -> String {
+/// What stands in the place of an attachment that is not here.
+fn named(blob: &BlobRef) -> String {
     format!("{{\"extension\":[{{\"url\":\"urn:azalea:blob\",\"valueString\":\"{}\"}}]}}", blob.id)
 }
 
@@ -246,9 +260,13 @@ mod tests {
         }
 
         fn restore(&self, raw: &str) -> String {
+            String::from_utf8(self.restored(raw).raw).unwrap()
+        }
+
+        fn restored(&self, raw: &str) -> Restored {
             let content =
                 &mut |blob: &BlobRef| Ok::<_, Infallible>(self.0.get(&blob.digest).cloned());
-            String::from_utf8(restore(raw.as_bytes(), content).unwrap()).unwrap()
+            restore(raw.as_bytes(), content).unwrap()
         }
     }
 
@@ -310,5 +328,16 @@ mod tests {
         assert!(shown.contains(&found.blob.id.to_string()));
         assert!(Parser::new(&shown).value().is_ok());
         assert!(attachments(shown.as_bytes()).is_empty());
+    }
+
+    /// Whoever refers to one large blob a thousand times would have a reader put all of them into memory.
+    #[test]
+    fn no_record_gets_longer_than_it_can_have_been() {
+        let mut shelf = Shelf::default();
+        let cut = shelf.cut(&document(&base64(2_500_000))).unwrap();
+        let restored = shelf.restored(&format!("[{cut},{cut},{cut},{cut}]"));
+        assert_eq!(restored.missing, 2, "two make 5 MB, and a record has 6 MiB at most");
+        assert!(restored.raw.len() < 2 * limits::RECORD.max);
+        assert!(Parser::new(std::str::from_utf8(&restored.raw).unwrap()).value().is_ok());
     }
 }

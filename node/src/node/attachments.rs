@@ -9,12 +9,11 @@ use azalea_core::id::ScopeId;
 use azalea_core::replica::command::{Command, ImportRecord, Subject};
 use azalea_core::storage::StorageError;
 use azalea_core::view::{View, ViewError, current};
-use azalea_core::wire::limits;
 
 use super::Node;
 use crate::blobs::HoldError;
 use crate::driver::DriveError;
-use crate::import;
+use crate::import::{self, Restored};
 
 /// Why an attachment could not be cut out of a record.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +33,6 @@ pub(super) enum CutError {
     /// What is held of the record cannot be read.
     #[error(transparent)]
     View(#[from] ViewError),
-}
-
-/// A record with its attachments in it.
-pub struct Restored {
-    /// Its bytes.
-    pub raw: Vec<u8>,
-    /// Attachments of it that are not here; they are named in their places.
-    pub missing: u64,
 }
 
 impl Node {
@@ -101,13 +92,7 @@ impl Node {
 
     /// A record of this scope as it was in its file, as far as its attachments are here.
     pub fn restored(&self, scope: ScopeId, raw: &[u8]) -> Result<Restored, StorageError> {
-        let mut missing = 0;
-        let raw = import::restore(raw, &mut |reference: &BlobRef| {
-            let content = self.content(scope, reference)?;
-            missing += u64::from(content.is_none());
-            Ok::<_, StorageError>(content)
-        })?;
-        Ok(Restored { raw, missing })
+        import::restore(raw, &mut |reference| self.content(scope, reference))
     }
 
     /// What a reference in a record leads to, where it is here and is what the record says; where it is not here, it is asked for.
@@ -117,10 +102,6 @@ impl Node {
         reference: &BlobRef,
     ) -> Result<Option<Vec<u8>>, StorageError> {
         let of = Placed { scope, blob: reference.sealed() };
-        // No record was longer than that before anything was cut out of it.
-        if reference.bytes() > limits::RECORD.max as u64 {
-            return Ok(None);
-        }
         let mut content = Vec::new();
         let given = self.shelf.content(scope, reference, &mut |piece| {
             content.extend_from_slice(piece);
