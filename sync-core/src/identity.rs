@@ -23,7 +23,9 @@ pub use certificate::{
     Certificate, Facility, FacilityKind, Policy, Registrar, Rights, Root, Validity,
 };
 pub use device::{Device, Possession};
-pub use keypair::{Domain, PublicKey, Signature, SignatureError, Signatures, SigningKeypair};
+pub use keypair::{
+    Domain, Proven, PublicKey, Signature, SignatureError, Signatures, SigningKeypair,
+};
 pub use revocation::{Cutoff, Revocation, Subject};
 pub(crate) use revocation::{accepted, read_cutoffs};
 pub use roster::{Admission, Roster, RosterError};

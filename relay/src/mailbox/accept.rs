@@ -62,7 +62,7 @@ impl Draft<'_> {
         }
         // Also what claims to be known: the id covers the header only, so a copy with another body or signature bears
         // the id of what is stored.
-        let verified = match signed.verify(self.roster(), &self.state.network) {
+        let verified = match signed.verify_among(&self.proven, self.roster(), &self.state.network) {
             Ok(verified) => verified,
             Err(VerifyError::UnknownAuthor(_)) => return refuse(id, RefusalCause::Author),
             Err(_) => return refuse(id, RefusalCause::Invalid),

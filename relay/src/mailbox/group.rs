@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use azalea_core::envelope::Chain;
 use azalea_core::id::{DeviceId, EnvelopeId, ScopeId, Timestamp};
-use azalea_core::identity::{Certificate, Roster};
+use azalea_core::identity::{Certificate, Proven, Roster};
 use azalea_core::storage::Batch;
 use azalea_core::sync::message::{Goodbye, Refusal};
 use azalea_core::wire::Wire;
@@ -97,12 +97,14 @@ pub(crate) struct Draft<'a> {
     pub(crate) group: Group,
     /// Ids of this group's envelopes by place, for repeats within the group.
     pub(crate) places: BTreeMap<(ScopeId, DeviceNumber, u64), EnvelopeId>,
+    /// Signatures of what is about to be judged, as far as they were verified together.
+    pub(crate) proven: Proven,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(state: &'a State, now: Timestamp) -> Self {
         let group = Group { made: now, next_log: state.next_log, ..Group::default() };
-        Self { state, now, group, places: BTreeMap::new() }
+        Self { state, now, group, places: BTreeMap::new(), proven: Proven::default() }
     }
 
     pub(crate) fn roster(&self) -> &Roster {

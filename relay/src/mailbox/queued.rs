@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use azalea_core::envelope::{SignedEnvelope, VerifiedEnvelope};
+use azalea_core::envelope::{SignedEnvelope, VerifiedEnvelope, prove};
 use azalea_core::id::{EnvelopeId, FacilityId, Timestamp};
 use azalea_core::identity::{Certificate, SigningKeypair};
 use azalea_core::sync::message::{Bytes, Message, Refusal, RefusalCause};
@@ -103,6 +103,15 @@ impl Mailbox {
 }
 
 impl Draft<'_> {
+    /// Verifies the signatures of pushed envelopes together, before each is judged.
+    pub(crate) fn prove(&mut self, queued: &[Queued]) {
+        let envelopes = queued.iter().filter_map(|queued| match queued {
+            Queued::Envelope { bytes, .. } => Some(bytes.as_slice()),
+            Queued::Fork { .. } | Queued::Certificate(_) => None,
+        });
+        self.proven = prove(envelopes, self.roster(), &self.state.network);
+    }
+
     pub(crate) fn take_queued(
         &mut self,
         queued: Queued,

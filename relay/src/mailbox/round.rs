@@ -70,6 +70,7 @@ impl Mailbox {
             for admit in admits {
                 draft.admit(admit, &self.own, &self.registrars);
             }
+            draft.prove(&queued);
             for queued in queued {
                 draft.take_queued(queued, &self.own, &mut repeats);
             }

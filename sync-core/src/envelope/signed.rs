@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Header, VerifiedEnvelope, verified};
 use crate::access::{Statement, registry_scope};
 use crate::id::{DeviceId, EnvelopeId, NetworkId};
-use crate::identity::{Domain, Roster, Signature, SignatureError};
+use crate::identity::{Domain, Proven, Roster, Signature, SignatureError};
 use crate::wire::{Reader, Wire, WireError, limits};
 
 /// A well-formed envelope from anywhere: header, signature, body, within the limits and nothing left over.
@@ -67,6 +67,16 @@ impl SignedEnvelope {
         roster: &Roster,
         network: &NetworkId,
     ) -> Result<VerifiedEnvelope, VerifyError> {
+        self.verify_among(&Proven::default(), roster, network)
+    }
+
+    /// Establishes the same of one of many whose signatures were verified together, by [`prove`](super::prove()).
+    pub fn verify_among(
+        self,
+        proven: &Proven,
+        roster: &Roster,
+        network: &NetworkId,
+    ) -> Result<VerifiedEnvelope, VerifyError> {
         let header = &self.header;
         if header.network != *network {
             return Err(VerifyError::OtherNetwork);
@@ -81,7 +91,7 @@ impl SignedEnvelope {
         let signature = Signature::from_bytes(
             signature.try_into().expect("split at a signature's length a line above"),
         );
-        author.key.verify(Domain::Envelope, signed, &signature)?;
+        proven.verify(&author.key, Domain::Envelope, signed, &signature)?;
         if *blake3::hash(body).as_bytes() != header.body_hash {
             return Err(VerifyError::BodyDiffers);
         }

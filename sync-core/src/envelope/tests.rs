@@ -232,6 +232,42 @@ fn strangers_other_networks_and_other_bodies_are_told_apart() {
     assert_eq!(world.verify(sealed), Err(VerifyError::SealedRegistry));
 }
 
+/// One wrong envelope among many: its neighbours are what they are without it, and so is it.
+#[test]
+fn envelopes_whose_signatures_were_verified_together_are_told_apart_as_ever() {
+    let world = world();
+    let stranger = SigningKeypair::from_seed([99; 32]);
+    let sealed = |draft: Draft, by: &SigningKeypair, text: &str| {
+        let sealed = seal(draft, &note(text.as_bytes()), Some(&world.key), by).expect("small");
+        sealed.into_bytes()
+    };
+    let elsewhere = Draft { network: NetworkId([4; 32]), ..world.draft() };
+    let mut all = vec![
+        sealed(world.draft(), &stranger, "x"),
+        sealed(elsewhere, &world.hospital, "x"),
+        sealed(world.draft(), &world.clinic, "x"),
+    ];
+    all.extend((0..70).map(|it| sealed(world.draft(), &world.hospital, &it.to_string())));
+    let flip = |at: fn(usize) -> usize| {
+        let mut altered = sealed(world.draft(), &world.hospital, "5");
+        let at = at(altered.len());
+        altered[at] ^= 1;
+        altered
+    };
+    // The author's time, both halves of the signature, the body, beside the envelope as it was.
+    let altered = [flip(|_| 130), flip(|_| 190), flip(|_| 230), flip(|len| len - 1)];
+    for count in 0..=altered.len() {
+        let mut all = all.clone();
+        all.extend_from_slice(&altered[..count]);
+        let proven = prove(all.iter().map(Vec::as_slice), &world.roster, &world.network);
+        for bytes in all {
+            let signed = SignedEnvelope::from_bytes(bytes).expect("the shape is kept");
+            let among = signed.clone().verify_among(&proven, &world.roster, &world.network);
+            assert_eq!(among, world.verify(signed));
+        }
+    }
+}
+
 #[test]
 fn a_clinic_without_a_grant_is_not_admitted_and_with_one_it_is() {
     let world = world();

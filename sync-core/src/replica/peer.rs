@@ -241,6 +241,7 @@ impl State {
         let mut seen: BTreeSet<EnvelopeId> =
             rows.filter_map(|(_, row)| hold::waiting_id(&row)).collect();
         let (stored, waits) = (self.next_position, self.next_waiting);
+        self.prove(tx, envelopes.iter().map(Vec::as_slice));
         for envelope in envelopes {
             let id = Header::read(&mut Reader::new(&envelope)).map(|header| header.id());
             // What is no envelope is refused and counted there.

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use crate::access::{Change, Denial, ScopeAccess, ScopeKind, Statement, registry_scope};
 use crate::document::{Author, Contribution, DocumentId};
 use crate::envelope::{
-    AdmittedEnvelope, Body, Header, OpenError, SignedEnvelope, VerifiedEnvelope, VerifyError,
+    AdmittedEnvelope, Body, Header, OpenError, SignedEnvelope, VerifiedEnvelope, VerifyError, prove,
 };
 use crate::id::{DeviceId, EnvelopeId, ScopeId};
-use crate::identity::{Admission, StandingError};
+use crate::identity::{Admission, Proven, StandingError};
 use crate::keys::{KeyGrant, pair_accept, pair_info};
 use crate::storage::row::{AheadRow, ChainRow, LocalRow, ScopeNumber, VectorRow, chain_key, key};
 use crate::storage::{Order, Range, table};
@@ -75,6 +75,11 @@ impl State {
             .unzip()
     }
 
+    /// Verifies the signatures of envelopes together that are about to be taken one by one.
+    pub(super) fn prove<'a>(&self, tx: &mut Tx<'_>, envelopes: impl IntoIterator<Item = &'a [u8]>) {
+        tx.proven = prove(envelopes, &self.roster, &self.identity.network);
+    }
+
     /// Takes an envelope that arrived.
     pub(super) fn receive(&mut self, tx: &mut Tx<'_>, bytes: Vec<u8>, places: &Places) {
         let stop = self.try_receive(tx, &bytes, places);
@@ -112,7 +117,7 @@ impl State {
     }
 
     fn try_receive(&mut self, tx: &mut Tx<'_>, bytes: &[u8], places: &Places) -> Result<(), Stop> {
-        let verified = self.verify(bytes)?;
+        let verified = self.verify(bytes, &tx.proven)?;
         let (id, header) = (verified.id(), verified.header().clone());
         let number = self.number(header.scope);
         let place = self.check_place(number, (id, &header), places);
@@ -158,12 +163,13 @@ impl State {
         }
     }
 
-    pub(super) fn verify(&self, bytes: &[u8]) -> Result<VerifiedEnvelope, Stop> {
+    pub(super) fn verify(&self, bytes: &[u8], proven: &Proven) -> Result<VerifiedEnvelope, Stop> {
         let signed = SignedEnvelope::from_bytes(bytes).map_err(|cause| match cause.is_newer() {
             true => Stop::Wait(NOWHERE, Wait::Program, 0),
             false => Stop::Refuse("not an envelope"),
         })?;
-        signed.verify(&self.roster, &self.identity.network).map_err(|error| match error {
+        let verified = signed.verify_among(proven, &self.roster, &self.identity.network);
+        verified.map_err(|error| match error {
             VerifyError::UnknownAuthor(_) => Stop::Wait(NOWHERE, Wait::Statement, 0),
             _ => Stop::Refuse("envelope's signature, network or body hash"),
         })
@@ -503,7 +509,7 @@ impl State {
             let result = if row.position == 0 {
                 self.try_receive(tx, &row.envelope, &Places::new())
             } else {
-                let verified = self.verify(&row.envelope);
+                let verified = self.verify(&row.envelope, &tx.proven);
                 let admitted = verified.and_then(|verified| self.admit(number, verified));
                 // It keeps its place in the log, whatever it waits for now.
                 let admitted = admitted.map_err(|stop| stop.in_log(row.position));

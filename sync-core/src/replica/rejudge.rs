@@ -236,7 +236,7 @@ impl State {
         doubt: Doubt,
     ) {
         let said = self.quarantined.get(&place.id).map(|apart| apart.cause);
-        let verified = match self.verify(&envelope) {
+        let verified = match self.verify(&envelope, &tx.proven) {
             Ok(verified) => verified,
             Err(Stop::Wait(_, Wait::Program, _)) if doubt.reads && said.is_none() => {
                 return self.set_apart_as_newer(tx, (number, author), place);

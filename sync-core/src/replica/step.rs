@@ -234,6 +234,7 @@ impl Work {
                 let places = receive::places(claims, answers);
                 state.move_cursor(tx, epoch, &items);
                 let seen = items.last().map(|item| After::Seen(item.position));
+                state.prove(tx, items.iter().map(|item| item.envelope.0.as_slice()));
                 for item in items {
                     state.receive(tx, item.envelope.0, &places);
                 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rand_core::CryptoRng;
 
 use crate::id::{DeviceId, Timestamp};
+use crate::identity::Proven;
 use crate::storage::Batch;
 use crate::storage::row::ScopeNumber;
 
@@ -16,6 +17,8 @@ pub(super) struct Tx<'a> {
     pub(super) now: Timestamp,
     pub(super) rng: &'a mut dyn CryptoRng,
     pub(super) batch: Batch,
+    /// Signatures of what this step takes in, as far as they were verified together.
+    pub(super) proven: Proven,
     pub(super) applied: Vec<Applied>,
     pub(super) notices: Vec<Notice>,
     /// Scopes whose row is to be written.
@@ -46,6 +49,7 @@ impl<'a> Tx<'a> {
             now,
             rng,
             batch: Batch::new(),
+            proven: Proven::default(),
             applied: Vec::new(),
             notices: Vec::new(),
             touched: BTreeSet::new(),

@@ -107,6 +107,23 @@ fn forged_tampered_and_cut_envelopes_are_refused_and_counted() {
     world.push_all(&hospital, &[good]);
 }
 
+/// Signatures of one group are verified together; what that finds wrong is one envelope's and not its neighbours'.
+#[test]
+fn a_forged_envelope_among_many_is_refused_and_its_neighbours_are_taken() {
+    let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
+    let written: Vec<_> = (0..100).map(|n| hospital.write(&world, chart, &[n])).collect();
+    let mut forged = written[50].as_bytes().to_vec();
+    forged[190] ^= 1;
+    let mut pushed: Vec<_> = written.iter().map(SignedEnvelope::as_bytes).collect();
+    pushed.insert(50, &forged);
+    let (stored, refused) = world.push(&hospital, &pushed);
+    assert_eq!(stored, ids(&written));
+    let invalid = Refusal { id: written[50].claimed_id(), cause: RefusalCause::Invalid };
+    assert_eq!(refused, [invalid]);
+    assert_eq!(world.refused("invalid"), 1);
+    assert_eq!(world.fed_ids(&clinic), ids(&written));
+}
+
 /// The id covers the header only, so a copy with another body or another signature bears the id of what is stored. It was once
 /// answered *stored*, uncounted, and an author with a damaged disk would have believed that its damaged copy is in safety.
 #[test]

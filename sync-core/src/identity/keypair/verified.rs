@@ -66,11 +66,24 @@ pub(super) fn made(key: &[u8; 32], labelled: &[u8], signature: &[u8; 64]) {
     }
 }
 
+/// Whether a signature with this digest was verified or made before.
+pub(super) fn is_known(digest: &[u8; 32]) -> bool {
+    here().is_some_and(|kept| kept.lock().has(digest))
+}
+
+/// Takes note of a signature that was verified together with others.
+pub(super) fn known(digest: [u8; 32]) {
+    if let Some(kept) = here() {
+        kept.lock().keep(digest);
+    }
+}
+
 fn here() -> Option<Signatures> {
     KEPT.with_borrow(Option::clone)
 }
 
-fn digest(key: &[u8; 32], labelled: &[u8], signature: &[u8; 64]) -> [u8; 32] {
+/// What a signature is kept under.
+pub(super) fn digest(key: &[u8; 32], labelled: &[u8], signature: &[u8; 64]) -> [u8; 32] {
     // Key and signature have fixed lengths, so no two triples run together into the same bytes.
     let mut hasher = blake3::Hasher::new();
     hasher.update(key).update(signature).update(labelled);

@@ -226,6 +226,43 @@ fn what_arrives_twice_changes_nothing() {
     assert_eq!(region.nodes["pharmacy"].status().waiting, waiting);
 }
 
+/// What comes in one handful has its signatures verified together: a forged one among it takes nothing from its neighbours.
+#[test]
+fn forged_envelopes_in_a_handful_change_nothing_for_the_others() {
+    let given = |is_forged: bool| {
+        let mut region = alone(38);
+        for text in ["一", "二", "三", "四", "五"] {
+            let write = note(&region, "clinic", text);
+            region.command("clinic", write).expect("a note");
+        }
+        let hospital = region.facility("hospital");
+        let clinic = &region.nodes["clinic"];
+        let shared = clinic.replica.shared_with(&Recipient::Facility(hospital), region.now);
+        let network = clinic.identity.network;
+        let places = peer::placed(&clinic.disk, &network, &peer::whole(&shared)).expect("memory");
+        let (whole, _) = peer::envelopes(&clinic.disk, &places, usize::MAX).expect("memory");
+        let mut envelopes = Vec::new();
+        for envelope in whole {
+            if is_forged {
+                // Another time of the author's, which it never signed.
+                let mut forged = envelope.clone();
+                forged[132] ^= 1;
+                envelopes.push(forged);
+            }
+            envelopes.push(envelope);
+        }
+        let outcome = region.command("hospital", Command::Receive { envelopes });
+        (
+            outcome.expect("taken in"),
+            region.nodes["hospital"].notes(),
+            region.nodes["hospital"].status(),
+        )
+    };
+    let (honest, forged) = (given(false), given(true));
+    assert_eq!(honest.1.len(), 5);
+    assert_eq!(honest, forged);
+}
+
 #[test]
 fn a_contradiction_travels_between_replicas_too() {
     let mut region = alone(35);
