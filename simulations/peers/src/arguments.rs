@@ -12,7 +12,7 @@ use crate::work::Work;
 /// Every party is a process of its own on the loopback, with a line between that counts. Run k of every system comes before run
 /// k+1 of any. A system that fails or needs too long is named and does not stop the others.
 #[derive(Debug, Parser)]
-#[command(name = "cargo bench-peers --", subcommand_negates_reqs = true)]
+#[command(name = "azalea-peers", bin_name = "cargo bench-peers", subcommand_negates_reqs = true)]
 pub struct Arguments {
     /// What to measure.
     #[command(flatten)]

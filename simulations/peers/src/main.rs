@@ -8,7 +8,7 @@ use azalea_peers::systems::{self, System};
 use azalea_peers::{orchestrate, party, trial};
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(azalea_simulations::arguments());
     match arguments.part {
         None => orchestrate::run(&arguments.choice),
         Some(Part::Trial { work, system, size, runs, dir }) => {

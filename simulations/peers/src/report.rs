@@ -61,5 +61,5 @@ pub fn figures(measured: &Measured) -> String {
 }
 
 /// Where the tables stand in the page.
-const BEGIN: &str = "<!-- cargo bench-peers -- --publish writes from here -->";
+const BEGIN: &str = "<!-- cargo bench-peers --publish writes from here -->";
 const END: &str = "<!-- to here -->";
