@@ -3,10 +3,10 @@
 //! ```text
 //! wait ─► handle inputs ─► poll: Load answered through what is pending, Store added to the group ─► … nothing left
 //!   ▲                                                                                                    │
-//!   └── directory brought up to date ◄── Stored{…} ◄── one commit for the whole group ◄──────────────────┘
+//!   └── directory brought up to date ◄── Stored{…} ◄── one commit for the whole group (writer) ◄─────────┘
 //! ```
 //!
-//! While the disk syncs, inputs gather; so the busier the node, the more one sync carries. Rows that pages read
+//! While a group is committed, the next one is prepared; so the busier the node, the more one sync carries. Rows that pages read
 //! are derived here and go into the same commit as the records that they describe.
 
 use crate::clock::Clock;
@@ -33,12 +33,14 @@ mod shown;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod writer;
 
 pub use handle::{DriveError, Gone, Handle};
 pub use shown::Shown;
 pub use trouble::{RefusalCount, Troubles};
 
 use handle::{Ask, Shared};
+use writer::{Committed, Writer};
 
 /// Commands and questions that wait for the driver; callers beyond that wait themselves.
 const ASKS_MAX: usize = 64;
@@ -46,8 +48,8 @@ const ASKS_MAX: usize = 64;
 const LINK_EVENTS_MAX: usize = 4;
 /// Inputs handled before what they ask for is carried out.
 const INPUTS_MAX: usize = 32;
-/// Bytes of one commit; more waits for the next, so that one sync never takes long.
-const GROUP_BYTES_MAX: usize = 32 << 20;
+/// Bytes of one commit; more waits for the next, so that one sync never takes long. Two groups are in memory at once.
+const GROUP_BYTES_MAX: usize = 16 << 20;
 /// Notices kept for a slow listener.
 const NOTICES_MAX: usize = 256;
 /// What pages show of the replica is at most this old.
@@ -116,6 +118,8 @@ pub fn start(
     let (notices, _) = broadcast::channel(NOTICES_MAX);
     let (referred, _) = watch::channel(());
     let troubles = Troubles::default();
+    let failed = |error: std::io::Error| StorageError::Failed { cause: error.to_string() };
+    let writer = Writer::start(store.clone()).map_err(failed)?;
     let shown = RwLock::new(Arc::new(Shown::of(&replica, clock.now())));
     let shared = Arc::new(Shared {
         asks,
@@ -136,6 +140,7 @@ pub fn start(
         commands: BTreeMap::new(),
         next_command: 0,
         group: Group::default(),
+        writer,
         snapshot: None,
         failing: None,
         stale: false,
@@ -143,7 +148,7 @@ pub fn start(
     let thread = std::thread::Builder::new()
         .name("driver".to_owned())
         .spawn(move || driver.run(asked, events))
-        .map_err(|error| StorageError::Failed { cause: error.to_string() })?;
+        .map_err(failed)?;
     Ok(Running { handle: Handle { shared }, link_events, link_state, thread })
 }
 
@@ -169,7 +174,8 @@ struct Driver {
     commands: BTreeMap<CommandId, oneshot::Sender<Result<Outcome, CommandError>>>,
     next_command: u64,
     group: Group,
-    /// The committed state that the group lies over; dropped with each commit.
+    writer: Writer,
+    /// A committed state that the groups lie over, with the one under way in it or without; dropped with each commit.
     snapshot: Option<Snapshot>,
     /// A store failed and the replica has not been told yet: what it emitted in the meantime may rest on that store.
     failing: Option<StorageError>,
@@ -187,9 +193,17 @@ struct Group {
     bytes: usize,
 }
 
+impl Group {
+    /// The rows, the core's before those derived from them.
+    fn batches(&self) -> impl Iterator<Item = &Batch> {
+        self.batches.iter().chain(self.derived.iter().map(|derived| &derived.batch))
+    }
+}
+
 enum Event {
     Ask(Ask),
     Link(LinkEvent),
+    Committed(Committed),
     Tick,
     Stop,
 }
@@ -208,6 +222,7 @@ impl Driver {
             let event = runtime.block_on(async {
                 tokio::select! {
                     biased;
+                    committed = self.writer.committed() => Event::Committed(committed),
                     ask = asks.recv() => ask.map_or(Event::Stop, Event::Ask),
                     Some(event) = link.recv() => Event::Link(event),
                     () = tokio::time::sleep(pause) => Event::Tick,
@@ -217,10 +232,7 @@ impl Driver {
             let mut handled = 0;
             while let Some(event) = next.take() {
                 match event {
-                    Event::Stop | Event::Ask(Ask::Stop) => {
-                        self.carry_out();
-                        return;
-                    }
+                    Event::Stop | Event::Ask(Ask::Stop) => return self.finish(),
                     event => self.take(event),
                 }
                 handled += 1;
@@ -269,6 +281,7 @@ impl Driver {
                 self.outgoing = None;
                 self.handle(Input::Disconnected);
             }
+            Event::Committed(committed) => self.committed(committed),
             Event::Tick => self.handle(Input::Tick),
             Event::Stop | Event::Ask(Ask::Stop) => {}
         }
@@ -283,26 +296,37 @@ impl Driver {
         self.carry_out();
     }
 
-    /// Carries out effects, and what their answers lead to, until nothing is left to do or to commit.
+    /// Carries out effects, and what their answers lead to, until nothing is left to do but to wait for the disk.
     fn carry_out(&mut self) {
         loop {
             let mut answers = VecDeque::new();
             while let Some(effect) = self.replica.poll() {
                 self.effect(effect, &mut answers);
                 if self.group.bytes >= GROUP_BYTES_MAX {
-                    self.commit(&mut answers);
+                    self.commit_now(&mut answers);
                 }
             }
             if answers.is_empty() {
-                if self.group.stores.is_empty() {
-                    return;
-                }
-                self.commit(&mut answers);
+                return self.commit();
             }
-            self.failing = None;
-            for answer in answers {
-                self.handle(answer);
-            }
+            self.answer(answers);
+        }
+    }
+
+    /// Tells the replica what its effects came to. From here on nothing that it emits rests on a store that failed.
+    fn answer(&mut self, answers: VecDeque<Input>) {
+        self.failing = None;
+        for answer in answers {
+            self.handle(answer);
+        }
+    }
+
+    /// Carries out everything, to the end of the last commit.
+    fn finish(&mut self) {
+        self.carry_out();
+        while let Some(committed) = self.writer.wait() {
+            self.committed(committed);
+            self.carry_out();
         }
     }
 
@@ -319,7 +343,12 @@ impl Driver {
                 };
                 self.group.stores.push(id);
                 if let Err(error) = added {
-                    self.fail(error, answers);
+                    // What came before has its answer first.
+                    if let Some(committed) = self.writer.wait() {
+                        self.done(committed, answers);
+                    }
+                    let group = std::mem::take(&mut self.group);
+                    self.fail(error, group.stores, answers);
                 }
             }
             Effect::Send(message) => self.send(Outgoing::Message(message)),
@@ -345,6 +374,7 @@ impl Driver {
         self.group.pending.add(&batch);
         self.below()?;
         let below = self.snapshot.as_ref().ok_or_else(no_snapshot)?;
+        let below = &Overlay { below, pending: self.writer.pending() };
         let derived = derive(&Overlay { below, pending: &self.group.pending }, applied)?;
         self.group.pending.add(&derived.batch);
         self.group.bytes += size(&batch) + size(&derived.batch);
@@ -371,41 +401,62 @@ impl Driver {
     fn load(&mut self, queries: &[Query]) -> Result<Vec<Answer>, StorageError> {
         self.below()?;
         let below = self.snapshot.as_ref().ok_or_else(no_snapshot)?;
+        let below = &Overlay { below, pending: self.writer.pending() };
         let read = Overlay { below, pending: &self.group.pending };
         queries.iter().map(|query| answer(&read, query)).collect()
     }
 
-    /// Commits the group and answers its stores.
-    fn commit(&mut self, answers: &mut VecDeque<Input>) {
-        let batches =
-            self.group.batches.iter().chain(self.group.derived.iter().map(|it| &it.batch));
-        match self.shared.store.commit_all(batches) {
-            Ok(()) => {
-                let group = std::mem::take(&mut self.group);
-                self.snapshot = None;
-                self.shared.troubles.disk_is_well();
-                if group.derived.iter().any(|derived| derived.refers) {
-                    self.shared.referred.send_replace(());
-                }
-                if let Err(error) = self.update_directory(group.derived) {
-                    tracing::error!(%error, "the lists in memory are behind the store");
-                }
-                answers.extend(
-                    group.stores.into_iter().map(|id| Input::Stored { id, result: Ok(()) }),
-                );
-            }
-            Err(error) => self.fail(error, answers),
+    /// Begins to commit the group, unless one is under way: then it waits, and grows.
+    fn commit(&mut self) {
+        if !self.group.stores.is_empty() && !self.writer.is_busy() {
+            self.writer.begin(std::mem::take(&mut self.group));
         }
     }
 
-    fn fail(&mut self, error: StorageError, answers: &mut VecDeque<Input>) {
+    /// Begins to commit the group, however long the one under way takes.
+    fn commit_now(&mut self, answers: &mut VecDeque<Input>) {
+        if let Some(committed) = self.writer.wait() {
+            self.done(committed, answers);
+        }
+        self.commit();
+    }
+
+    /// What was under way has ended.
+    fn committed(&mut self, committed: Committed) {
+        let mut answers = VecDeque::new();
+        self.done(committed, &mut answers);
+        self.answer(answers);
+    }
+
+    fn done(&mut self, (group, result): Committed, answers: &mut VecDeque<Input>) {
+        self.snapshot = None;
+        if let Err(error) = result {
+            // What was prepared meanwhile rests on it.
+            let later = std::mem::take(&mut self.group);
+            return self.fail(error, group.stores.into_iter().chain(later.stores), answers);
+        }
+        self.shared.troubles.disk_is_well();
+        if group.derived.iter().any(|derived| derived.refers) {
+            self.shared.referred.send_replace(());
+        }
+        if let Err(error) = self.update_directory(group.derived) {
+            tracing::error!(%error, "the lists in memory are behind the store");
+        }
+        answers.extend(group.stores.into_iter().map(|id| Input::Stored { id, result: Ok(()) }));
+    }
+
+    fn fail(
+        &mut self,
+        error: StorageError,
+        stores: impl IntoIterator<Item = EffectId>,
+        answers: &mut VecDeque<Input>,
+    ) {
         tracing::warn!(%error, "the store did not take a write");
         self.shared.troubles.disk_failed(&error);
-        let group = std::mem::take(&mut self.group);
         self.snapshot = None;
         self.failing = Some(error.clone());
         let failed = |id| Input::Stored { id, result: Err(error.clone()) };
-        answers.extend(group.stores.into_iter().map(failed));
+        answers.extend(stores.into_iter().map(failed));
     }
 
     fn update_directory(&mut self, derived: Vec<Derived>) -> Result<(), StorageError> {
