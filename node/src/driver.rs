@@ -187,17 +187,11 @@ struct Driver {
 #[derive(Default)]
 struct Group {
     stores: Vec<EffectId>,
-    batches: Vec<Batch>,
+    /// The core's rows and those derived from them.
+    rows: Pending,
+    /// What else the derived rows mean, one after the other; their rows are in `rows`.
     derived: Vec<Derived>,
-    pending: Pending,
     bytes: usize,
-}
-
-impl Group {
-    /// The rows, the core's before those derived from them.
-    fn batches(&self) -> impl Iterator<Item = &Batch> {
-        self.batches.iter().chain(self.derived.iter().map(|derived| &derived.batch))
-    }
 }
 
 enum Event {
@@ -371,14 +365,15 @@ impl Driver {
 
     /// Adds a store's rows, and those derived from it, to the group.
     fn add(&mut self, batch: Batch, applied: &[Applied]) -> Result<(), StorageError> {
-        self.group.pending.add(&batch);
+        self.group.bytes += size(&batch);
+        self.group.rows.add(batch);
         self.below()?;
         let below = self.snapshot.as_ref().ok_or_else(no_snapshot)?;
         let below = &Overlay { below, pending: self.writer.pending() };
-        let derived = derive(&Overlay { below, pending: &self.group.pending }, applied)?;
-        self.group.pending.add(&derived.batch);
-        self.group.bytes += size(&batch) + size(&derived.batch);
-        self.group.batches.push(batch);
+        let mut derived = derive(&Overlay { below, pending: &self.group.rows }, applied)?;
+        let rows = std::mem::take(&mut derived.rows);
+        self.group.bytes += rows.bytes();
+        self.group.rows.extend(rows);
         self.group.derived.push(derived);
         Ok(())
     }
@@ -402,7 +397,7 @@ impl Driver {
         self.below()?;
         let below = self.snapshot.as_ref().ok_or_else(no_snapshot)?;
         let below = &Overlay { below, pending: self.writer.pending() };
-        let read = Overlay { below, pending: &self.group.pending };
+        let read = Overlay { below, pending: &self.group.rows };
         queries.iter().map(|query| answer(&read, query)).collect()
     }
 

@@ -31,7 +31,7 @@ impl Writer {
         let (done, results) = unbounded_channel();
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
             for group in given {
-                let result = store.commit_all(group.batches());
+                let result = store.commit_rows(group.rows.tables());
                 // Let go of first: whoever hears of it takes the group apart.
                 drop(group);
                 if done.send(result).is_err() {
@@ -49,7 +49,7 @@ impl Writer {
 
     /// The rows under way: on the disk or not yet, so what is read from there is read through them.
     pub(super) fn pending(&self) -> &Pending {
-        self.under_way.as_ref().map_or(&self.nothing, |group| &group.pending)
+        self.under_way.as_ref().map_or(&self.nothing, |group| &group.rows)
     }
 
     /// Hands over a group; the one before is done.
@@ -80,7 +80,8 @@ impl Writer {
     }
 
     fn end(&mut self, result: Option<Result<(), StorageError>>) -> Committed {
-        let ended = || StorageError::Failed { cause: "the thread that writes has ended".to_owned() };
+        let ended =
+            || StorageError::Failed { cause: "the thread that writes has ended".to_owned() };
         let group = self.under_way.take().and_then(Arc::into_inner).unwrap_or_default();
         (group, result.unwrap_or_else(|| Err(ended())))
     }

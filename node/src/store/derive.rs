@@ -9,7 +9,7 @@ use azalea_core::replica::effect::{Applied, ScopeView};
 use azalea_core::storage::row::{
     LocalRow, RecordRow, ScopeNumber, parse_record_key, record_prefix,
 };
-use azalea_core::storage::{Batch, Order, Range, Read, StorageError, Table, table};
+use azalea_core::storage::{Order, Range, Read, StorageError, Table, table};
 use azalea_core::view::{VersionEntry, View, ViewError};
 use azalea_core::wire::Wire;
 
@@ -23,7 +23,7 @@ use crate::index::{CareTime, patient_row, timeline_rows};
 #[derive(Default)]
 pub struct Derived {
     /// Rows to commit with the core's.
-    pub batch: Batch,
+    pub rows: Pending,
     /// Scopes whose view changed.
     pub scopes: Vec<ScopeView>,
     /// Scopes in which a patient's name, number or newest care changed.
@@ -38,7 +38,7 @@ pub struct Derived {
 
 /// Derives the rows of what one store effect applies. `read` sees everything emitted before, and this effect's own rows.
 pub fn derive(read: &impl Read, applied: &[Applied]) -> Result<Derived, StorageError> {
-    let mut deriving = Deriving { read, own: Pending::default(), derived: Derived::default() };
+    let mut deriving = Deriving { read, derived: Derived::default() };
     for item in applied {
         match item {
             Applied::Record { scope, id, version, row } => {
@@ -62,8 +62,7 @@ pub fn derive(read: &impl Read, applied: &[Applied]) -> Result<Derived, StorageE
 
 struct Deriving<'a, R> {
     read: &'a R,
-    /// What this call has derived so far; two versions of one record may come in one effect.
-    own: Pending,
+    /// So far; two versions of one record may come in one effect.
     derived: Derived,
 }
 
@@ -247,17 +246,15 @@ impl<R: Read> Deriving<'_, R> {
     }
 
     fn seen(&self) -> Overlay<'_, R> {
-        Overlay { below: self.read, pending: &self.own }
+        Overlay { below: self.read, pending: &self.derived.rows }
     }
 
     fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        self.own.set(table, key.clone(), Some(value.clone()));
-        self.derived.batch.put(table, key, value);
+        self.derived.rows.set(table, key, Some(value));
     }
 
     fn remove(&mut self, table: Table, key: Vec<u8>) {
-        self.own.set(table, key.clone(), None);
-        self.derived.batch.remove(table, key);
+        self.derived.rows.set(table, key, None);
     }
 }
 

@@ -21,12 +21,16 @@ pub struct Overlay<'a, S = Snapshot> {
 
 impl Pending {
     /// Adds a batch's changes over the earlier ones.
-    pub fn add(&mut self, batch: &Batch) {
-        for change in batch.changes() {
-            self.tables
-                .entry(change.table)
-                .or_default()
-                .insert(change.key.clone(), change.value.clone());
+    pub fn add(&mut self, batch: Batch) {
+        for change in batch.into_changes() {
+            self.set(change.table, change.key, change.value);
+        }
+    }
+
+    /// Lays other changes over these.
+    pub fn extend(&mut self, later: Self) {
+        for (table, rows) in later.tables {
+            self.tables.entry(table).or_default().extend(rows);
         }
     }
 
@@ -35,9 +39,17 @@ impl Pending {
         self.tables.entry(table).or_default().insert(key, value);
     }
 
-    /// Forgets everything: it was committed, or has failed.
-    pub fn clear(&mut self) {
-        self.tables.clear();
+    /// The rows, for a store to commit.
+    pub fn tables(&self) -> &BTreeMap<Table, BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
+        &self.tables
+    }
+
+    /// Bytes of keys and values.
+    pub fn bytes(&self) -> usize {
+        let row = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| {
+            key.len() + value.as_ref().map_or(0, Vec::len)
+        };
+        self.tables.values().flatten().map(row).sum()
     }
 }
 
@@ -139,7 +151,7 @@ mod tests {
             let mut after = below.clone();
             after.commit(&batch(&pending)).expect("memory does not fail");
             let mut changes = Pending::default();
-            changes.add(&batch(&pending));
+            changes.add(batch(&pending));
             let overlay = Overlay { below: &below, pending: &changes };
             let range = Range { from: vec![from], to: to.map(|to| vec![to]) };
             let order = if up { Order::Ascending } else { Order::Descending };

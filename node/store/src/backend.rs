@@ -137,11 +137,19 @@ impl RedbStore {
             // Sorted and with the last change only, since `redb` likes ascending keys.
             tables.entry(change.table).or_default().insert(&change.key, change.value.as_deref());
         }
+        self.commit_rows(&tables)
+    }
+
+    /// Makes rows durable in one transaction, by table and ascending by key: all of them or none.
+    pub fn commit_rows<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        tables: &BTreeMap<Table, BTreeMap<K, Option<V>>>,
+    ) -> Result<(), StorageError> {
         if tables.is_empty() {
             return Ok(());
         }
         let database = self.database()?;
-        write(&database, &tables).map_err(|error| self.failed(error))
+        write(&database, tables).map_err(|error| self.failed(error))
     }
 
     fn database(&self) -> Result<Arc<Database>, StorageError> {
@@ -204,9 +212,9 @@ fn open_database(
         .map_err(|error| storage_error(error.into()))
 }
 
-fn write(
+fn write<K: AsRef<[u8]>, V: AsRef<[u8]>>(
     database: &Database,
-    tables: &BTreeMap<Table, BTreeMap<&[u8], Option<&[u8]>>>,
+    tables: &BTreeMap<Table, BTreeMap<K, Option<V>>>,
 ) -> Result<(), redb::Error> {
     let mut write = database.begin_write()?;
     write.set_quick_repair(true);
@@ -214,8 +222,8 @@ fn write(
         let mut table = write.open_table(Rows::new(table.name()))?;
         for (key, value) in rows {
             match value {
-                Some(value) => table.insert(*key, *value)?,
-                None => table.remove(*key)?,
+                Some(value) => table.insert(key.as_ref(), value.as_ref())?,
+                None => table.remove(key.as_ref())?,
             };
         }
     }

@@ -17,6 +17,7 @@ use crate::driver::{Handle, start};
 use crate::store::tables::{ATTACHMENT, BLOB_USE};
 use crate::store::{RedbStore, Snapshot, StoreKey};
 use crate::testing::{member, network};
+use azalea_core::storage::Batch;
 use azalea_store::backend::CACHE_BYTES;
 use azalea_store::disk::sim::SimDisk;
 
@@ -108,13 +109,11 @@ async fn a_version_that_is_taken_back_leaves_the_rows_that_were_there_before_it(
     let at = azalea_core::storage::row::record_key(scope, &record.kind, &record.id, &second.id);
     taken_back.remove(table::RECORD, at);
     let mut pending = Pending::default();
-    pending.add(&taken_back);
+    pending.add(taken_back);
     let read = Overlay { below: &after, pending: &pending };
     let removed = Applied::Removed { scope, record, id: second.id };
     let derived = derive(&read, &[removed]).expect("a sound store");
     assert_eq!(derived.persons, [scope, scope], "the list looks again: one name goes, one comes");
-    let mut own = Pending::default();
-    own.add(&derived.batch);
-    assert_eq!(rows(&Overlay { below: &after, pending: &own }), rows(&before));
+    assert_eq!(rows(&Overlay { below: &after, pending: &derived.rows }), rows(&before));
     running.stop().await;
 }
