@@ -15,6 +15,7 @@ mod burden;
 mod enrol;
 mod fill;
 mod genesis;
+mod greet;
 mod group;
 mod heads;
 mod holding;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use azalea_core::id::Timestamp;
+use azalea_core::id::{DeviceId, Timestamp};
 use azalea_core::sync::heads::HeadTree;
 use azalea_core::sync::message::{Bytes, FeedItem, Message, Welcome};
 
@@ -25,14 +25,24 @@ impl Mailbox {
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;
         };
-        let (position, end) = (member.scanned, member.told_end);
-        let (epoch, device) = (self.state.epoch, member.device);
-        let said = self.state.heads.said(&member.id);
-        let roll = said.map_or_else(|| HeadTree::default().root(), |said| said.roll.root);
+        let (from, device, id) = ((member.scanned, member.told_end), member.device, member.id);
         let yours = self.envelopes_of(now, device);
-        let welcome = Welcome { epoch, position, end, at: now, yours, roll };
+        let welcome = self.welcome_at(now, &id, from, yours);
         self.send(session, Message::Welcome(welcome));
         self.pump(session);
+    }
+
+    /// The welcome of a member whose feed goes on after a position, up to its end.
+    pub(super) fn welcome_at(
+        &self,
+        now: Timestamp,
+        member: &DeviceId,
+        (position, end): (u64, u64),
+        yours: u64,
+    ) -> Welcome {
+        let said = self.state.heads.said(member);
+        let roll = said.map_or_else(|| HeadTree::default().root(), |said| said.roll.root);
+        Welcome { epoch: self.state.epoch, position, end, at: now, yours, roll }
     }
 
     /// Asks the disk for more of a reader's feed, if it wants more and there is more.

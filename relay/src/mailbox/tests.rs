@@ -7,6 +7,7 @@ mod disk;
 mod enrolment;
 mod feed;
 mod fuzz;
+mod greet;
 mod heads;
 mod holding;
 mod refill;
