@@ -12,6 +12,7 @@
 mod accept;
 mod blobs;
 mod burden;
+mod common;
 mod enrol;
 mod fill;
 mod genesis;
@@ -57,6 +58,7 @@ use tables::{DeviceNumber, Member};
 
 pub use blobs::BlobWish;
 pub use burden::Burden;
+pub use common::feeds;
 pub use genesis::{Genesis, GenesisError};
 pub use invite::{Invite, Used};
 pub use io::{
@@ -148,7 +150,8 @@ impl Mailbox {
     ) -> Result<Self, OpenError> {
         let state = State::load(store, now)?;
         let mut fills = BTreeMap::new();
-        for (id, scope) in &state.scopes {
+        let registry = state.registry();
+        for (id, scope) in state.scopes.iter().filter(|(id, _)| **id != registry) {
             let early = state.early_members(id, now);
             for (recipient, member) in &scope.members {
                 if let Member::Filling { after } = member

@@ -15,7 +15,7 @@ impl Mailbox {
     pub fn greet(&self, now: Timestamp, key: &PublicKey, hello: &Hello) -> Option<Welcome> {
         let (device, _) = self.member(now, key, hello).ok()?;
         let cursor = hello.cursor.filter(|cursor| cursor.epoch == self.state.epoch)?;
-        let end = self.state.devices[device as usize].feed_end;
+        let end = self.state.feed_end(device);
         let goes_on = (self.confirmed_by(device)..=end).contains(&cursor.position);
         // Whose feed is given anew, or who may be asked for what has rotted, is answered once it is known who it is.
         if !goes_on || hello.want_own || self.state.rotten.len() > 0 {

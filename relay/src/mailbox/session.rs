@@ -150,7 +150,7 @@ impl Mailbox {
             self.close(now, former, Goodbye::Closing);
             self.by_device.insert(device, session);
         }
-        let end = self.state.devices[device as usize].feed_end;
+        let end = self.state.feed_end(device);
         self.compare(device, hello, end);
         let (position, refill) = match hello.cursor {
             None => (0, Refill::None),
@@ -279,7 +279,7 @@ impl Mailbox {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         known.stage = match std::mem::replace(&mut known.stage, Stage::Opening) {
             Stage::Rebuilding(mut subscribed) => {
-                subscribed.told_end = self.state.devices[device as usize].feed_end;
+                subscribed.told_end = self.state.feed_end(device);
                 Stage::Subscribed(subscribed)
             }
             other => other,

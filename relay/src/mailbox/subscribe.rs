@@ -53,7 +53,7 @@ impl Mailbox {
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;
         };
-        let feed_end = self.state.devices[member.device as usize].feed_end;
+        let feed_end = self.state.feed_end(member.device);
         let room = member.pace.window_bytes().saturating_sub(member.bytes_under_way);
         if member.is_loading || room == 0 {
             return;
@@ -68,7 +68,8 @@ impl Mailbox {
             Refill::Going(going) => Some(Arc::clone(&going.held)),
             _ => None,
         };
-        let query = Query::Feed { recipient, after, bytes_max, held };
+        let tail = self.state.tail(recipient);
+        let query = Query::Feed { recipient, after, bytes_max, held, tail };
         self.with_member(session, |member| member.is_loading = true);
         self.load(query, Loading::Feed(session, to));
     }
@@ -184,7 +185,7 @@ impl Mailbox {
     fn send_feed(&mut self, now: Timestamp, session: SessionId, items: Vec<FeedItem>, last: bool) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         let Some(member) = known.subscribed_mut() else { return };
-        let feed_end = self.state.devices[member.device as usize].feed_end;
+        let feed_end = self.state.feed_end(member.device);
         if member.under_way.is_empty() {
             member.progress_at = now;
         }

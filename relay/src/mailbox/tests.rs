@@ -3,6 +3,7 @@
 mod access;
 mod blobs;
 mod chain;
+mod common;
 mod disk;
 mod enrolment;
 mod feed;
@@ -310,7 +311,7 @@ impl World {
     /// The newest position of a member's feed.
     fn feed_end(&self, member: &Member) -> u64 {
         let state = &self.mailbox.state;
-        state.devices[state.numbers[&member.id()] as usize].feed_end
+        state.feed_end(state.numbers[&member.id()])
     }
 
     fn refused(&self, cause: &str) -> u64 {
