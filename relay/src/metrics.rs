@@ -8,13 +8,13 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use azalea_transport::endpoint::Endpoint;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use azalea_transport::endpoint::Endpoint;
 use tokio::net::TcpListener;
 
 use crate::blobs::{Blobs, Census};
@@ -119,7 +119,11 @@ pub fn render(
         ("sessions_not_admitted", "Sessions refused to non-members", counters.not_admitted),
         ("sessions_stalled", "Sessions ended because the other end went quiet", counters.stalled),
         ("sessions_early", "Members answered in their first flight", callers.welcomed_early),
-        ("handshakes_unproven", "Handshakes that began with a ticket and were not completed", callers.unproven),
+        (
+            "handshakes_unproven",
+            "Handshakes that began with a ticket and were not completed",
+            callers.unproven,
+        ),
         ("tickets_spent", "Tickets shown that were used or are not known", callers.tickets_spent),
         ("enrolments", "Facilities that joined", counters.enrolled),
         ("codes_refused", "Codes that opened nothing", counters.codes_refused),

@@ -25,10 +25,11 @@ struct Story {
 impl Story {
     /// The member has been there, and left with tickets.
     fn begin() -> Self {
-        let mut region = Region::start();
+        let region = Region::start();
         let who = identity(&region.joined(&HOSPITAL));
         let runtime = Runtime::new().expect("a runtime");
-        let returning = runtime.block_on(async { Returning::new(&who, &relay_seed(&region.relay)) });
+        let returning =
+            runtime.block_on(async { Returning::new(&who, &relay_seed(&region.relay)) });
         let address = region.relay.address();
         let line = runtime.block_on(Line::open(address, Quality::default(), 1)).expect("a line");
         let cursor = Cursor { epoch: RelayEpoch([0; 16]), position: 0 };
@@ -110,9 +111,8 @@ fn a_first_flight_that_is_sent_again_from_elsewhere_does_nothing_and_is_counted(
     let relay = story.relay().address();
     let before = story.counts();
     story.line.record();
-    let (mut session, is_heard) = story
-        .runtime
-        .block_on(story.returning.call_early(story.line.address(), &story.hello()));
+    let (mut session, is_heard) =
+        story.runtime.block_on(story.returning.call_early(story.line.address(), &story.hello()));
     assert!(is_heard);
     story.welcomed(&mut session);
     story.answers(&mut session);
@@ -180,16 +180,14 @@ fn words_that_a_relay_did_not_hear_early_are_said_again() {
     story.region.relay.kill();
     story.region.relay.start();
     let hello = story.hello();
-    let (mut session, is_heard) = story
-        .runtime
-        .block_on(story.returning.call_early(story.relay().address(), &hello));
+    let (mut session, is_heard) =
+        story.runtime.block_on(story.returning.call_early(story.relay().address(), &hello));
     assert!(!is_heard);
     story.welcomed(&mut session);
     assert_eq!(story.counts(), (1.0, 0.0));
     session.close();
-    let (mut session, is_heard) = story
-        .runtime
-        .block_on(story.returning.call_early(story.relay().address(), &hello));
+    let (mut session, is_heard) =
+        story.runtime.block_on(story.returning.call_early(story.relay().address(), &hello));
     assert!(is_heard);
     story.welcomed(&mut session);
     story.answers(&mut session);

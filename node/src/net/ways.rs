@@ -116,7 +116,10 @@ impl Ways {
         self.connect_on(Some(opening)).await
     }
 
-    async fn connect_on(&mut self, opening: Option<&mut Opening<'_>>) -> Result<Standing, NetError> {
+    async fn connect_on(
+        &mut self,
+        opening: Option<&mut Opening<'_>>,
+    ) -> Result<Standing, NetError> {
         let quic = self.quic(opening);
         let tcp = async { self.tcp().await.map(Standing::new) };
         let connected = match self.udp {

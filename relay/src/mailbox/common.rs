@@ -129,10 +129,8 @@ impl Tail {
     ) -> Result<Vec<(u64, FeedRow)>, StorageError> {
         let damaged = || StorageError::Damaged { place: "table \"feed\"".into() };
         let before = end.checked_sub(u64::from(run.count)).ok_or_else(damaged)?;
-        let items: Vec<_> = self
-            .items(recipient, run.scope, before, run.after)
-            .take(run.count as usize)
-            .collect();
+        let items: Vec<_> =
+            self.items(recipient, run.scope, before, run.after).take(run.count as usize).collect();
         // Counted when it was written and again when it is read.
         match end <= self.end && items.len() < run.count as usize {
             true => Err(damaged()),
@@ -160,7 +158,9 @@ impl Tail {
     ) -> impl Iterator<Item = (u64, FeedRow)> {
         let row = move |log, author| FeedRow { scope, author, log, parting: false };
         let logged = self.common.after(after, recipient);
-        logged.zip(before + 1..).map(move |((log, author), position)| (position, row(*log, *author)))
+        logged
+            .zip(before + 1..)
+            .map(move |((log, author), position)| (position, row(*log, *author)))
     }
 }
 
@@ -222,7 +222,8 @@ impl Draft<'_> {
             false => concerned.iter().filter_map(Party::device).collect(),
         };
         let members = self.scope(&id).map(|scope| &scope.members);
-        let is_member = |number: &DeviceNumber| members.is_some_and(|members| members.contains_key(number));
+        let is_member =
+            |number: &DeviceNumber| members.is_some_and(|members| members.contains_key(number));
         let numbered = devices.iter().filter_map(|id| Some((id, self.number_of(id)?)));
         let changed: Vec<_> = numbered
             .map(|(id, number)| (number, reads(id), is_member(&number)))

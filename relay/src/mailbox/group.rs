@@ -108,7 +108,8 @@ pub(crate) struct Draft<'a> {
 impl<'a> Draft<'a> {
     pub(crate) fn new(state: &'a State, now: Timestamp) -> Self {
         let group = Group { made: now, next_log: state.next_log, ..Group::default() };
-        let mut draft = Self { state, now, group, places: BTreeMap::new(), proven: Proven::default() };
+        let mut draft =
+            Self { state, now, group, places: BTreeMap::new(), proven: Proven::default() };
         draft.upgrade();
         draft
     }
@@ -162,7 +163,9 @@ impl<'a> Draft<'a> {
         let number = u32::try_from(number).expect("devices are far fewer than 2^32");
         let row = DeviceRow { number, seen: 0, last_seen: Timestamp(0), own_through: 0 };
         self.group.new_devices.push(id);
-        self.group.devices.insert(number, Device { id, row, rows_end: 0, common: None, written: 0 });
+        self.group
+            .devices
+            .insert(number, Device { id, row, rows_end: 0, common: None, written: 0 });
     }
 
     /// Puts an envelope that was found good into the log and its author's chain.

@@ -116,9 +116,7 @@ impl Peer {
     }
 
     /// The key by which the other end is known.
-    pub(crate) fn key_over_quic(
-        connection: &quinn::Connection,
-    ) -> Result<[u8; 32], EndpointError> {
+    pub(crate) fn key_over_quic(connection: &quinn::Connection) -> Result<[u8; 32], EndpointError> {
         let shown = connection.peer_identity().ok_or(EndpointError::NoKey)?;
         let shown =
             shown.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| EndpointError::NoKey)?;

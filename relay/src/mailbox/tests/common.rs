@@ -46,7 +46,8 @@ impl World {
                     _ => batch.put(tables::FEED, key, FeedPlace::One(row).to_bytes()),
                 }
             }
-            let member = filled.map_or(tables::Member::Whole, |after| tables::Member::Filling { after });
+            let member =
+                filled.map_or(tables::Member::Whole, |after| tables::Member::Filling { after });
             if device.common.is_some() {
                 let key = tables::member_key(registry, recipient);
                 batch.put(tables::MEMBER, key, member.to_bytes());

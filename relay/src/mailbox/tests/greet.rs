@@ -58,6 +58,8 @@ fn nobody_is_greeted_who_does_not_simply_go_on() {
     check(&world, &clinic, &hello(&world, &clinic, elsewhere), false);
     // Who has been put out of the network.
     let subject = Subject::Device(clinic.id());
-    world.request(Request::Revoke { subject, reason: "紛失".into(), by: world.registrar.public() }).unwrap();
+    world
+        .request(Request::Revoke { subject, reason: "紛失".into(), by: world.registrar.public() })
+        .unwrap();
     check(&world, &clinic, &good, false);
 }

@@ -225,6 +225,9 @@ async fn say(caller: &Caller, addr: SocketAddr) -> Option<bool> {
     let mut word = [0; 5];
     receive.read_exact(&mut word).await.unwrap();
     assert_eq!(&word, b"hello");
+    // The other end has what proves this one before the line goes away.
+    send.shutdown().await.unwrap();
+    receive.read_to_end(&mut Vec::new()).await.unwrap();
     peer.close();
     is_heard
 }

@@ -16,7 +16,7 @@ const TRIALS: usize = 10;
 
 /// Times both.
 pub(super) fn run() {
-    let mut region = Region::start();
+    let region = Region::start();
     let who = identity(&region.joined(&CLINIC));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -38,7 +38,8 @@ pub(super) fn run() {
             whole.push(began.elapsed());
             leave(session).await;
             let began = Instant::now();
-            let (mut session, is_heard) = returning.call_early(line.address(), &hello(cursor)).await;
+            let (mut session, is_heard) =
+                returning.call_early(line.address(), &hello(cursor)).await;
             welcome(&mut session).await;
             early.push(began.elapsed());
             assert!(is_heard, "the relay knows the ticket");

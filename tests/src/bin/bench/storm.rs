@@ -53,7 +53,8 @@ pub(super) fn run(nodes: usize, within: Duration, idle: usize) {
         let began = Instant::now();
         let devices = enrol(&clinic, nodes.max(idle), address, &seed).await;
         let stored = region.relay.metric("store_bytes") as u64;
-        let members = format!("{} in {}, store {}", devices.len(), time(began.elapsed()), size(stored));
+        let members =
+            format!("{} in {}, store {}", devices.len(), time(began.elapsed()), size(stored));
         row("members admitted", &members);
         let mut writer = Session::open(&hospital, address, &seed).await;
         writer.whole_feed(&hospital).await;
@@ -79,7 +80,8 @@ pub(super) fn run(nodes: usize, within: Duration, idle: usize) {
     let pid = region.relay.daemon().pid();
     row("relay: memory before", &size(resident(pid)));
     let before = processor(pid);
-    let (met, mut sessions) = runtime.block_on(storm(&devices, &cursors, (nodes, within), address, &seed));
+    let (met, mut sessions) =
+        runtime.block_on(storm(&devices, &cursors, (nodes, within), address, &seed));
     let spent = processor(pid) - before;
     assert_eq!(met.len(), nodes, "every node has what it missed");
     row("all within", &time(within));
