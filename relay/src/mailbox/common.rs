@@ -20,7 +20,6 @@ use azalea_core::storage::{Order, Range, Read, StorageError};
 use azalea_core::wire::Wire;
 
 use super::group::Draft;
-use super::load;
 use super::state::{Number, OpenError, Party, State};
 use super::tables::{
     self, ChainRow, DeviceNumber, FeedPlace, FeedRow, Member, RottenRow, Run, ScopeNumber,
@@ -285,14 +284,28 @@ impl Draft<'_> {
     }
 }
 
-/// All that the feeds of a store have to give: recipients and log positions. For whoever counts it from outside, as simulations do.
+/// All that the feeds of a store have to give: recipients and log positions, 0 for a row that does not read. For whoever counts it from
+/// outside, as simulations do.
 pub fn feeds(store: &dyn Read, now: Timestamp) -> Result<Vec<(u32, u64)>, OpenError> {
     let state = State::load(store, now)?;
     let mut given = Vec::new();
     for device in &state.devices {
         let recipient = device.row.number;
-        let rows = load::feed_rows(store, recipient, 0, usize::MAX, &state.tail(recipient))?;
-        given.extend(rows.into_iter().map(|(_, row)| (recipient, row.log)));
+        let tail = state.tail(recipient);
+        let mut give = |log| given.push((recipient, log));
+        let rows = Range::prefix(&recipient.to_be_bytes());
+        store.scan(tables::FEED, &rows, Order::Ascending, &mut |key, value| {
+            match (tables::feed_position(key), FeedPlace::from_bytes(value)) {
+                (Some(_), Ok(FeedPlace::One(row))) => give(row.log),
+                (Some(end), Ok(FeedPlace::Run(run))) => {
+                    let items = tail.of_run(recipient, end, &run).unwrap_or_default();
+                    items.iter().for_each(|(_, row)| give(row.log));
+                }
+                _ => give(0),
+            }
+            true
+        })?;
+        tail.items_at_end(recipient, 0).for_each(|(_, row)| give(row.log));
     }
     Ok(given)
 }

@@ -198,7 +198,8 @@ async fn answer(server: &Endpoint) -> bool {
     if let Some(unproven) = unproven {
         unproven.proven().await.unwrap();
     }
-    let _ = receive.read_to_end(&mut Vec::new()).await;
+    receive.read_to_end(&mut Vec::new()).await.unwrap();
+    send.finish().await;
     is_early
 }
 
