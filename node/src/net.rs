@@ -4,6 +4,7 @@
 pub mod beside;
 pub mod enrol;
 pub mod nearby;
+mod opening;
 pub mod peer;
 pub mod relay_link;
 pub mod ways;
@@ -79,6 +80,13 @@ impl Stream {
     async fn open(peer: &Peer) -> Result<Self, NetError> {
         let (send, receive) = peer.open().await?;
         Ok(Self { send, receive })
+    }
+
+    /// As [`Stream::open`], saying the first message.
+    async fn begin(peer: &Peer, first: &Message) -> Result<Self, NetError> {
+        let mut stream = Self::open(peer).await?;
+        write_message(&mut stream.send, first).await?;
+        Ok(stream)
     }
 }
 

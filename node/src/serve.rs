@@ -291,7 +291,7 @@ impl Opened {
             let tcp = options.relay_tcp.or_else(|| relay.tcp.clone());
             let device = relay_device(relay, &self.node.dir)?;
             let target = RelayTarget::new(address, tcp, options.proxy, device);
-            let ways = Ways::new(endpoint.clone(), target);
+            let ways = Ways::new(endpoint.clone(), target)?;
             let (events, state) =
                 (self.running.link_events.clone(), self.running.link_state.clone());
             let (line, lines) = watch::channel(None);

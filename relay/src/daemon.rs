@@ -100,6 +100,7 @@ pub async fn run(
                 engine.clone(),
                 blobs.clone(),
                 doors.clone(),
+                endpoint.clone(),
                 until,
             ));
             Some(addr)

@@ -1,8 +1,9 @@
-//! Which ways lead into this relay, and who came over TCP; for the operator's eyes.
+//! Which ways lead into this relay, who came over TCP, and who spoke before a handshake was complete; for the operator's eyes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use azalea_core::id::DeviceId;
 use tokio::sync::watch;
@@ -15,6 +16,13 @@ pub struct Doors {
     tcp: Option<SocketAddr>,
     /// Devices by session, with those who have yet to say that they are members.
     inside: Arc<watch::Sender<BTreeMap<u64, DeviceId>>>,
+    early: Arc<Early>,
+}
+
+#[derive(Default)]
+struct Early {
+    welcomed: AtomicU64,
+    unproven: AtomicU64,
 }
 
 /// A session over TCP, counted until it is dropped.
@@ -26,7 +34,7 @@ pub(crate) struct Inside<'a> {
 impl Doors {
     /// The doors of a relay that listens at `tcp` besides UDP.
     pub fn new(tcp: Option<SocketAddr>) -> Self {
-        Self { tcp, inside: Arc::new(watch::Sender::new(BTreeMap::new())) }
+        Self { tcp, inside: Arc::default(), early: Arc::default() }
     }
 
     /// Where it listens on TCP.
@@ -42,6 +50,24 @@ impl Doors {
     /// Devices that have a session over TCP.
     pub fn devices_over_tcp(&self) -> BTreeSet<DeviceId> {
         self.inside.borrow().values().copied().collect()
+    }
+
+    /// Members that were answered before their handshake was complete.
+    pub fn welcomed_early(&self) -> u64 {
+        self.early.welcomed.load(Ordering::Relaxed)
+    }
+
+    /// Of those who were known by a ticket, the ones whose handshake was never completed: a line was cut, or it was somebody's copy.
+    pub fn unproven(&self) -> u64 {
+        self.early.unproven.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_welcomed(&self) {
+        self.early.welcomed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_unproven(&self) {
+        self.early.unproven.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn enter(&self, session: SessionId, device: DeviceId) -> Inside<'_> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use azalea_core::blob::message::Refusal;
 use azalea_core::id::DeviceId;
 use azalea_core::identity::PublicKey;
-use azalea_core::sync::message::{Goodbye, Message};
+use azalea_core::sync::message::{Goodbye, Hello, Message, Welcome};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
@@ -43,6 +43,7 @@ pub enum Outgoing {
 
 enum Event {
     Opened { session: SessionId, key: PublicKey, outbox: mpsc::UnboundedSender<Outgoing> },
+    Greet { key: PublicKey, hello: Hello, answer: oneshot::Sender<Option<Welcome>> },
     Received { session: SessionId, message: Message },
     Closed { session: SessionId },
     Request { request: Request, answer: oneshot::Sender<RequestResult> },
@@ -104,6 +105,13 @@ impl Engine {
         let (outbox, outgoing) = mpsc::unbounded_channel();
         self.send(Event::Opened { session, key, outbox }).await?;
         Ok(outgoing)
+    }
+
+    /// How a member's `Hello` is answered that has not proven who it is; nothing is done for it.
+    pub async fn greet(&self, key: PublicKey, hello: Hello) -> Result<Option<Welcome>, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Event::Greet { key, hello, answer }).await?;
+        answered.await.map_err(|_| Stopped)
     }
 
     /// Hands over a message; waits while the mailbox is behind.
@@ -232,6 +240,9 @@ impl Worker {
             Event::Opened { session, key, outbox } => {
                 self.outboxes.insert(session, outbox);
                 self.handle(Input::Opened { session, key });
+            }
+            Event::Greet { key, hello, answer } => {
+                let _ = answer.send(self.mailbox.greet(clock::now(), &key, &hello));
             }
             Event::Received { session, message } => {
                 self.handle(Input::Received { session, message });

@@ -2,15 +2,15 @@
 //! the mailbox's business.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use azalea_core::blob::message::MARK;
 use azalea_core::id::DeviceId;
 use azalea_core::identity::PublicKey;
-use azalea_core::sync::message::{Goodbye, Message, VERSION};
+use azalea_core::sync::message::{Goodbye, Message, VERSION, Welcome};
 use azalea_core::wire::{Wire, WireError, limits};
-use azalea_transport::endpoint::{Endpoint, EndpointError, Incoming};
+use azalea_transport::endpoint::{Endpoint, EndpointError, Incoming, Met, Unproven};
 use azalea_transport::frames::{read_frame_within, write_frame};
 use azalea_transport::peer::{Peer, Receiver, Sender, Via};
 use azalea_transport::tcp::{TcpIncoming, TcpServer};
@@ -80,7 +80,7 @@ async fn listen_udp(endpoint: Endpoint, hall: &Hall) {
             continue;
         };
         let hall = hall.clone();
-        tokio::spawn(async move { hall.serve(Incoming::establish(incoming), place, None).await });
+        tokio::spawn(async move { hall.serve(Incoming::meet(incoming), place, None).await });
     }
 }
 
@@ -105,8 +105,8 @@ async fn listen_tcp(tcp: Option<TcpServer>, hall: &Hall) {
             continue;
         };
         let hall = hall.clone();
-        let established = TcpIncoming::establish(incoming);
-        tokio::spawn(async move { hall.serve(established, place, Some(handshake)).await });
+        let met = async { TcpIncoming::establish(incoming).await.map(Met::Whole) };
+        tokio::spawn(async move { hall.serve(met, place, Some(handshake)).await });
     }
 }
 
@@ -114,16 +114,18 @@ impl Hall {
     /// One connection, from its handshake to its end.
     async fn serve(
         &self,
-        established: impl Future<Output = Result<Peer, EndpointError>>,
+        met: impl Future<Output = Result<Met, EndpointError>>,
         place: OwnedSemaphorePermit,
         handshake: Option<OwnedSemaphorePermit>,
     ) {
-        let established = timeout(HANDSHAKE, established).await;
+        let met = timeout(HANDSHAKE, met).await;
         drop(handshake);
-        match established {
-            Ok(Ok(peer)) => {
-                let session = SessionId(self.sessions.fetch_add(1, Ordering::Relaxed));
-                serve(peer, session, self).await;
+        match met {
+            Ok(Ok(Met::Whole(peer))) => serve(peer, None, self).await,
+            Ok(Ok(Met::Early(peer, unproven))) => {
+                if let Some(begun) = begin_early(&peer, unproven, self).await {
+                    serve(peer, Some(begun), self).await;
+                }
             }
             Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
             Err(_) => tracing::debug!("a handshake took too long"),
@@ -132,14 +134,65 @@ impl Hall {
     }
 }
 
-async fn serve(peer: Peer, session: SessionId, hall: &Hall) {
+/// A session whose first words came early, and how they were answered.
+struct Begun {
+    opened: Opened,
+    welcome: Option<Welcome>,
+}
+
+/// Hears the first words of a caller who comes again and, where they are a member's `Hello`, answers them, which changes nothing.
+/// Only with its proof the caller is there.
+async fn begin_early(peer: &Peer, unproven: Unproven, hall: &Hall) -> Option<Begun> {
+    let is_proven = AtomicBool::new(false);
+    let proof = async {
+        let proven = timeout(HANDSHAKE, unproven.proven()).await;
+        is_proven.store(true, Ordering::Relaxed);
+        matches!(proven, Ok(Ok(_)))
+    };
+    let heard = async {
+        let mut opened = timeout(HANDSHAKE, first_words(peer)).await.ok()??;
+        let welcome = match is_proven.load(Ordering::Relaxed) {
+            true => None,
+            false => greet(peer, &mut opened, hall).await,
+        };
+        Some(Begun { opened, welcome })
+    };
+    match tokio::join!(proof, heard) {
+        (true, begun) => begun,
+        (false, _) => {
+            hall.doors.note_unproven();
+            tracing::debug!("a handshake that began with a ticket was not completed");
+            peer.close();
+            None
+        }
+    }
+}
+
+async fn greet(peer: &Peer, opened: &mut Opened, hall: &Hall) -> Option<Welcome> {
+    let Ok(Message::Hello(hello)) = Message::from_bytes(&opened.first) else { return None };
+    let welcome = hall.engine.greet(PublicKey::from_bytes(peer.key), hello).await.ok()??;
+    let bytes = Message::Welcome(welcome.clone()).to_bytes();
+    write_frame(&mut opened.send, &bytes).await.ok()?;
+    hall.doors.note_welcomed();
+    Some(welcome)
+}
+
+/// The first stream, with its first frame.
+async fn first_words(peer: &Peer) -> Option<Opened> {
+    let (send, mut receive) = peer.accept().await.ok()?;
+    let first = read_frame_within(&mut receive, || STRANGER_FRAME_MAX).await.ok()??;
+    Some(Opened { send, receive, first })
+}
+
+async fn serve(peer: Peer, begun: Option<Begun>, hall: &Hall) {
+    let session = SessionId(hall.sessions.fetch_add(1, Ordering::Relaxed));
     let engine = &hall.engine;
     let key = PublicKey::from_bytes(peer.key);
     let device = key.device_id();
     tracing::debug!(session = session.0, %device, via = peer.via().word(), "connected");
     let inside = (peer.via() != Via::Quic).then(|| hall.doors.enter(session, device));
     let Ok(outgoing) = engine.opened(session, key).await else { return };
-    let blobs = converse(&peer, session, hall, device, outgoing).await;
+    let blobs = converse(&peer, session, hall, device, begun, outgoing).await;
     let _ = engine.closed(session).await;
     if let Some(Opened { send, receive, first }) = blobs {
         tokio::select! {
@@ -152,7 +205,7 @@ async fn serve(peer: Peer, session: SessionId, hall: &Hall) {
     tracing::debug!(session = session.0, %device, "disconnected");
 }
 
-/// A stream of attachments, with the frame that showed it to be one.
+/// A stream, with the frame that tells what it is for.
 struct Opened {
     send: Sender,
     receive: Receiver,
@@ -166,19 +219,19 @@ async fn converse(
     session: SessionId,
     hall: &Hall,
     device: DeviceId,
+    begun: Option<Begun>,
     mut outgoing: mpsc::UnboundedReceiver<Outgoing>,
 ) -> Option<Opened> {
     let engine = &hall.engine;
-    let first = async {
-        let (send, mut receive) = peer.accept().await.ok()?;
-        let first = read_frame_within(&mut receive, || STRANGER_FRAME_MAX).await.ok()??;
-        Some((send, receive, first))
+    let (opened, welcomed) = match begun {
+        Some(Begun { opened, welcome }) => (opened, welcome),
+        None => tokio::select! {
+            first = first_words(peer) => (first?, None),
+            // The mailbox says goodbye to those who say nothing.
+            _ = outgoing.recv() => return None,
+        },
     };
-    let (mut send, mut receive, first) = tokio::select! {
-        first = first => first?,
-        // The mailbox says goodbye to those who say nothing.
-        _ = outgoing.recv() => return None,
-    };
+    let Opened { mut send, mut receive, first } = opened;
     if first.first() == Some(&MARK) {
         return Some(Opened { send, receive, first });
     }
@@ -190,7 +243,7 @@ async fn converse(
     };
     let ended = tokio::select! {
         goodbye = hear(&mut receive, first, session, engine, &frame_max) => goodbye,
-        goodbye = speak(&mut send, &mut outgoing, welcome) => goodbye,
+        goodbye = speak(&mut send, &mut outgoing, welcomed, welcome) => goodbye,
         () = attachments(peer, hall, device) => None,
     };
     if let Some(goodbye) = ended {
@@ -264,18 +317,30 @@ async fn hear(
 async fn speak(
     send: &mut Sender,
     outgoing: &mut mpsc::UnboundedReceiver<Outgoing>,
+    mut welcomed: Option<Welcome>,
     welcome: impl Fn(),
 ) -> Option<Goodbye> {
     loop {
         match outgoing.recv().await? {
             Outgoing::Goodbye(goodbye) => return Some(goodbye),
             Outgoing::Message(message) => {
-                if matches!(message, Message::Welcome(_)) {
+                if let Message::Welcome(now) = &message {
                     welcome();
+                    match welcomed.take() {
+                        Some(early) if goes_on(&early, now) => continue,
+                        // Something has changed since: it is to come again.
+                        Some(_) => return Some(Goodbye::Closing),
+                        None => {}
+                    }
                 }
                 let written = timeout(WRITE, write_frame(send, &message.to_bytes())).await;
                 written.ok()?.ok()?;
             }
         }
     }
+}
+
+/// Whether a member that was welcomed early knows what it would be told now.
+fn goes_on(early: &Welcome, now: &Welcome) -> bool {
+    (early.epoch, early.position) == (now.epoch, now.position) && early.yours <= now.yours
 }

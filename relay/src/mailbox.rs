@@ -12,9 +12,11 @@
 mod accept;
 mod blobs;
 mod burden;
+mod common;
 mod enrol;
 mod fill;
 mod genesis;
+mod greet;
 mod group;
 mod heads;
 mod holding;
@@ -56,6 +58,7 @@ use tables::{DeviceNumber, Member};
 
 pub use blobs::BlobWish;
 pub use burden::Burden;
+pub use common::feeds;
 pub use genesis::{Genesis, GenesisError};
 pub use invite::{Invite, Used};
 pub use io::{
@@ -147,7 +150,8 @@ impl Mailbox {
     ) -> Result<Self, OpenError> {
         let state = State::load(store, now)?;
         let mut fills = BTreeMap::new();
-        for (id, scope) in &state.scopes {
+        let registry = state.registry();
+        for (id, scope) in state.scopes.iter().filter(|(id, _)| **id != registry) {
             let early = state.early_members(id, now);
             for (recipient, member) in &scope.members {
                 if let Member::Filling { after } = member

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use azalea_transport::endpoint::Endpoint;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -40,17 +41,36 @@ struct Kind {
     kind: &'static str,
 }
 
+/// How callers came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Callers {
+    /// Sessions over TCP that are open.
+    pub over_tcp: usize,
+    /// Members that were answered before their handshake was complete.
+    pub welcomed_early: u64,
+    /// Handshakes that began with a ticket and were never completed.
+    pub unproven: u64,
+    /// Tickets that were shown and are not good, or no longer.
+    pub tickets_spent: u64,
+}
+
 /// Serves `/metrics` until `stop`.
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
     blobs: Blobs,
     doors: Doors,
+    endpoint: Endpoint,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let scrape = move || {
         let (engine, blobs) = (engine.clone(), blobs.clone());
-        let over_tcp = doors.sessions_over_tcp();
+        let callers = Callers {
+            over_tcp: doors.sessions_over_tcp(),
+            welcomed_early: doors.welcomed_early(),
+            unproven: doors.unproven(),
+            tickets_spent: endpoint.tickets_spent(),
+        };
         async move {
             let Ok(report) = engine.report().await else {
                 return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -58,7 +78,7 @@ pub async fn serve(
             // A shelf that cannot be read shows in the log; the rest is told all the same.
             let census = tokio::task::spawn_blocking(move || blobs.census()).await;
             let census = census.ok().and_then(Result::ok).unwrap_or_default();
-            match render(&report, &census, engine.store_bytes(), over_tcp) {
+            match render(&report, &census, engine.store_bytes(), &callers) {
                 Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
                 Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             }
@@ -73,7 +93,7 @@ pub fn render(
     report: &Report,
     blobs: &Census,
     store_bytes: u64,
-    over_tcp: usize,
+    callers: &Callers,
 ) -> Result<String, Error> {
     let mut registry = Registry::with_prefix("azalea_relay");
     let counters = &report.counters;
@@ -98,6 +118,13 @@ pub fn render(
         ("sessions", "Sessions begun", counters.sessions),
         ("sessions_not_admitted", "Sessions refused to non-members", counters.not_admitted),
         ("sessions_stalled", "Sessions ended because the other end went quiet", counters.stalled),
+        ("sessions_early", "Members answered in their first flight", callers.welcomed_early),
+        (
+            "handshakes_unproven",
+            "Handshakes that began with a ticket and were not completed",
+            callers.unproven,
+        ),
+        ("tickets_spent", "Tickets shown that were used or are not known", callers.tickets_spent),
         ("enrolments", "Facilities that joined", counters.enrolled),
         ("codes_refused", "Codes that opened nothing", counters.codes_refused),
         ("blobs_taken", "Attachments brought to their end", blobs.taken),
@@ -123,7 +150,7 @@ pub fn render(
         ("facilities_ending", "Memberships that end within 90 days or have ended", ending as u64),
         ("devices_suspended", "Devices that wait for a decision", suspended as u64),
         ("connections", "Open connections", report.connections as u64),
-        ("connections_tcp", "Open connections over TCP", over_tcp as u64),
+        ("connections_tcp", "Open connections over TCP", callers.over_tcp as u64),
         ("facilities", "Facilities", report.facilities.len() as u64),
         ("log_envelopes", "Envelopes in the log", report.envelopes),
         ("envelopes_lacking", "Damaged envelopes that are asked for", report.lacking),

@@ -63,6 +63,8 @@ struct State {
     dropped: AtomicU64,
     /// Addresses at which the relay has seen the facility.
     seen: AtomicU64,
+    /// What somebody beside the line writes down of what goes up.
+    recorded: Mutex<Option<Vec<Vec<u8>>>>,
 }
 
 /// What decides on each datagram.
@@ -95,6 +97,7 @@ impl Line {
             down_bytes: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             seen: AtomicU64::new(0),
+            recorded: Mutex::new(None),
         });
         let mut forwarder = JoinSet::new();
         forwarder.spawn(forward(Arc::new(socket), state.clone()));
@@ -129,6 +132,17 @@ impl Line {
     /// From now on the relay sees the facility at another address, and what it sends to the former one is lost.
     pub fn change_address(&self) {
         self.state.addresses.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// From now on somebody beside the line writes down what the facility sends, also where it is cut.
+    pub fn record(&self) {
+        *self.state.recorded.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    /// The datagrams that were written down.
+    pub fn recorded(&self) -> Vec<Vec<u8>> {
+        let recorded = self.state.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.clone().unwrap_or_default()
     }
 
     /// What went over the line so far.
@@ -167,6 +181,13 @@ impl State {
         Some(waits + quality.delay + quality.jitter.mul_f64(dice.fraction()))
     }
 
+    fn write_down(&self, datagram: &[u8]) {
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(recorded) = recorded.as_mut().filter(|them| them.len() < RECORDED_MAX) {
+            recorded.push(datagram.to_vec());
+        }
+    }
+
     fn drop_one(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
@@ -182,6 +203,7 @@ async fn forward(socket: Arc<UdpSocket>, state: Arc<State>) {
         // An error here is an echo of an earlier datagram that found nobody; the next one may.
         let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
         turn += 1;
+        state.write_down(&buffer[..length]);
         let changed = state.addresses.load(Ordering::Acquire);
         if std::mem::replace(&mut addresses, changed) != changed {
             senders.clear();
@@ -277,6 +299,9 @@ const DATAGRAM_BYTES_MAX: usize = 65_536;
 
 /// Senders remembered at a time; a node has one, or two while it changes its address.
 const SENDERS_MAX: usize = 32;
+
+/// Datagrams that are written down: more than a first flight has.
+const RECORDED_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {

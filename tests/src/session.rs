@@ -6,7 +6,7 @@ use azalea_core::sync::message::{Bytes, Goodbye, Hello, Message, Refusal, Welcom
 use azalea_core::wire::Wire;
 use azalea_node::config::{DataDir, Secrets};
 use azalea_node::serve::read_identity;
-use azalea_transport::endpoint::{Endpoint, EndpointError};
+use azalea_transport::endpoint::{Caller, Endpoint, EndpointError, Met};
 use azalea_transport::frames::{read_frame, write_frame};
 use azalea_transport::peer::{Peer, Receiver, Sender};
 use std::net::SocketAddr;
@@ -33,6 +33,46 @@ pub fn relay_seed(relay: &Relay) -> [u8; 32] {
     let digits = std::fs::read_to_string(relay.dir().join("keys/device.key")).expect("a key");
     let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.trim().as_bytes()).expect("hex");
     bytes.try_into().expect("32 bytes")
+}
+
+/// A member that comes back again and again, and to whom the relay has given what it takes to speak early.
+pub struct Returning {
+    endpoint: Endpoint,
+    caller: Caller,
+}
+
+impl Returning {
+    /// It has not been there yet.
+    pub fn new(who: &Identity, relay: &[u8; 32]) -> Self {
+        let endpoint = Endpoint::client(&who.device.seed()).expect("an endpoint");
+        let relay = Endpoint::client(relay).expect("an endpoint").key();
+        let caller = endpoint.caller(move |key| *key == relay).expect("a caller");
+        Self { endpoint, caller }
+    }
+
+    /// Connects and says something once the handshake is complete.
+    pub async fn call(&self, address: SocketAddr, first: &Message) -> Session {
+        let peer = self.caller.call(address).await.expect("a connection");
+        self.say(peer, first).await
+    }
+
+    /// Connects and says something before the handshake is complete, and again where it was not heard; whether it was.
+    pub async fn call_early(&self, address: SocketAddr, first: &Message) -> (Session, bool) {
+        let met = self.caller.call_early(address).await.expect("a way");
+        let Met::Early(peer, unproven) = met else { panic!("no ticket") };
+        let session = self.say(peer.clone(), first).await;
+        match unproven.proven().await.expect("a connection") {
+            true => (session, true),
+            false => (self.say(peer, first).await, false),
+        }
+    }
+
+    async fn say(&self, peer: Peer, first: &Message) -> Session {
+        let (send, receive) = peer.open().await.expect("a stream");
+        let mut session = Session { send, receive, peer, _endpoint: self.endpoint.clone() };
+        session.say(first).await;
+        session
+    }
 }
 
 /// One session in a member's name.
@@ -65,6 +105,11 @@ impl Session {
     /// Whether the connection stands.
     pub async fn is_open(&self) -> bool {
         timeout(Duration::ZERO, self.peer.closed()).await.is_err()
+    }
+
+    /// Ends the connection.
+    pub fn close(&self) {
+        self.peer.close();
     }
 
     /// Says something.

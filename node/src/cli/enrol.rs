@@ -84,7 +84,7 @@ pub(super) async fn join(context: &Context, options: JoinOptions) -> anyhow::Res
     let endpoint = Endpoint::client(&identity.device.seed())?;
     let tcp = options.way.relay_tcp;
     let target = RelayTarget::new(address.clone(), tcp.clone(), proxy, code.relay);
-    let mut ways = Ways::new(endpoint.clone(), target);
+    let mut ways = Ways::new(endpoint.clone(), target)?;
     let now = context.clock.now();
     let joined = enrol::join(&mut ways, &code, &mut identity, &options.label, now).await?;
     endpoint.close("enrolled");

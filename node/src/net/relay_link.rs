@@ -7,7 +7,8 @@
 //! Incoming messages wait while the driver is busy, so a slow disk slows the relay and fills no memory.
 
 use super::beside::Beside;
-use super::ways::Ways;
+use super::opening::Opening;
+use super::ways::{Standing, Ways};
 use super::{NetError, Stream, read_message, write_message};
 use crate::clock::Clock;
 use azalea_core::id::Timestamp;
@@ -27,7 +28,7 @@ const PAUSE_MS_MAX: u64 = 8_000;
 /// What the link tells the driver, in the order in which it happened.
 #[derive(Debug)]
 pub enum LinkEvent {
-    /// A session stands; its messages go into this sender.
+    /// A session stands or is about to; its messages go into this sender.
     Connected(mpsc::UnboundedSender<Outgoing>),
     /// The relay said something.
     Received(Message),
@@ -77,28 +78,30 @@ pub async fn keep(
     let mut last_stood = None;
     let mut better = None;
     while !driver.is_closed() {
+        let mut opening = Opening::new(&driver);
         let connected = match better.take() {
-            Some(peer) => Ok(peer),
+            Some(peer) => Ok(Standing::new(peer)),
             None => {
                 state.send_replace(LinkState::Connecting);
-                ways.connect().await
+                ways.connect_saying(&mut opening).await
             }
         };
-        let opened = match connected {
-            Ok(peer) => Stream::open(&peer).await.map(|stream| (peer, stream)),
-            Err(error) => Err(error),
-        };
         let mut stood = Duration::ZERO;
-        let ended = match opened {
-            Err(error) => Err(error),
-            Ok((peer, stream)) => {
+        let ended = match connected {
+            Err(error) => {
+                if opening.was_asked() && driver.send(LinkEvent::Disconnected).await.is_err() {
+                    return;
+                }
+                Err(error)
+            }
+            Ok(Standing { peer, stream }) => {
                 let via = peer.via();
                 state.send_replace(LinkState::Connected { since: clock.now(), via });
                 line.send_replace(Some(ways.beside(&peer)));
                 tracing::info!(via = via.word(), "connected to the relay");
                 let since = Instant::now();
                 let ended = tokio::select! {
-                    ended = session(&peer, stream, &driver) => ended,
+                    ended = session(&peer, stream, opening, &driver) => ended,
                     found = ways.better(via) => {
                         better = Some(found);
                         Ok(())
@@ -137,14 +140,17 @@ pub async fn keep(
 
 async fn session(
     peer: &Peer,
-    stream: Stream,
+    stream: Option<Stream>,
+    mut opening: Opening<'_>,
     driver: &mpsc::Sender<LinkEvent>,
 ) -> Result<(), NetError> {
+    let stream = match (stream, opening.words().await) {
+        (_, None) => return Ok(()),
+        (Some(stream), Some(_)) => stream,
+        (None, Some(first)) => Stream::begin(peer, first).await?,
+    };
     let Stream { send, receive } = stream;
-    let (outgoing, queue) = mpsc::unbounded_channel();
-    if driver.send(LinkEvent::Connected(outgoing)).await.is_err() {
-        return Ok(());
-    }
+    let Some(queue) = opening.into_rest() else { return Ok(()) };
     tokio::select! {
         ended = speak(send, queue) => ended,
         ended = listen(receive, driver) => ended,

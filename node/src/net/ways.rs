@@ -9,12 +9,14 @@
 //! A session over TCP is a detour: QUIC is tried again beside it, less and less often, and the session moves when that stands.
 
 use super::beside::Beside;
-use super::{NetError, resolve};
+use super::opening::Opening;
+use super::{NetError, Stream, resolve};
 use azalea_core::id::DeviceId;
 use azalea_core::identity::PublicKey;
-use azalea_transport::endpoint::Endpoint;
+use azalea_transport::endpoint::{Caller, Endpoint, EndpointError, Met};
 use azalea_transport::peer::{Peer, Via};
 use azalea_transport::tcp::{Proxy, Way};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -56,9 +58,18 @@ enum Udp {
     Stalls,
 }
 
+/// A connection with the relay.
+pub(super) struct Standing {
+    pub(super) peer: Peer,
+    /// The session's stream, where its first words have been said on it and are heard.
+    pub(super) stream: Option<Stream>,
+}
+
 /// The ways to a relay and what has been learnt of them.
 pub struct Ways {
     endpoint: Endpoint,
+    /// Keeps what the relay has given for coming back.
+    caller: Caller,
     target: RelayTarget,
     udp: Udp,
     probe: Duration,
@@ -78,21 +89,46 @@ impl RelayTarget {
     }
 }
 
+impl Standing {
+    /// One on which nothing has been said.
+    pub(super) fn new(peer: Peer) -> Self {
+        Self { peer, stream: None }
+    }
+}
+
 impl Ways {
     /// Nothing is known yet.
-    pub fn new(endpoint: Endpoint, target: RelayTarget) -> Self {
-        Self { endpoint, target, udp: Udp::Passes, probe: PROBE }
+    pub fn new(endpoint: Endpoint, target: RelayTarget) -> Result<Self, EndpointError> {
+        let caller = endpoint.caller(fits(target.relay))?;
+        Ok(Self { endpoint, caller, target, udp: Udp::Passes, probe: PROBE })
     }
 
     /// A connection with the relay, the best way that there is now.
     pub async fn connect(&mut self) -> Result<Peer, NetError> {
-        let (quic, tcp) = (self.quic(), self.tcp());
+        Ok(self.connect_on(None).await?.peer)
+    }
+
+    /// As [`Ways::connect`]; where the relay knows this device, the first words of a session go with the first flight.
+    pub(super) async fn connect_saying(
+        &mut self,
+        opening: &mut Opening<'_>,
+    ) -> Result<Standing, NetError> {
+        self.connect_on(Some(opening)).await
+    }
+
+    async fn connect_on(
+        &mut self,
+        opening: Option<&mut Opening<'_>>,
+    ) -> Result<Standing, NetError> {
+        let quic = self.quic(opening);
+        let tcp = async { self.tcp().await.map(Standing::new) };
         let connected = match self.udp {
             Udp::Passes => race(quic, LEAD, tcp).await,
             Udp::Blocked => race(quic, LEAD_BLOCKED, tcp).await,
             Udp::Stalls => race(tcp, LEAD, quic).await.map_err(|(tcp, quic)| (quic, tcp)),
         };
-        self.udp = self.udp.after(connected.as_ref().ok().map(Peer::via));
+        let via = connected.as_ref().ok().map(|standing| standing.peer.via());
+        self.udp = self.udp.after(via);
         connected.map_err(|(udp, tcp)| NetError::NoWay { udp: udp.into(), tcp: tcp.into() })
     }
 
@@ -104,10 +140,10 @@ impl Ways {
         loop {
             sleep(self.probe).await;
             self.probe = (self.probe * 2).min(PROBE_MAX);
-            match self.quic().await {
-                Ok(peer) => {
+            match self.quic(None).await {
+                Ok(standing) => {
                     self.udp = Udp::Passes;
-                    return peer;
+                    return standing.peer;
                 }
                 Err(cause) => tracing::debug!(%cause, "UDP does not pass yet"),
             }
@@ -132,18 +168,43 @@ impl Ways {
         Beside::new(peer.clone(), self.endpoint.clone(), self.target.clone())
     }
 
-    async fn quic(&self) -> Result<Peer, NetError> {
+    async fn quic(&self, mut opening: Option<&mut Opening<'_>>) -> Result<Standing, NetError> {
         within(async {
-            let mut last = None;
+            let mut last = NetError::Stalled { seconds: 0 };
             for address in resolve(&self.target.address).await? {
-                match self.endpoint.connect_fitting(address, fits(self.target.relay)).await {
-                    Ok(peer) => return Ok(peer),
-                    Err(error) => last = Some(error),
+                let standing = match opening.as_deref_mut() {
+                    Some(opening) => self.quic_saying(address, opening).await,
+                    None => self.caller.call(address).await.map(Standing::new).map_err(Into::into),
+                };
+                match standing {
+                    Ok(standing) => return Ok(standing),
+                    Err(error) => last = error,
                 }
             }
-            Err(last.map_or(NetError::Stalled { seconds: 0 }, NetError::Endpoint))
+            Err(last)
         })
         .await
+    }
+
+    async fn quic_saying(
+        &self,
+        address: SocketAddr,
+        opening: &mut Opening<'_>,
+    ) -> Result<Standing, NetError> {
+        let (peer, unproven) = match self.caller.call_early(address).await? {
+            Met::Whole(peer) => return Ok(Standing::new(peer)),
+            Met::Early(peer, unproven) => (peer, unproven),
+        };
+        let first = opening.words().await.ok_or(NetError::Cut)?;
+        let said = Stream::begin(&peer, first).await;
+        // Only now it is sure who is there, and whether it has heard what was said before.
+        let is_heard = unproven.proven().await?;
+        let stream = match said {
+            Ok(stream) => (is_heard || !stream.receive.is_early()).then_some(stream),
+            Err(_) if !is_heard => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Standing { peer, stream })
     }
 
     async fn tcp(&self) -> Result<Peer, NetError> {
@@ -268,7 +329,7 @@ mod tests {
     fn ways() -> Ways {
         let endpoint = Endpoint::client(&[1; 32]).unwrap();
         let target = RelayTarget::new("h:1".into(), None, None, DeviceId([0; 16]));
-        Ways::new(endpoint, target)
+        Ways::new(endpoint, target).unwrap()
     }
 
     #[tokio::test]

@@ -133,11 +133,11 @@ impl Draft<'_> {
             None => BTreeSet::new(),
             Some(Statement::Certificate(certificate)) if scope == self.state.registry() => {
                 let concerned = self.certify(certificate)?;
-                let scopes = concerned.into_iter().flat_map(|party| self.scopes_of(party));
+                let scopes = concerned.iter().flat_map(|party| self.scopes_of(*party));
                 for scope in scopes.collect::<BTreeSet<_>>() {
                     self.settle_members(&scope);
                 }
-                self.settle_members(&scope)
+                self.settle_registry(&concerned)
             }
             Some(_) if scope == self.state.registry() => return Err(RefusalCause::Right),
             Some(statement) => {
@@ -183,15 +183,21 @@ impl Draft<'_> {
 
     /// Takes a certificate into the roster; returns whose access may have changed.
     pub(crate) fn certify(&mut self, certificate: Certificate) -> Result<Vec<Party>, RefusalCause> {
-        // Tried on a copy: one that would wait for its issuer is not stored, so it must leave no trace either.
-        let mut roster = self.roster().clone();
-        match roster.admit(certificate.clone()) {
-            Ok(Admission::New | Admission::Known) => {}
-            Ok(Admission::Pending) | Err(RosterError::NotEntitled) => {
-                return Err(RefusalCause::Right);
-            }
-            Err(RosterError::PendingFull { .. }) => return Err(RefusalCause::Busy),
-            Err(_) => return Err(RefusalCause::Invalid),
+        // One copy for a group: a roster is as long as the network is large.
+        let changed = self.group.roster.take();
+        let is_changed = changed.is_some();
+        let mut roster = changed.unwrap_or_else(|| self.state.roster.clone());
+        let refused = match roster.admit(certificate.clone()) {
+            Ok(Admission::New | Admission::Known) => None,
+            Ok(Admission::Pending) | Err(RosterError::NotEntitled) => Some(RefusalCause::Right),
+            Err(RosterError::PendingFull { .. }) => Some(RefusalCause::Busy),
+            Err(_) => Some(RefusalCause::Invalid),
+        };
+        if let Some(cause) = refused {
+            // One that would wait for its issuer is not stored, so it must leave no trace either.
+            roster.forget_pending();
+            self.group.roster = is_changed.then_some(roster);
+            return Err(cause);
         }
         let (digest, bytes) = (certificate.digest(), certificate.to_bytes());
         self.group.batch.put(tables::CERTIFICATE, digest, bytes);

@@ -19,7 +19,7 @@ use super::members::Fill;
 use super::state::{Device, Party, Scope, State};
 use super::suspend::Forks;
 use super::tables::{
-    self, ChainRow, DeviceNumber, DeviceRow, FeedRow, Member, RottenRow, ScopeRow,
+    self, ChainRow, DeviceNumber, DeviceRow, FeedPlace, FeedRow, Member, RottenRow, ScopeRow,
 };
 use super::{RequestId, RequestResult, SessionId};
 
@@ -43,6 +43,10 @@ pub(crate) struct Group {
     /// Authors of contradictions that are new, each as often as it has one.
     pub(crate) forked: Vec<DeviceId>,
     pub(crate) items: Vec<Item>,
+    /// Those of them that every feed has: log positions and authors.
+    pub(crate) common: Vec<(u64, DeviceNumber)>,
+    /// All were looked at, whether they may read the registry.
+    pub(crate) is_settled: bool,
     pub(crate) feeds: BTreeMap<DeviceNumber, Vec<FeedEntry>>,
     pub(crate) replies: BTreeMap<SessionId, Reply>,
     pub(crate) requests: Vec<(RequestId, RequestResult)>,
@@ -104,7 +108,10 @@ pub(crate) struct Draft<'a> {
 impl<'a> Draft<'a> {
     pub(crate) fn new(state: &'a State, now: Timestamp) -> Self {
         let group = Group { made: now, next_log: state.next_log, ..Group::default() };
-        Self { state, now, group, places: BTreeMap::new(), proven: Proven::default() }
+        let mut draft =
+            Self { state, now, group, places: BTreeMap::new(), proven: Proven::default() };
+        draft.upgrade();
+        draft
     }
 
     pub(crate) fn roster(&self) -> &Roster {
@@ -156,7 +163,9 @@ impl<'a> Draft<'a> {
         let number = u32::try_from(number).expect("devices are far fewer than 2^32");
         let row = DeviceRow { number, seen: 0, last_seen: Timestamp(0), own_through: 0 };
         self.group.new_devices.push(id);
-        self.group.devices.insert(number, Device { id, row, feed_end: 0, written: 0 });
+        self.group
+            .devices
+            .insert(number, Device { id, row, rows_end: 0, common: None, written: 0 });
     }
 
     /// Puts an envelope that was found good into the log and its author's chain.
@@ -181,21 +190,26 @@ impl<'a> Draft<'a> {
         if let Some(device) = self.device_mut(author) {
             device.written += 1;
         }
+        if *scope == self.state.registry() {
+            self.group.common.push((log, author));
+        }
         self.group.items.push(Item { scope: *scope, author, log, bytes });
     }
 
     /// Appends to a recipient's feed.
     pub(crate) fn feed(&mut self, recipient: DeviceNumber, row: FeedRow, item: Option<usize>) {
+        self.put_run(recipient);
         let Some(device) = self.device_mut(recipient) else { return };
-        device.feed_end += 1;
-        let position = device.feed_end;
+        device.rows_end += 1;
+        let position = device.rows_end;
         let key = tables::feed_key(recipient, position);
-        self.group.batch.put(tables::FEED, key, row.to_bytes());
+        self.group.batch.put(tables::FEED, key, FeedPlace::One(row).to_bytes());
         let entry = FeedEntry { position, row, item };
         self.group.feeds.entry(recipient).or_default().push(entry);
     }
 
-    /// Sends the last envelope that was logged to everybody whose feed has all before it, and to those who part by it.
+    /// Sends the last envelope that was logged to everybody whose feed has all before it, and to those who part by it. What is
+    /// common to all feeds is in them as it is in the log.
     pub(crate) fn fan_out(&mut self, parted: &BTreeSet<DeviceNumber>) {
         let index = self.group.items.len() - 1;
         let Item { scope, author, log, .. } = self.group.items[index];
@@ -298,6 +312,11 @@ impl Group {
             };
         }
         state.next_log = self.next_log;
+        state.format = tables::FORMAT;
+        if !self.common.is_empty() {
+            let common = Arc::make_mut(&mut state.common);
+            self.common.iter().for_each(|(log, author)| common.push(*log, *author));
+        }
         if let Some(forks) = self.forks.take() {
             state.forks = forks;
         }

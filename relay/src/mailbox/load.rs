@@ -10,8 +10,11 @@ use azalea_core::id::EnvelopeId;
 use azalea_core::storage::{Order, Range, Read, StorageError};
 use azalea_core::wire::{Reader, Wire};
 
+use super::common::Tail;
 use super::refill::{End, Held};
-use super::tables::{self, ChainRow, DeviceNumber, FeedRow, Lost, RottenRow, ScopeNumber};
+use super::tables::{
+    self, ChainRow, DeviceNumber, FeedPlace, FeedRow, Lost, RottenRow, ScopeNumber,
+};
 
 /// One question to the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub enum Query {
         bytes_max: usize,
         /// What the recipient holds, and is not given again.
         held: Option<Arc<Held>>,
+        /// The registry in its feed.
+        tail: Tail,
     },
     /// The ids that the log holds at places of chains.
     Chains {
@@ -106,8 +111,9 @@ pub struct ScopeAnswer {
 /// Answers a question from a consistent state.
 pub fn run(store: &dyn Read, query: &Query) -> Result<Answer, StorageError> {
     match query {
-        Query::Feed { recipient, after, bytes_max, held } => {
-            feed(store, *recipient, *after, *bytes_max, held.as_deref())
+        Query::Feed { recipient, after, bytes_max, held, tail } => {
+            let rows = feed_rows(store, *recipient, *after, FEED_ROWS_MAX, tail)?;
+            feed(store, rows, *bytes_max, held.as_deref())
         }
         Query::Chains { places } => {
             let place =
@@ -124,27 +130,51 @@ pub fn run(store: &dyn Read, query: &Query) -> Result<Answer, StorageError> {
 /// Rows of a feed that are looked at for one answer.
 const FEED_ROWS_MAX: usize = 1_024;
 
-fn feed(
+/// The next places of a feed, at least so many where there are as many.
+pub(super) fn feed_rows(
     store: &dyn Read,
     recipient: DeviceNumber,
     after: u64,
+    rows_max: usize,
+    tail: &Tail,
+) -> Result<Vec<(u64, FeedRow)>, StorageError> {
+    let to = Range::prefix(&recipient.to_be_bytes()).to;
+    let range = Range { from: tables::feed_key(recipient, after.saturating_add(1)), to };
+    let (mut rows, mut last_row) = (Vec::new(), 0);
+    let mut read = Ok(());
+    store.scan(tables::FEED, &range, Order::Ascending, &mut |key, value| {
+        match (tables::feed_position(key), FeedPlace::from_bytes(value)) {
+            (Some(position), Ok(FeedPlace::One(row))) => {
+                last_row = position;
+                rows.push((position, row));
+            }
+            // It may have begun before what is asked for.
+            (Some(end), Ok(FeedPlace::Run(run))) => {
+                last_row = end;
+                let items = tail.of_run(recipient, end, &run);
+                read = items.map(|items| {
+                    rows.extend(items.into_iter().filter(|(position, _)| *position > after));
+                });
+            }
+            _ => read = Err(damaged("feed")),
+        }
+        rows.len() < rows_max && read.is_ok()
+    })?;
+    read?;
+    if rows.len() < rows_max {
+        let items = tail.items_at_end(recipient, last_row);
+        let room = rows_max - rows.len();
+        rows.extend(items.filter(|(position, _)| *position > after).take(room));
+    }
+    Ok(rows)
+}
+
+fn feed(
+    store: &dyn Read,
+    rows: Vec<(u64, FeedRow)>,
     bytes_max: usize,
     held: Option<&Held>,
 ) -> Result<Answer, StorageError> {
-    let to = Range::prefix(&recipient.to_be_bytes()).to;
-    let range = Range { from: tables::feed_key(recipient, after.saturating_add(1)), to };
-    let mut rows = Vec::new();
-    let mut broken = false;
-    store.scan(tables::FEED, &range, Order::Ascending, &mut |key, value| {
-        match (tables::feed_position(key), FeedRow::from_bytes(value)) {
-            (Some(position), Ok(row)) => rows.push((position, row)),
-            _ => broken = true,
-        }
-        rows.len() < FEED_ROWS_MAX && !broken
-    })?;
-    if broken {
-        return Err(damaged("feed"));
-    }
     let (mut bytes, mut through) = (0, None);
     let (mut items, mut same) = (Vec::new(), BTreeMap::new());
     for (position, row) in rows {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use azalea_core::access::{Action, Question, Statement, decide};
 use azalea_core::id::{DeviceId, FacilityId, ScopeId};
-use azalea_core::identity::FacilityKind;
 
 use super::group::Draft;
 use super::load::ScopeAnswer;
@@ -30,7 +29,7 @@ pub(crate) struct Filled {
 }
 
 impl Draft<'_> {
-    /// Brings a scope's members up to date with who may read it now. Returns those who could and no longer can: each is
+    /// Brings a scope's members up to date with who may read it now; the registry's are settled by themselves. Returns those who could and no longer can: each is
     /// told, also one whose feed lacks what came before, since it may hold that from a relay that this one was set up after.
     pub(crate) fn settle_members(&mut self, id: &ScopeId) -> BTreeSet<DeviceNumber> {
         let Some(scope) = self.scope(id) else { return BTreeSet::new() };
@@ -89,13 +88,6 @@ impl Draft<'_> {
             decide(roster, id, access, &question).is_ok()
         };
         let candidates: Vec<DeviceId> = match access {
-            None if *id == self.state.registry() => {
-                let relays = |facility: &FacilityId| {
-                    roster.facility(facility).is_some_and(|known| known.kind == FacilityKind::Relay)
-                };
-                let others = roster.devices().filter(|device| !relays(&device.facility));
-                others.map(|device| device.id()).collect()
-            }
             None => Vec::new(),
             Some(access) => match access.parties() {
                 Some((_, to)) => vec![to],

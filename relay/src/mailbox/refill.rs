@@ -157,7 +157,7 @@ impl Mailbox {
         if let Refill::Asked { is_first } = member.refill
             && !member.is_loading
         {
-            let feed_end = self.state.devices[member.device as usize].feed_end;
+            let feed_end = self.state.feed_end(member.device);
             member.begin_refill(is_first, feed_end);
         }
         matches!(member.refill, Refill::None | Refill::Going(_))

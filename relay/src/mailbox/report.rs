@@ -256,6 +256,6 @@ impl Mailbox {
             None => (device.row.seen, device.row.last_seen),
         };
         let was_seen = last_seen != Timestamp(0);
-        (was_seen.then_some(last_seen), device.feed_end.saturating_sub(seen))
+        (was_seen.then_some(last_seen), self.state.feed_end(number).saturating_sub(seen))
     }
 }

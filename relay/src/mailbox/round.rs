@@ -170,6 +170,9 @@ impl Mailbox {
             }
         }
         self.forward(now, &group.items, group.feeds);
+        if !group.common.is_empty() {
+            self.pump_all(now);
+        }
         self.rotten_noted(now, group.rotten);
         self.go_on(group.met);
         for (session, certificates) in group.enrolled {

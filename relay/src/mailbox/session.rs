@@ -150,7 +150,7 @@ impl Mailbox {
             self.close(now, former, Goodbye::Closing);
             self.by_device.insert(device, session);
         }
-        let end = self.state.devices[device as usize].feed_end;
+        let end = self.state.feed_end(device);
         self.compare(device, hello, end);
         let (position, refill) = match hello.cursor {
             None => (0, Refill::None),
@@ -190,7 +190,7 @@ impl Mailbox {
     }
 
     /// The device and facility of a member in good order; otherwise why not.
-    fn member(
+    pub(super) fn member(
         &self,
         now: Timestamp,
         key: &PublicKey,
@@ -227,8 +227,7 @@ impl Mailbox {
         let Some(cursor) = hello.cursor.filter(|cursor| cursor.epoch == self.state.epoch) else {
             return;
         };
-        let known = &self.state.devices[number as usize].row;
-        let seen = self.noted.get(&number).map_or(known.seen, |(seen, _)| *seen);
+        let seen = self.confirmed_by(number);
         let device = hello.device;
         if cursor.position > end {
             self.is_behind = true;
@@ -236,6 +235,12 @@ impl Mailbox {
         } else if cursor.position < seen {
             self.effects.push_back(Effect::Notice(Notice::RolledBack { device }));
         }
+    }
+
+    /// How far a device is known to hold its feed.
+    pub(super) fn confirmed_by(&self, number: DeviceNumber) -> u64 {
+        let known = &self.state.devices[number as usize].row;
+        self.noted.get(&number).map_or(known.seen, |(seen, _)| *seen)
     }
 
     /// Begins to put a device's own envelopes into its feed; `false` where there are none to put.
@@ -274,7 +279,7 @@ impl Mailbox {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         known.stage = match std::mem::replace(&mut known.stage, Stage::Opening) {
             Stage::Rebuilding(mut subscribed) => {
-                subscribed.told_end = self.state.devices[device as usize].feed_end;
+                subscribed.told_end = self.state.feed_end(device);
                 Stage::Subscribed(subscribed)
             }
             other => other,

@@ -10,6 +10,7 @@ use azalea_core::identity::{Certificate, Roster};
 use azalea_core::storage::{Order, Range, Read, StorageError, Table};
 use azalea_core::wire::{Wire, WireError};
 
+use super::common::Common;
 use super::heads::Heads;
 use super::invite::Invite;
 use super::rotten::Rotten;
@@ -35,7 +36,8 @@ pub enum OpenError {
     Empty,
     /// The store's format is another than this program's.
     #[error(
-        "the store has format {found}, this program reads {}: use the matching version",
+        "the store has format {found}, this program reads {} and {}: use the matching version",
+        tables::FORMAT_ROWS,
         tables::FORMAT
     )]
     Format {
@@ -49,6 +51,15 @@ pub enum OpenError {
 pub(crate) enum Party {
     Facility(FacilityId),
     Device(DeviceId),
+}
+
+impl Party {
+    pub(crate) fn device(&self) -> Option<DeviceId> {
+        match self {
+            Self::Facility(_) => None,
+            Self::Device(id) => Some(*id),
+        }
+    }
 }
 
 /// A scope: who may do what, how far each author's chain goes, and whose feeds have it.
@@ -67,13 +78,17 @@ pub(crate) struct Scope {
 pub(crate) struct Device {
     pub(crate) id: DeviceId,
     pub(crate) row: DeviceRow,
-    /// The newest position of its feed; 0 for none.
-    pub(crate) feed_end: u64,
+    /// The newest position of its feed that has a row; 0 for none.
+    pub(crate) rows_end: u64,
+    /// The log position up to which its rows have the registry; `None` where it gets no more of it.
+    pub(crate) common: Option<u64>,
     /// Envelopes of its own that are in the log.
     pub(crate) written: u64,
 }
 
 pub(crate) struct State {
+    /// The store's format, until the first commit.
+    pub(crate) format: u32,
     pub(crate) network: NetworkId,
     pub(crate) epoch: RelayEpoch,
     /// The first log position that was free when the epoch began.
@@ -97,6 +112,7 @@ pub(crate) struct State {
     pub(crate) next_log: u64,
     pub(crate) forks: Forks,
     pub(crate) rotten: Rotten,
+    pub(crate) common: Arc<Common>,
 }
 
 impl Scope {
@@ -129,16 +145,17 @@ impl State {
     pub(crate) fn load(store: &dyn Read, now: Timestamp) -> Result<Self, OpenError> {
         let meta = |key| store.get(tables::META, key);
         let format = meta(tables::FORMAT_KEY)?.ok_or(OpenError::Empty)?;
-        match row::<Number>(tables::META, &format)?.0 {
-            tables::FORMAT => {}
+        let format = match row::<Number>(tables::META, &format)?.0 {
+            format @ (tables::FORMAT | tables::FORMAT_ROWS) => format,
             found => return Err(OpenError::Format { found }),
-        }
+        };
         let network = row(tables::META, &meta(tables::NETWORK_KEY)?.ok_or(OpenError::Empty)?)?;
         let epoch = row(tables::META, &meta(tables::EPOCH_KEY)?.ok_or(OpenError::Empty)?)?;
         let began = meta(tables::EPOCH_BEGAN_KEY)?;
         let began = began.map(|began| row::<Position>(tables::META, &began)).transpose()?;
         let epoch_began = began.map_or(0, |began| began.0);
         let mut state = Self {
+            format,
             network,
             epoch,
             epoch_began,
@@ -156,6 +173,7 @@ impl State {
             next_log: 1,
             forks: Forks::load(store)?,
             rotten: Rotten::default(),
+            common: Arc::default(),
         };
         state.load_certificates(store)?;
         state.load_devices(store)?;
@@ -163,6 +181,7 @@ impl State {
         state.load_members(store)?;
         state.load_chains(store)?;
         state.load_rotten(store)?;
+        state.load_common(store)?;
         each(store, tables::INVITE, |key, invite: Invite| {
             let digest = key.try_into().map_err(|_| WireError::Short { field: "digest" })?;
             state.invites.insert(digest, invite);
@@ -214,7 +233,7 @@ impl State {
     fn load_devices(&mut self, store: &dyn Read) -> Result<(), OpenError> {
         each(store, tables::DEVICE, |key, row: DeviceRow| {
             let id = DeviceId::from_bytes(key)?;
-            self.devices.push(Device { id, row, feed_end: 0, written: 0 });
+            self.devices.push(Device { id, row, rows_end: 0, common: None, written: 0 });
             Ok(())
         })?;
         self.devices.sort_by_key(|device| device.row.number);
@@ -223,7 +242,7 @@ impl State {
             self.numbers.insert(device.id, device.row.number);
             let feed = Range::prefix(&device.row.number.to_be_bytes());
             store.scan(tables::FEED, &feed, Order::Descending, &mut |key, _| {
-                device.feed_end = tables::feed_position(key).unwrap_or(0);
+                device.rows_end = tables::feed_position(key).unwrap_or(0);
                 false
             })?;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use azalea_core::id::Timestamp;
+use azalea_core::id::{DeviceId, Timestamp};
 use azalea_core::sync::heads::HeadTree;
 use azalea_core::sync::message::{Bytes, FeedItem, Message, Welcome};
 
@@ -25,14 +25,24 @@ impl Mailbox {
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;
         };
-        let (position, end) = (member.scanned, member.told_end);
-        let (epoch, device) = (self.state.epoch, member.device);
-        let said = self.state.heads.said(&member.id);
-        let roll = said.map_or_else(|| HeadTree::default().root(), |said| said.roll.root);
+        let (from, device, id) = ((member.scanned, member.told_end), member.device, member.id);
         let yours = self.envelopes_of(now, device);
-        let welcome = Welcome { epoch, position, end, at: now, yours, roll };
+        let welcome = self.welcome_at(now, &id, from, yours);
         self.send(session, Message::Welcome(welcome));
         self.pump(session);
+    }
+
+    /// The welcome of a member whose feed goes on after a position, up to its end.
+    pub(super) fn welcome_at(
+        &self,
+        now: Timestamp,
+        member: &DeviceId,
+        (position, end): (u64, u64),
+        yours: u64,
+    ) -> Welcome {
+        let said = self.state.heads.said(member);
+        let roll = said.map_or_else(|| HeadTree::default().root(), |said| said.roll.root);
+        Welcome { epoch: self.state.epoch, position, end, at: now, yours, roll }
     }
 
     /// Asks the disk for more of a reader's feed, if it wants more and there is more.
@@ -43,7 +53,7 @@ impl Mailbox {
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;
         };
-        let feed_end = self.state.devices[member.device as usize].feed_end;
+        let feed_end = self.state.feed_end(member.device);
         let room = member.pace.window_bytes().saturating_sub(member.bytes_under_way);
         if member.is_loading || room == 0 {
             return;
@@ -58,7 +68,8 @@ impl Mailbox {
             Refill::Going(going) => Some(Arc::clone(&going.held)),
             _ => None,
         };
-        let query = Query::Feed { recipient, after, bytes_max, held };
+        let tail = self.state.tail(recipient);
+        let query = Query::Feed { recipient, after, bytes_max, held, tail };
         self.with_member(session, |member| member.is_loading = true);
         self.load(query, Loading::Feed(session, to));
     }
@@ -174,7 +185,7 @@ impl Mailbox {
     fn send_feed(&mut self, now: Timestamp, session: SessionId, items: Vec<FeedItem>, last: bool) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         let Some(member) = known.subscribed_mut() else { return };
-        let feed_end = self.state.devices[member.device as usize].feed_end;
+        let feed_end = self.state.feed_end(member.device);
         if member.under_way.is_empty() {
             member.progress_at = now;
         }

@@ -23,7 +23,7 @@ pub const CHAIN: Table = table::CHAIN;
 pub const DEVICE: Table = Table::named("device");
 /// (scope, recipient) → how far the recipient's feed has the scope's earlier envelopes.
 pub const MEMBER: Table = Table::named("member");
-/// (recipient, feed position) → scope, author and log position.
+/// (recipient, feed position) → scope, author and log position; or, at its last position, a run of what every feed has.
 pub const FEED: Table = Table::named("feed");
 /// Publisher device → the newest roll that it signed.
 pub const HEAD_ROLL: Table = Table::named("head_roll");
@@ -38,8 +38,10 @@ pub const ROTTEN: Table = Table::named("rotten");
 /// Digest of an invitation's secret → invitation.
 pub const INVITE: Table = Table::named("invite");
 
-/// Value of [`FORMAT_KEY`] that this program reads and writes.
-pub(crate) const FORMAT: u32 = 1;
+/// Value of [`FORMAT_KEY`] that this program writes.
+pub(crate) const FORMAT: u32 = 2;
+/// The one before, which it reads: each envelope of the registry had a row in each feed.
+pub(crate) const FORMAT_ROWS: u32 = 1;
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 pub(crate) const EPOCH_KEY: &[u8] = b"epoch";
 /// The first log position that was free when the epoch began; 0 where it is not there.
@@ -162,6 +164,24 @@ impl Wire for ChainRow {
     }
 }
 
+/// A row of a recipient's feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FeedPlace {
+    /// One envelope.
+    One(FeedRow),
+    /// Several that follow one another.
+    Run(Run),
+}
+
+/// What a feed has of the registry between two other rows: so many envelopes of others, those after a position in the log. The row stands
+/// at the position of the last of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) scope: ScopeNumber,
+    pub(crate) count: u32,
+    pub(crate) after: u64,
+}
+
 /// One place in a recipient's feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FeedRow {
@@ -172,30 +192,41 @@ pub(crate) struct FeedRow {
     pub(crate) parting: bool,
 }
 
-impl Wire for FeedRow {
+impl Wire for FeedPlace {
     fn write(&self, writer: &mut Writer) {
-        writer.u32(self.scope);
-        writer.u32(self.author);
-        writer.u64(self.log);
-        writer.bool(self.parting);
+        let (scope, second, log, flag) = match self {
+            Self::One(row) => (row.scope, row.author, row.log, u8::from(row.parting)),
+            Self::Run(run) => (run.scope, run.count, run.after, RUN),
+        };
+        writer.u32(scope);
+        writer.u32(second);
+        writer.u64(log);
+        writer.u8(flag);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok(Self {
-            scope: reader.u32("scope")?,
-            author: reader.u32("author")?,
-            log: reader.u64("position")?,
-            parting: reader.bool("parting")?,
-        })
+        let (scope, second) = (reader.u32("scope")?, reader.u32("author or count")?);
+        let log = reader.u64("position")?;
+        let one = |parting| Self::One(FeedRow { scope, author: second, log, parting });
+        match reader.u8("flag")? {
+            0 => Ok(one(false)),
+            1 => Ok(one(true)),
+            RUN => Ok(Self::Run(Run { scope, count: second, after: log })),
+            _ => Err(WireError::Invalid { field: "flag" }),
+        }
     }
 }
+
+/// The flag of a run, where others say whether their reader parts by them.
+const RUN: u8 = 2;
 
 /// How far a recipient's feed has a scope's earlier envelopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Member {
     /// All of them; new ones are appended as they come.
     Whole,
-    /// Up to this log position; new ones wait until the earlier ones are there.
+    /// Up to this log position; new ones wait until the earlier ones are there. Of the registry always so: what comes after it
+    /// stands at the feed's end.
     Filling { after: u64 },
 }
 

@@ -3,10 +3,12 @@
 mod access;
 mod blobs;
 mod chain;
+mod common;
 mod disk;
 mod enrolment;
 mod feed;
 mod fuzz;
+mod greet;
 mod heads;
 mod holding;
 mod refill;
@@ -309,7 +311,7 @@ impl World {
     /// The newest position of a member's feed.
     fn feed_end(&self, member: &Member) -> u64 {
         let state = &self.mailbox.state;
-        state.devices[state.numbers[&member.id()] as usize].feed_end
+        state.feed_end(state.numbers[&member.id()])
     }
 
     fn refused(&self, cause: &str) -> u64 {

@@ -6,11 +6,15 @@
 //! bytes (`SigningKeypair::seed`, `PublicKey::as_bytes`), so that the transport needs nothing else from the core.
 
 mod crowding;
+mod early;
 mod identity;
 mod reset;
 pub(crate) mod roam;
+mod tickets;
 pub(crate) mod tls;
 mod verify;
+
+pub use early::{Caller, Met, Unproven};
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,6 +31,7 @@ use crate::tcp::{ProxyError, Way};
 use crowding::CrowdingConfig;
 use identity::Presented;
 use roam::Roam;
+use tickets::Tickets;
 use verify::Expected;
 
 /// The protocol that both ends must speak; a later one gets another name and may be offered beside it.
@@ -106,6 +111,7 @@ pub struct Endpoint {
     presented: Arc<Presented>,
     /// One configuration per server key: a session ticket of one server is never shown to another.
     servers: Arc<Mutex<BTreeMap<[u8; 32], quinn::ClientConfig>>>,
+    tickets: Arc<Tickets>,
     roam: Arc<Roam>,
     /// Ends with the last copy.
     _following: Arc<JoinSet<()>>,
@@ -120,7 +126,8 @@ impl Endpoint {
     /// Started anew at the same address after its process was killed, it resets the connections that it had.
     pub fn server(addr: SocketAddr, seed: &[u8; 32]) -> Result<Self, EndpointError> {
         let presented = Arc::new(Presented::from_seed(seed)?);
-        let config = server_config(&presented)?;
+        let tickets = Arc::<Tickets>::default();
+        let config = server_config(&presented, tickets.clone())?;
         let failed = |source| EndpointError::Bind { addr, source };
         let socket = std::net::UdpSocket::bind(addr).map_err(failed)?;
         let room = SockRef::from(&socket);
@@ -133,6 +140,7 @@ impl Endpoint {
             quic,
             presented,
             servers: Arc::default(),
+            tickets,
             roam: Arc::default(),
             _following: Arc::default(),
         })
@@ -151,7 +159,14 @@ impl Endpoint {
         let roam = Arc::new(Roam::default());
         let mut following = JoinSet::new();
         following.spawn(roam::follow(quic.clone(), roam.clone(), roam::source));
-        Ok(Self { quic, presented, servers: Arc::default(), roam, _following: Arc::new(following) })
+        Ok(Self {
+            quic,
+            presented,
+            servers: Arc::default(),
+            tickets: Arc::default(),
+            roam,
+            _following: Arc::new(following),
+        })
     }
 
     /// This end's public key.
@@ -186,7 +201,17 @@ impl Endpoint {
         addr: SocketAddr,
         fits: impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static,
     ) -> Result<Peer, EndpointError> {
-        self.call(client_config(&self.presented, Expected::Fitting(Box::new(fits)))?, addr).await
+        let config = client_config(&self.presented, Expected::Fitting(Box::new(fits)), false)?;
+        self.call(config, addr).await
+    }
+
+    /// For calling one server again and again, the one whose key `fits`: when it comes to know this end, the next call may speak early.
+    pub fn caller(
+        &self,
+        fits: impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static,
+    ) -> Result<Caller, EndpointError> {
+        let config = client_config(&self.presented, Expected::Fitting(Box::new(fits)), true)?;
+        Ok(Caller::new(self.clone(), config))
     }
 
     async fn call(
@@ -205,7 +230,7 @@ impl Endpoint {
         way: &Way,
         fits: impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static,
     ) -> Result<Peer, EndpointError> {
-        let config = tls::client(&self.presented, Expected::Fitting(Box::new(fits)))?;
+        let config = tls::client(&self.presented, Expected::Fitting(Box::new(fits)), false)?;
         way.connect(config).await
     }
 
@@ -229,6 +254,11 @@ impl Endpoint {
         self.quic.open_connections()
     }
 
+    /// How many tickets were shown that are not good, or no longer.
+    pub fn tickets_spent(&self) -> u64 {
+        self.tickets.spent()
+    }
+
     fn client_config(&self, expected: &[u8; 32]) -> Result<quinn::ClientConfig, EndpointError> {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = servers.get(expected) {
@@ -237,7 +267,7 @@ impl Endpoint {
         if servers.len() >= SERVERS_MAX {
             servers.pop_first();
         }
-        let config = client_config(&self.presented, Expected::Key(*expected))?;
+        let config = client_config(&self.presented, Expected::Key(*expected), false)?;
         servers.insert(*expected, config.clone());
         Ok(config)
     }
@@ -270,14 +300,23 @@ impl Incoming {
     pub async fn establish(self) -> Result<Peer, EndpointError> {
         Peer::over_quic(self.0.await?, Arc::default())
     }
+
+    /// Begins the handshake; a caller who comes again is known, though not proven, before its end.
+    pub async fn meet(self) -> Result<Met, EndpointError> {
+        early::meet(self.0).await
+    }
 }
 
 fn setup(error: impl std::fmt::Display) -> EndpointError {
     EndpointError::Setup(error.to_string())
 }
 
-fn server_config(presented: &Presented) -> Result<quinn::ServerConfig, EndpointError> {
-    let crypto = QuicServerConfig::try_from(tls::server(presented)?).map_err(setup)?;
+fn server_config(
+    presented: &Presented,
+    tickets: Arc<Tickets>,
+) -> Result<quinn::ServerConfig, EndpointError> {
+    let tls = tls::server(presented, Some(tickets))?;
+    let crypto = QuicServerConfig::try_from(tls).map_err(setup)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     config.transport_config(transport(STRANGER_BYTES_MAX)).max_incoming(INCOMING_MAX);
     Ok(config)
@@ -286,8 +325,10 @@ fn server_config(presented: &Presented) -> Result<quinn::ServerConfig, EndpointE
 fn client_config(
     presented: &Presented,
     expected: Expected,
+    is_early: bool,
 ) -> Result<quinn::ClientConfig, EndpointError> {
-    let crypto = QuicClientConfig::try_from(tls::client(presented, expected)?).map_err(setup)?;
+    let tls = tls::client(presented, expected, is_early)?;
+    let crypto = QuicClientConfig::try_from(tls).map_err(setup)?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
     config.transport_config(transport(CONNECTION_BYTES_MAX));
     Ok(config)

@@ -107,10 +107,20 @@ impl Peer {
         connection: quinn::Connection,
         roam: Arc<Roam>,
     ) -> Result<Self, EndpointError> {
+        Ok(Self::known(Self::key_over_quic(&connection)?, connection, roam))
+    }
+
+    /// The other end of a connection whose handshake is under way, known by what it was given before.
+    pub(crate) fn known(key: [u8; 32], connection: quinn::Connection, roam: Arc<Roam>) -> Self {
+        Self { key, connection: Connection::Quic(connection, roam) }
+    }
+
+    /// The key by which the other end is known.
+    pub(crate) fn key_over_quic(connection: &quinn::Connection) -> Result<[u8; 32], EndpointError> {
         let shown = connection.peer_identity().ok_or(EndpointError::NoKey)?;
         let shown =
             shown.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| EndpointError::NoKey)?;
-        Ok(Self { key: tls::only_key(&shown)?, connection: Connection::Quic(connection, roam) })
+        tls::only_key(&shown)
     }
 
     pub(crate) fn over_tcp(key: [u8; 32], tunnel: Tunnel) -> Self {
@@ -242,6 +252,13 @@ impl AsyncWrite for Sender {
             Self::Quic(send) => Pin::new(send).poll_shutdown(context),
             Self::Tcp(send) => Pin::new(send).poll_shutdown(context),
         }
+    }
+}
+
+impl Receiver {
+    /// Whether the stream was begun before the handshake was complete.
+    pub fn is_early(&self) -> bool {
+        matches!(self, Self::Quic(receive) if receive.is_0rtt())
     }
 }
 

@@ -148,6 +148,11 @@ impl Roster {
         self.waiting.count
     }
 
+    /// Forgets the certificates that wait for their issuer.
+    pub fn forget_pending(&mut self) {
+        self.waiting = Waiting::default();
+    }
+
     /// Whether this is the root key itself: its digest is the network's id.
     pub(super) fn is_root(&self, key: &PublicKey) -> bool {
         match self.root() {

@@ -4,6 +4,8 @@
 
 #[path = "bench/bad_line.rs"]
 mod bad_line;
+#[path = "bench/reconnect.rs"]
+mod reconnect;
 #[path = "bench/relay.rs"]
 mod relay;
 #[path = "bench/storm.rs"]
@@ -54,13 +56,16 @@ struct Arguments {
     /// Says what came of it as one line of JSON.
     #[arg(long, requires = "bad_line")]
     json: bool,
+    /// Times how a member comes back over a line with round trips of 600 ms instead.
+    #[arg(long)]
+    reconnect: bool,
     /// Has so many nodes call one relay again at once, instead.
     #[arg(long, value_name = "NODES")]
     storm: Option<usize>,
     /// Seconds within which they call.
     #[arg(long, default_value_t = 60)]
     within: u64,
-    /// Connections that are open at once after the storm.
+    /// Members that are connected and silent at once after the storm.
     #[arg(long, default_value_t = 0)]
     idle: usize,
 }
@@ -80,6 +85,8 @@ fn main() {
     } else if let Some(bytes_per_second) = arguments.bad_line {
         let Arguments { killed: is_killed, json, .. } = arguments;
         bad_line::run(&bad_line::Plan { bytes_per_second, is_killed, json });
+    } else if arguments.reconnect {
+        reconnect::run();
     } else if let Some(nodes) = arguments.storm {
         storm::run(nodes, Duration::from_secs(arguments.within), arguments.idle);
     } else {

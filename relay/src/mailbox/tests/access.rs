@@ -36,7 +36,7 @@ fn a_withdrawn_reader_learns_of_it_and_gets_nothing_more_not_even_what_was_queue
     let (mut world, mut hospital, mut clinic, chart) = hospital_and_clinic();
     let epoch = RelayEpoch([9; 16]);
     let clinic_number = world.mailbox.state.numbers[&clinic.id()];
-    let position = world.mailbox.state.devices[clinic_number as usize].feed_end;
+    let position = world.mailbox.state.feed_end(clinic_number);
     world.input(Input::Closed { session: clinic.session });
     let queued = hospital.write(&world, chart, b"queued");
     let revoke = hospital.revoke(&world, chart, &clinic, Vec::new(), 2);
@@ -64,7 +64,7 @@ fn a_reader_whose_feed_ends_with_what_it_may_not_see_has_caught_up_all_the_same(
     let revoke = hospital.revoke(&world, chart, &clinic, Vec::new(), 2);
     world.push_all(&hospital, &[revoke]);
     let number = world.mailbox.state.numbers[&clinic.id()];
-    let end = world.mailbox.state.devices[number as usize].feed_end;
+    let end = world.mailbox.state.feed_end(number);
     // The word that put it out was the last it may have; it holds that and is told so.
     let cursor = Cursor { epoch: RelayEpoch([9; 16]), position: end - 2 };
     let welcome = world.connect(&mut clinic, Some(cursor)).unwrap();

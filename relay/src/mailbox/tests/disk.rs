@@ -137,9 +137,9 @@ fn a_store_that_is_none_or_newer_is_not_opened() {
     assert!(matches!(open(&Memory::new()), OpenError::Empty));
     let mut newer = world.store.clone();
     let mut batch = Batch::new();
-    batch.put(tables::META, *b"format", 2_u32.to_be_bytes());
+    batch.put(tables::META, *b"format", 3_u32.to_be_bytes());
     newer.commit(&batch).unwrap();
-    assert!(matches!(open(&newer), OpenError::Format { found: 2 }));
+    assert!(matches!(open(&newer), OpenError::Format { found: 3 }));
     let mut damaged = world.store.clone();
     let mut batch = Batch::new();
     batch.put(tables::SCOPE, world.mailbox.state.registry().0, *b"?");

@@ -53,7 +53,7 @@ fn no_row_is_read_as_what_it_is_not() {
     }
     fn any(bytes: &[u8]) {
         check::<tables::ChainRow>(bytes);
-        check::<tables::FeedRow>(bytes);
+        check::<tables::FeedPlace>(bytes);
         check::<tables::RottenRow>(bytes);
         check::<tables::Member>(bytes);
         check::<tables::DeviceRow>(bytes);

@@ -72,7 +72,7 @@ fn what_a_reader_was_passed_over_for_is_on_disk() {
     world.push_all(&hospital, std::slice::from_ref(&written));
     assert_eq!(world.fed_ids(&clinic), []);
     let number = world.mailbox.state.numbers[&clinic.id()];
-    let position = world.mailbox.state.devices[number as usize].feed_end;
+    let position = world.mailbox.state.feed_end(number);
     world.now = begins;
     world.restart();
     let epoch = RelayEpoch([9; 16]);

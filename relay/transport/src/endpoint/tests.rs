@@ -178,3 +178,105 @@ async fn ids_of_connections_are_long_enough_for_ten_thousand_of_them() {
     assert_eq!(source_id_len(&packet[..len]), 12);
     calling.abort();
 }
+
+fn fits(key: [u8; 32]) -> impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static {
+    move |shown| *shown == key
+}
+
+/// Answers each caller's five bytes with five, as early as it can; then says whether the caller had spoken early, and waits for its proof.
+async fn answer(server: &Endpoint) -> bool {
+    let met = server.accept().await.unwrap().meet().await.unwrap();
+    let (peer, unproven) = match met {
+        Met::Whole(peer) => (peer, None),
+        Met::Early(peer, unproven) => (peer, Some(unproven)),
+    };
+    let (mut send, mut receive) = peer.accept().await.unwrap();
+    let mut word = [0; 5];
+    receive.read_exact(&mut word).await.unwrap();
+    send.write_all(&word).await.unwrap();
+    let is_early = unproven.is_some();
+    if let Some(unproven) = unproven {
+        unproven.proven().await.unwrap();
+    }
+    receive.read_to_end(&mut Vec::new()).await.unwrap();
+    send.finish().await;
+    is_early
+}
+
+/// Says five bytes as early as it may, and again where they were not heard; whether they were heard early, if they were said so.
+async fn say(caller: &Caller, addr: SocketAddr) -> Option<bool> {
+    let met = caller.call_early(addr).await.unwrap();
+    let (peer, unproven) = match met {
+        Met::Whole(peer) => (peer, None),
+        Met::Early(peer, unproven) => (peer, Some(unproven)),
+    };
+    let (mut send, mut receive) = peer.open().await.unwrap();
+    send.write_all(b"hello").await.unwrap();
+    let mut is_heard = None;
+    if let Some(unproven) = unproven {
+        assert!(receive.is_early());
+        let heard = unproven.proven().await.unwrap();
+        if !heard {
+            (send, receive) = peer.open().await.unwrap();
+            assert!(!receive.is_early());
+            send.write_all(b"hello").await.unwrap();
+        }
+        is_heard = Some(heard);
+    }
+    let mut word = [0; 5];
+    receive.read_exact(&mut word).await.unwrap();
+    assert_eq!(&word, b"hello");
+    // The other end has what proves this one before the line goes away.
+    send.shutdown().await.unwrap();
+    receive.read_to_end(&mut Vec::new()).await.unwrap();
+    peer.close();
+    is_heard
+}
+
+#[tokio::test]
+async fn who_comes_again_speaks_in_its_first_flight() {
+    let server = Endpoint::server(loopback(), &[1; 32]).unwrap();
+    let client = Endpoint::client(&[2; 32]).unwrap();
+    let caller = client.caller(fits(server.key())).unwrap();
+    let addr = server.local_addr().unwrap();
+    for before in [None, Some(true), Some(true)] {
+        let (is_early, is_heard) = tokio::join!(answer(&server), say(&caller, addr));
+        assert_eq!((is_early, is_heard), (before.is_some(), before));
+    }
+    assert_eq!(server.tickets_spent(), 0);
+    // Others who call the same server do not speak early, nor does this one to another.
+    let met = tokio::join!(meet(&server, &client), async {}).0;
+    assert_eq!(met.1.key, client.key());
+}
+
+/// As after a restart: a ticket of the process before says nothing to this one, and a client's words are not lost by that.
+#[tokio::test]
+async fn a_server_that_does_not_know_the_ticket_hears_the_words_when_they_are_said_again() {
+    let client = Endpoint::client(&[2; 32]).unwrap();
+    let first = Endpoint::server(loopback(), &[1; 32]).unwrap();
+    let caller = client.caller(fits(first.key())).unwrap();
+    let addr = first.local_addr().unwrap();
+    tokio::join!(answer(&first), say(&caller, addr));
+    let second = Endpoint::server(loopback(), &[1; 32]).unwrap();
+    let addr = second.local_addr().unwrap();
+    let (is_early, is_heard) = tokio::join!(answer(&second), say(&caller, addr));
+    assert_eq!((is_early, is_heard, second.tickets_spent()), (false, Some(false), 1));
+    // It has given tickets of its own since.
+    let (is_early, is_heard) = tokio::join!(answer(&second), say(&caller, addr));
+    assert_eq!((is_early, is_heard), (true, Some(true)));
+}
+
+/// A caller keeps the tickets of one server: those of two would be mixed up.
+#[tokio::test]
+async fn a_caller_calls_one_server() {
+    let client = Endpoint::client(&[2; 32]).unwrap();
+    let caller = client.caller(|_| true).unwrap();
+    let servers = [[1; 32], [3; 32]].map(|seed| Endpoint::server(loopback(), &seed).unwrap());
+    let mut stand = Vec::new();
+    for server in &servers {
+        let accepted = async { server.accept().await.unwrap().establish().await };
+        let (there, _here) = tokio::join!(caller.call(server.local_addr().unwrap()), accepted);
+        stand.push(there.is_ok());
+    }
+    assert_eq!(stand, [true, false]);
+}

@@ -9,12 +9,16 @@ use rustls::server::AlwaysResolvesServerRawPublicKeys;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::identity::{Presented, key_of};
+use super::tickets::{TICKETS_EACH, Tickets};
 use super::verify::{AnyClient, Expected, ExpectedServer};
 use super::{ALPN, EndpointError, setup};
 
-/// The settings of a server that shows the key grown from `seed`.
+/// QUIC has a limit of its own, and takes no other number for "as much as that".
+const EARLY_BYTES_QUIC: u32 = u32::MAX;
+
+/// The settings of a server on TCP that shows the key grown from `seed`; whoever comes again makes a whole handshake.
 pub(crate) fn server_of(seed: &[u8; 32]) -> Result<ServerConfig, EndpointError> {
-    server(&Presented::from_seed(seed)?)
+    server(&Presented::from_seed(seed)?, None)
 }
 
 /// The settings of a client that shows the key grown from `seed`, to any server whose key fits.
@@ -23,10 +27,13 @@ pub(crate) fn client_of(
     seed: &[u8; 32],
     fits: fn(&[u8; 32]) -> bool,
 ) -> Result<ClientConfig, EndpointError> {
-    client(&Presented::from_seed(seed)?, Expected::Fitting(Box::new(fits)))
+    client(&Presented::from_seed(seed)?, Expected::Fitting(Box::new(fits)), false)
 }
 
-pub(super) fn server(presented: &Presented) -> Result<ServerConfig, EndpointError> {
+pub(super) fn server(
+    presented: &Presented,
+    tickets: Option<Arc<Tickets>>,
+) -> Result<ServerConfig, EndpointError> {
     let provider = provider();
     let mut tls = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -36,12 +43,22 @@ pub(super) fn server(presented: &Presented) -> Result<ServerConfig, EndpointErro
             presented.certified.clone(),
         )));
     tls.alpn_protocols = vec![ALPN.to_vec()];
+    match tickets {
+        Some(tickets) => {
+            tls.session_storage = tickets;
+            tls.send_tls13_tickets = TICKETS_EACH;
+            tls.max_early_data_size = EARLY_BYTES_QUIC;
+        }
+        None => tls.send_tls13_tickets = 0,
+    }
     Ok(tls)
 }
 
+/// With `is_early`, who comes again to the server that gave it a ticket may speak before it is answered.
 pub(super) fn client(
     presented: &Presented,
     expected: Expected,
+    is_early: bool,
 ) -> Result<ClientConfig, EndpointError> {
     let provider = provider();
     let mut tls = ClientConfig::builder_with_provider(provider.clone())
@@ -55,6 +72,7 @@ pub(super) fn client(
     tls.alpn_protocols = vec![ALPN.to_vec()];
     // One server per configuration, so one name: a ticket can only return to the key that issued it.
     tls.resumption = Resumption::in_memory_sessions(1);
+    tls.enable_early_data = is_early;
     Ok(tls)
 }
 

@@ -13,7 +13,7 @@
 
 use azalea_core::id::{DeviceId, Timestamp};
 use azalea_core::storage::{Order, Range, Read, table};
-use azalea_relay::mailbox::tables;
+use azalea_relay::mailbox::{feeds, tables};
 
 use super::Words;
 use crate::world::{Facility, START_MS, World};
@@ -180,17 +180,12 @@ impl Feeds {
         })
         .expect("memory");
         let mut by_number = vec![Amount::default(); numbers.len()];
-        rows.scan(tables::FEED, &Range::all(), Order::Ascending, &mut |key, value| {
-            // Recipient, position → scope, author, log position, flag.
-            let recipient = key.first_chunk().map(|it| u32::from_be_bytes(*it) as usize);
-            let log = value.get(8..16).and_then(|it| it.try_into().ok()).map(u64::from_be_bytes);
-            let size = log.and_then(|log| sizes.get(usize::try_from(log).ok()?));
-            if let Some(feed) = recipient.and_then(|it| by_number.get_mut(it)) {
+        for (recipient, log) in feeds(rows, world.now).expect("a store that was written") {
+            let size = usize::try_from(log).ok().and_then(|log| sizes.get(log));
+            if let Some(feed) = by_number.get_mut(recipient as usize) {
                 feed.add(size.copied().unwrap_or(0));
             }
-            true
-        })
-        .expect("memory");
+        }
         Self { by_number, numbers }
     }
 

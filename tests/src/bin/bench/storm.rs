@@ -25,6 +25,8 @@ use super::{peak_memory, processor, resident, row, size, time};
 const MISSED: usize = 10;
 /// Who is let in while the region is made ready: others wait for their turn.
 const AT_ONCE: usize = 64;
+/// So long all of them are connected and say nothing.
+const HELD: Duration = Duration::from_secs(60);
 /// A certificate of the bench's devices holds for a day.
 const CERTIFIED_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -36,7 +38,7 @@ struct Met {
     whole: Duration,
 }
 
-/// Lets so many nodes call again within `within`, and then so many more connections open at once.
+/// Lets so many nodes call again within `within`, and then more members come until so many are connected at once.
 pub(super) fn run(nodes: usize, within: Duration, idle: usize) {
     let mut region = Region::start();
     let hospital = identity(&region.joined(&HOSPITAL));
@@ -48,7 +50,12 @@ pub(super) fn run(nodes: usize, within: Duration, idle: usize) {
 
     let address = region.relay.address();
     let (devices, cursors) = runtime.block_on(async {
-        let devices = enrol(&clinic, nodes, address, &seed).await;
+        let began = Instant::now();
+        let devices = enrol(&clinic, nodes.max(idle), address, &seed).await;
+        let stored = region.relay.metric("store_bytes") as u64;
+        let members =
+            format!("{} in {}, store {}", devices.len(), time(began.elapsed()), size(stored));
+        row("members admitted", &members);
         let mut writer = Session::open(&hospital, address, &seed).await;
         writer.whole_feed(&hospital).await;
         let (_, opening, content) = chart(&hospital, std::slice::from_ref(&clinic), MISSED);
@@ -73,7 +80,8 @@ pub(super) fn run(nodes: usize, within: Duration, idle: usize) {
     let pid = region.relay.daemon().pid();
     row("relay: memory before", &size(resident(pid)));
     let before = processor(pid);
-    let (met, sessions) = runtime.block_on(storm(&devices, &cursors, within, address, &seed));
+    let (met, mut sessions) =
+        runtime.block_on(storm(&devices, &cursors, (nodes, within), address, &seed));
     let spent = processor(pid) - before;
     assert_eq!(met.len(), nodes, "every node has what it missed");
     row("all within", &time(within));
@@ -85,17 +93,30 @@ pub(super) fn run(nodes: usize, within: Duration, idle: usize) {
 
     if idle > nodes {
         let before = resident(pid);
-        let strangers = runtime.block_on(strangers(idle - nodes, address, &seed));
+        let began = Instant::now();
+        let others = runtime.block_on(others(&devices, &cursors, nodes, address, &seed));
         let more = resident(pid).saturating_sub(before);
-        let open = runtime.block_on(still_open(sessions.iter().chain(&strangers)));
-        row("connections at once", &open.to_string());
-        row("relay: memory with all of them", &size(resident(pid)));
+        row("the others have come within", &time(began.elapsed()));
         row(
-            "relay: memory for each more connection",
-            &format!("{} B", more / (idle - nodes) as u64),
+            "relay: memory for each more member",
+            &format!("{} B", more / others.len().max(1) as u64),
         );
-        drop(strangers);
+        sessions.extend(others);
     }
+    let mut most = resident(pid);
+    let began = Instant::now();
+    while began.elapsed() < HELD {
+        std::thread::sleep(Duration::from_secs(1));
+        most = most.max(resident(pid));
+    }
+    let open = runtime.block_on(still_open(sessions.iter()));
+    let by_relay = region.relay.metric("connections") as u64;
+    row(
+        &format!("members connected and silent for {}", time(HELD)),
+        &format!("{open} by their side, {by_relay} by the relay's"),
+    );
+    row("relay: memory with all of them", &format!("{} at most meanwhile", size(most)));
+    row("relay: peak memory of all", &size(peak_memory(pid)));
     drop(sessions);
 }
 
@@ -183,12 +204,12 @@ fn hello(device: &Identity, cursor: Option<Cursor>) -> Hello {
 async fn storm(
     devices: &Arc<Vec<Identity>>,
     cursors: &Arc<Vec<Cursor>>,
-    within: Duration,
+    (nodes, within): (usize, Duration),
     address: SocketAddr,
     relay: &[u8; 32],
 ) -> (Vec<Met>, Vec<Session>) {
     let mut calling = JoinSet::new();
-    for at in 0..devices.len() {
+    for at in 0..nodes {
         let (devices, cursors, relay) = (Arc::clone(devices), Arc::clone(cursors), *relay);
         let after = within.mul_f64(f64::from(rand::rng().next_u32()) / f64::from(u32::MAX));
         calling.spawn(async move {
@@ -222,23 +243,25 @@ async fn call(
     (Met { first: first.expect("something was missed"), whole }, session)
 }
 
-/// Connections whose other end says nothing. The relay ends each after some seconds: all of them are open before.
-async fn strangers(many: usize, address: SocketAddr, relay: &[u8; 32]) -> Vec<Session> {
+/// The members behind the first so many come too, a few at a time, take what they missed, and stay.
+async fn others(
+    devices: &Arc<Vec<Identity>>,
+    cursors: &Arc<Vec<Cursor>>,
+    first: usize,
+    address: SocketAddr,
+    relay: &[u8; 32],
+) -> Vec<Session> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
-    let mut opening = JoinSet::new();
-    for _ in 0..many {
-        let (places, relay) = (Arc::clone(&places), *relay);
-        opening.spawn(async move {
+    let mut coming = JoinSet::new();
+    for at in first..devices.len() {
+        let (devices, cursors, relay) = (Arc::clone(devices), Arc::clone(cursors), *relay);
+        let places = Arc::clone(&places);
+        coming.spawn(async move {
             let _place = places.acquire().await.expect("nobody closes it");
-            let device = SigningKeypair::generate(&mut rand::rng());
-            Session::try_open_as(&device, address, &relay).await
+            call(&devices[at], cursors[at], address, &relay).await.1
         });
     }
-    let opened = opening.join_all().await;
-    for (number, error) in opened.iter().filter_map(|it| it.as_ref().err()).enumerate() {
-        row("a connection did not come about", &format!("{}: {error}", number + 1));
-    }
-    opened.into_iter().flatten().collect()
+    coming.join_all().await
 }
 
 /// Those that the relay has not ended by now.
