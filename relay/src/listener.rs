@@ -23,6 +23,7 @@ use crate::blobs::Blobs;
 use crate::doors::Doors;
 use crate::engine::{Engine, Outgoing};
 use crate::mailbox::SessionId;
+use crate::speak::speak;
 
 /// Connections at once, over UDP and TCP together.
 const CONNECTIONS_MAX: usize = 12_288;
@@ -37,8 +38,6 @@ const TCP_HANDSHAKES_MAX: usize = 256;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// A frame that takes longer to go out is given up: 4 MiB at a quarter of a megabit a second.
-const WRITE: Duration = Duration::from_secs(150);
 /// How long a goodbye may take to arrive.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -190,7 +189,7 @@ async fn converse(
     };
     let ended = tokio::select! {
         goodbye = hear(&mut receive, first, session, engine, &frame_max) => goodbye,
-        goodbye = speak(&mut send, &mut outgoing, welcome) => goodbye,
+        goodbye = speak(peer, &mut send, outgoing, welcome) => goodbye,
         () = attachments(peer, hall, device) => None,
     };
     if let Some(goodbye) = ended {
@@ -258,24 +257,5 @@ async fn hear(
                 return None;
             }
         };
-    }
-}
-
-async fn speak(
-    send: &mut Sender,
-    outgoing: &mut mpsc::UnboundedReceiver<Outgoing>,
-    welcome: impl Fn(),
-) -> Option<Goodbye> {
-    loop {
-        match outgoing.recv().await? {
-            Outgoing::Goodbye(goodbye) => return Some(goodbye),
-            Outgoing::Message(message) => {
-                if matches!(message, Message::Welcome(_)) {
-                    welcome();
-                }
-                let written = timeout(WRITE, write_frame(send, &message.to_bytes())).await;
-                written.ok()?.ok()?;
-            }
-        }
     }
 }

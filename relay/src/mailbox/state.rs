@@ -69,6 +69,8 @@ pub(crate) struct Device {
     pub(crate) row: DeviceRow,
     /// The newest position of its feed; 0 for none.
     pub(crate) feed_end: u64,
+    /// The newest position of its feed that goes ahead of its place; 0 for none.
+    pub(crate) urgent_end: u64,
     /// Envelopes of its own that are in the log.
     pub(crate) written: u64,
 }
@@ -214,7 +216,7 @@ impl State {
     fn load_devices(&mut self, store: &dyn Read) -> Result<(), OpenError> {
         each(store, tables::DEVICE, |key, row: DeviceRow| {
             let id = DeviceId::from_bytes(key)?;
-            self.devices.push(Device { id, row, feed_end: 0, written: 0 });
+            self.devices.push(Device { id, row, feed_end: 0, urgent_end: 0, written: 0 });
             Ok(())
         })?;
         self.devices.sort_by_key(|device| device.row.number);
@@ -224,6 +226,10 @@ impl State {
             let feed = Range::prefix(&device.row.number.to_be_bytes());
             store.scan(tables::FEED, &feed, Order::Descending, &mut |key, _| {
                 device.feed_end = tables::feed_position(key).unwrap_or(0);
+                false
+            })?;
+            store.scan(tables::URGENT, &feed, Order::Descending, &mut |key, _| {
+                device.urgent_end = tables::feed_position(key).unwrap_or(0);
                 false
             })?;
         }

@@ -9,6 +9,7 @@ mod feed;
 mod fuzz;
 mod heads;
 mod holding;
+mod lanes;
 mod refill;
 mod renew;
 mod rotten;
