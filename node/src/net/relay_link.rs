@@ -16,6 +16,7 @@ use azalea_transport::peer::{Peer, Receiver, Sender, Via};
 use rand::RngExt;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 /// A session that stood for so long is one that the relay wanted.
@@ -148,6 +149,7 @@ async fn session(
     tokio::select! {
         ended = speak(send, queue) => ended,
         ended = listen(receive, driver) => ended,
+        ended = listen_ahead(peer, driver) => ended,
         seconds = peer.silent() => Err(NetError::Stalled { seconds }),
     }
 }
@@ -172,6 +174,24 @@ async fn listen(mut receive: Receiver, driver: &mpsc::Sender<LinkEvent>) -> Resu
         }
     }
     Ok(())
+}
+
+/// Listens to the streams on which comes what does not wait for its place; ends only where one of them fails.
+async fn listen_ahead(peer: &Peer, driver: &mpsc::Sender<LinkEvent>) -> Result<(), NetError> {
+    let mut streams = JoinSet::new();
+    loop {
+        tokio::select! {
+            receive = peer.accept_ahead() => {
+                let (receive, driver) = (receive?, driver.clone());
+                streams.spawn(async move { listen(receive, &driver).await });
+            }
+            Some(ended) = streams.join_next() => {
+                if let Ok(Err(error)) = ended {
+                    return Err(error);
+                }
+            }
+        }
+    }
 }
 
 /// Longer after each failure, and spread out, so that a region whose power returns does not knock all at once.
