@@ -249,6 +249,8 @@ impl Replica {
             (Message::Ahead { items, .. }, Phase::Open { .. }) => {
                 self.queue.push_back(Work::Ahead { items, claims: Vec::new() });
             }
+            // Streams overtake each other: it may be of a session that is over.
+            (Message::Ahead { .. }, _) => {}
             (Message::Refilled { position }, Phase::Open { epoch, held, .. })
                 if self.session.is_refilling =>
             {

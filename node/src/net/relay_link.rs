@@ -176,20 +176,18 @@ async fn listen(mut receive: Receiver, driver: &mpsc::Sender<LinkEvent>) -> Resu
     Ok(())
 }
 
-/// Listens to the streams on which comes what does not wait for its place; ends only where one of them fails.
+/// Listens to the streams on which comes what does not wait for its place. Of the connection's end the session's own stream tells,
+/// after all that was said on it; this ends only with what is no message.
 async fn listen_ahead(peer: &Peer, driver: &mpsc::Sender<LinkEvent>) -> Result<(), NetError> {
     let mut streams = JoinSet::new();
     loop {
         tokio::select! {
-            receive = peer.accept_ahead() => {
-                let (receive, driver) = (receive?, driver.clone());
+            Ok(receive) = peer.accept_ahead() => {
+                let driver = driver.clone();
                 streams.spawn(async move { listen(receive, &driver).await });
             }
-            Some(ended) = streams.join_next() => {
-                if let Ok(Err(error)) = ended {
-                    return Err(error);
-                }
-            }
+            Some(Ok(Err(error @ NetError::Message(_)))) = streams.join_next() => return Err(error),
+            else => std::future::pending().await,
         }
     }
 }

@@ -92,8 +92,9 @@ impl Mailbox {
         let asked = items.into_iter().filter(|item| item.position <= to);
         let mine = asked.filter(|item| self.is_for(now, member, &item.row));
         let mut waits_for = None;
-        for load::Item { position, row, found } in mine.collect::<Vec<_>>() {
-            match member.lanes.went_ahead(position) {
+        let mine = mine.map(|item| (member.lanes.went_ahead(item.position), item));
+        for (ahead, load::Item { position, row, found }) in mine.collect::<Vec<_>>() {
+            match ahead {
                 // The feed's last place is given all the same, or the reader's cursor would never come to its end.
                 Some(Ahead::Held) if position < feed_end => continue,
                 Some(Ahead::Held) => {}

@@ -21,6 +21,10 @@ fn behind() -> Behind {
     let grant = hospital.grant(&world, chart, &pharmacy, Access::READ, 2);
     world.push_all(&hospital, &[grant]);
     world.fed(&clinic);
+    // A new session knows nothing of the line yet, and has little under way.
+    let (mut clinic, epoch) = (clinic, RelayEpoch([9; 16]));
+    let position = world.feed_end(&clinic);
+    world.connect(&mut clinic, Some(Cursor { epoch, position })).unwrap();
     let mut behind = Behind { world, hospital, clinic, pharmacy, chart, written: Vec::new() };
     behind.first(&[]);
     behind.fill_the_line();
@@ -96,6 +100,7 @@ fn a_withdrawal_goes_ahead_and_the_feed_passes_over_what_was_confirmed() {
     behind.world.push_all(&behind.hospital, std::slice::from_ref(&after));
     behind.written.push(after);
     assert_eq!(behind.world.fed_ids(&behind.clinic), ids(&behind.written));
+    behind.world.fed(&behind.hospital);
     assert_eq!(
         behind.world.mailbox.burden(),
         Burden {
