@@ -20,9 +20,11 @@ use super::refill::Refill;
 use super::tables::ScopeNumber;
 use super::{Loading, Mailbox, SessionId};
 
-/// Places of a feed that one session remembers as gone ahead. A reader holds what comes before a gap in its author's chain only up
-/// to a limit, which is four times this.
-pub(crate) const AHEAD_MAX: usize = 1_024;
+/// Places of a feed that one session remembers as gone ahead. A reader holds what lies beyond a gap in its author's chain only up
+/// to a limit, which is twice this.
+pub(crate) const AHEAD_MAX: usize = 2_048;
+/// Of these so many may be wanted or bring keys: what is urgent does not wait for room among them.
+pub(crate) const PATIENT_MAX: usize = 1_024;
 /// Bytes that may be under way on one lane of a fast line.
 pub(crate) const LANE_BYTES_MAX: usize = 256 << 10;
 /// Places that the feed itself gives at once, where it may.
@@ -217,7 +219,8 @@ impl Mailbox {
         let is_fed = matches!(member.refill, Refill::None | Refill::Going(_));
         let is_far = is_full || device.feed_end.saturating_sub(at) > NEAR;
         let lanes = &mut member.lanes;
-        if !(lanes.is_open && is_fed && is_far && lanes.ahead.len() < AHEAD_MAX) {
+        let places_max = if lane == Lane::Urgent { AHEAD_MAX } else { PATIENT_MAX };
+        if !(lanes.is_open && is_fed && is_far && lanes.ahead.len() < places_max) {
             return None;
         }
         let (to, pick) = match lane {

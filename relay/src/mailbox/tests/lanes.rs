@@ -224,7 +224,7 @@ fn no_more_goes_ahead_than_is_remembered() {
     let (chart, created) = behind.hospital.create(&behind.world, ScopeKind::Chart, 7);
     let grant = behind.hospital.grant(&behind.world, chart, &behind.clinic, Access::READ, 1);
     let mut all = vec![created, grant];
-    let many = crate::mailbox::lanes::AHEAD_MAX + 300;
+    let many = crate::mailbox::lanes::PATIENT_MAX + 300;
     all.extend(
         (0..many as u16).map(|n| behind.hospital.write(&behind.world, chart, &n.to_be_bytes())),
     );
@@ -240,9 +240,14 @@ fn no_more_goes_ahead_than_is_remembered() {
         behind.keep(&places, &[]);
         came.extend(some.into_iter().map(|it| it.2));
     }
-    let max = crate::mailbox::lanes::AHEAD_MAX;
+    let max = crate::mailbox::lanes::PATIENT_MAX;
     assert!((max..max + 256).contains(&came.len()), "{}", came.len());
     assert_eq!(came, ids(&all[..came.len()]));
+    // What is urgent does not wait for them.
+    let revoked = behind.withdraw();
+    let urgent = behind.came_ahead();
+    assert_eq!(urgent.iter().map(|it| it.2).collect::<Vec<_>>(), [revoked.claimed_id()]);
+    behind.keep(&[urgent[0].1], &[]);
     // The feed passes over them, and what is behind them goes on.
     let fed = behind.world.fed_ids(&behind.clinic);
     let later: BTreeSet<_> =
