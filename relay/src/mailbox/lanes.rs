@@ -52,8 +52,8 @@ pub(crate) enum Ahead {
 
 /// What has gone ahead in one session.
 pub(crate) struct Lanes {
-    /// The reader has said what it wants first, and with it that it has been welcomed.
-    is_open: bool,
+    /// The place up to which the feed had been sent when the reader said what it wants first, and with it that it has been welcomed.
+    opened_at: Option<u64>,
     firsts_left: u32,
     /// Places that the feed has not come to.
     ahead: BTreeMap<u64, Ahead>,
@@ -109,7 +109,7 @@ impl Side {
 impl Lanes {
     pub(crate) fn new() -> Self {
         Self {
-            is_open: false,
+            opened_at: None,
             firsts_left: FIRSTS_MAX,
             ahead: BTreeMap::new(),
             held_up: None,
@@ -189,8 +189,9 @@ impl Mailbox {
         let numbers = scopes.iter().filter_map(|id| self.state.scopes.get(id));
         let numbers: BTreeSet<_> = numbers.map(|scope| scope.number).collect();
         self.with_member(session, |member| {
+            let last_sent = member.last_sent;
             let lanes = &mut member.lanes;
-            lanes.is_open = true;
+            lanes.opened_at.get_or_insert(last_sent);
             if let Some(left) = lanes.firsts_left.checked_sub(1) {
                 lanes.firsts_left = left;
                 lanes.wanted.looked = 0;
@@ -218,9 +219,11 @@ impl Mailbox {
         let is_full = member.bytes_under_way >= member.pace.window_bytes();
         let is_fed = matches!(member.refill, Refill::None | Refill::Going(_));
         let is_far = is_full || device.feed_end.saturating_sub(at) > NEAR;
+        let oldest = member.under_way.front().map(|(place, _)| *place);
         let lanes = &mut member.lanes;
+        let opened_at = lanes.opened_at?;
         let places_max = if lane == Lane::Urgent { AHEAD_MAX } else { PATIENT_MAX };
-        if !(lanes.is_open && is_fed && is_far && lanes.ahead.len() < places_max) {
+        if !(is_fed && is_far && lanes.ahead.len() < places_max) {
             return None;
         }
         let (to, pick) = match lane {
@@ -230,8 +233,10 @@ impl Mailbox {
         };
         let side = lanes.side(lane);
         let (after, room) = match lane {
-            // Of thousands the first chart is not to wait for the last: one message at a time.
+            // Of thousands the first chart is not to wait for the last: one message at a time, and none before what the session
+            // began with is there.
             Lane::Keys if !side.under_way.is_empty() => return None,
+            Lane::Keys if oldest.is_some_and(|place| place <= opened_at) => return None,
             _ => (side.looked.max(at), side.room()),
         };
         if side.is_loading || after >= to || room == 0 {
