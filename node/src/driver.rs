@@ -266,6 +266,7 @@ impl Driver {
                 self.handle(Input::Command { id, command: *command });
             }
             Event::Ask(Ask::Look(look)) => look(&self.replica),
+            Event::Ask(Ask::First(patient)) => self.handle(Input::First(patient)),
             Event::Link(LinkEvent::Connected(outgoing)) => {
                 self.outgoing = Some(outgoing);
                 self.handle(Input::Connected);

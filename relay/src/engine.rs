@@ -15,6 +15,7 @@ use std::time::Duration;
 use azalea_core::blob::message::Refusal;
 use azalea_core::id::DeviceId;
 use azalea_core::identity::PublicKey;
+use azalea_core::storage::Store;
 use azalea_core::sync::message::{Goodbye, Hello, Message, Welcome};
 use tokio::sync::{mpsc, oneshot};
 
@@ -22,7 +23,7 @@ use crate::clock;
 use crate::home::Keys;
 use crate::mailbox::{
     BlobWish, Effect, Input, Limits, Mailbox, Notice, OpenError, PublishError, Report, Request,
-    RequestId, RequestResult, SessionId,
+    RequestId, RequestResult, SessionId, derive,
 };
 use crate::store::RedbStore;
 use disk::{Disk, thread_error};
@@ -73,6 +74,7 @@ pub struct Stopped;
 impl Engine {
     /// Opens the mailbox over `store` and starts its threads.
     pub fn start(store: RedbStore, keys: Keys, limits: Limits) -> Result<Running, OpenError> {
+        derive_statements(&store);
         let snapshot = store.snapshot()?;
         let mailbox = Mailbox::open(&snapshot, clock::now(), keys.device, keys.registrars, limits)?;
         drop(snapshot);
@@ -296,6 +298,16 @@ impl Worker {
             }
             Effect::Notice(notice) => log(&notice),
         }
+    }
+}
+
+/// Makes the table of statements where an older program has left the store without one. Where that fails it is tried again with the
+/// next start; the relay works without.
+fn derive_statements(store: &RedbStore) {
+    let derived = store.snapshot().and_then(|snapshot| derive::statements(&snapshot));
+    let kept = derived.and_then(|batch| batch.map_or(Ok(()), |batch| store.clone().commit(&batch)));
+    if let Err(error) = kept {
+        tracing::warn!(%error, "new readers get an older log's statements in its order");
     }
 }
 

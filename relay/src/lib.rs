@@ -20,4 +20,5 @@ pub mod listener;
 pub mod mailbox;
 pub mod metrics;
 pub mod quota;
+mod speak;
 pub mod store;

@@ -23,6 +23,7 @@ use crate::blobs::Blobs;
 use crate::doors::Doors;
 use crate::engine::{Engine, Outgoing};
 use crate::mailbox::SessionId;
+use crate::speak::{Greeting, speak};
 
 /// Connections at once, over UDP and TCP together.
 const CONNECTIONS_MAX: usize = 12_288;
@@ -37,8 +38,6 @@ const TCP_HANDSHAKES_MAX: usize = 256;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// A frame that takes longer to go out is given up: 4 MiB at a quarter of a megabit a second.
-const WRITE: Duration = Duration::from_secs(150);
 /// How long a goodbye may take to arrive.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -243,7 +242,7 @@ async fn converse(
     };
     let ended = tokio::select! {
         goodbye = hear(&mut receive, first, session, engine, &frame_max) => goodbye,
-        goodbye = speak(&mut send, &mut outgoing, welcomed, welcome) => goodbye,
+        goodbye = speak(peer, &mut send, outgoing, Greeting { welcomed, welcome }) => goodbye,
         () = attachments(peer, hall, device) => None,
     };
     if let Some(goodbye) = ended {
@@ -312,35 +311,4 @@ async fn hear(
             }
         };
     }
-}
-
-async fn speak(
-    send: &mut Sender,
-    outgoing: &mut mpsc::UnboundedReceiver<Outgoing>,
-    mut welcomed: Option<Welcome>,
-    welcome: impl Fn(),
-) -> Option<Goodbye> {
-    loop {
-        match outgoing.recv().await? {
-            Outgoing::Goodbye(goodbye) => return Some(goodbye),
-            Outgoing::Message(message) => {
-                if let Message::Welcome(now) = &message {
-                    welcome();
-                    match welcomed.take() {
-                        Some(early) if goes_on(&early, now) => continue,
-                        // Something has changed since: it is to come again.
-                        Some(_) => return Some(Goodbye::Closing),
-                        None => {}
-                    }
-                }
-                let written = timeout(WRITE, write_frame(send, &message.to_bytes())).await;
-                written.ok()?.ok()?;
-            }
-        }
-    }
-}
-
-/// Whether a member that was welcomed early knows what it would be told now.
-fn goes_on(early: &Welcome, now: &Welcome) -> bool {
-    (early.epoch, early.position) == (now.epoch, now.position) && early.yours <= now.yours
 }

@@ -10,9 +10,11 @@
 //! the next. It sees ciphertext, sizes, certificates and grants; it could not read a record if it wanted to.
 
 mod accept;
+mod ahead;
 mod blobs;
 mod burden;
 mod common;
+pub mod derive;
 mod enrol;
 mod fill;
 mod genesis;
@@ -22,6 +24,7 @@ mod heads;
 mod holding;
 mod invite;
 mod io;
+mod lanes;
 mod load;
 mod members;
 mod publish;
@@ -43,19 +46,21 @@ use azalea_core::id::{DeviceId, FacilityId, ScopeId, Timestamp};
 use azalea_core::identity::{PublicKey, SigningKeypair};
 use azalea_core::storage::{Read, StorageError};
 use azalea_core::sync::heads::rounds;
-use azalea_core::sync::message::Message;
+use azalea_core::sync::message::{Lane, Message};
 use rand::CryptoRng;
 
 use crate::fair::FairQueue;
 use crate::quota::Quota;
 use enrol::Admit;
+use fill::Fills;
 use group::Group;
 use members::{Fill, Filled};
 use queued::Queued;
 use session::Session;
 use state::State;
-use tables::{DeviceNumber, Member};
+use tables::{DeviceNumber, Member, Progress};
 
+pub use ahead::{AheadQuery, Pick};
 pub use blobs::BlobWish;
 pub use burden::Burden;
 pub use common::feeds;
@@ -87,7 +92,7 @@ pub struct Mailbox {
     admits: Vec<Admit>,
     in_flight: Option<(EffectId, Group)>,
     loads: BTreeMap<EffectId, Loading>,
-    fills: BTreeMap<Fill, u64>,
+    fills: Fills,
     is_filling: bool,
     last_filled: DeviceNumber,
     filled: Vec<Filled>,
@@ -127,8 +132,10 @@ struct Own {
 enum Loading {
     /// Whose, and the feed's end when the disk was asked.
     Feed(SessionId, u64),
+    /// Whose, for which lane, and up to where.
+    Ahead(SessionId, Lane, u64),
     Repeats(Vec<queued::Repeated>),
-    Fills(Vec<(Fill, u64, u64)>),
+    Fills(Vec<(Fill, Progress, u64)>),
 }
 
 /// How often sessions are looked over.
@@ -149,21 +156,21 @@ impl Mailbox {
         limits: Limits,
     ) -> Result<Self, OpenError> {
         let state = State::load(store, now)?;
-        let mut fills = BTreeMap::new();
+        let mut fills = Vec::new();
         let registry = state.registry();
         for (id, scope) in state.scopes.iter().filter(|(id, _)| **id != registry) {
             let early = state.early_members(id, now);
             for (recipient, member) in &scope.members {
-                if let Member::Filling { after } = member
+                if let Member::Filling(progress) = member
                     && !early.contains(recipient)
                 {
                     let fill = Fill { scope: *id, recipient: *recipient, own: false };
-                    fills.insert(fill, *after);
+                    fills.push((fill, *progress));
                 }
             }
         }
         let passing_at = rounds::passing(now, state.roster.statement_interval_ms());
-        Ok(Self {
+        let mut mailbox = Self {
             state,
             own,
             registrars: registrars.into_iter().map(|key| (key.public(), key)).collect(),
@@ -178,7 +185,7 @@ impl Mailbox {
             admits: Vec::new(),
             in_flight: None,
             loads: BTreeMap::new(),
-            fills,
+            fills: Fills::default(),
             is_filling: false,
             last_filled: DeviceNumber::MAX,
             filled: Vec::new(),
@@ -199,7 +206,9 @@ impl Mailbox {
             is_failing: false,
             is_behind: false,
             counters: Counters::default(),
-        })
+        };
+        mailbox.queue_fills(fills);
+        Ok(mailbox)
     }
 
     /// Takes one thing that happened.
@@ -268,19 +277,23 @@ impl Mailbox {
                 self.feed_loaded(now, session, through, answer);
             }
             (Loading::Feed(session, _), _) => self.feed_failed(session),
+            (Loading::Ahead(session, lane, through), Ok(Answer::Feed(answer))) => {
+                self.ahead_loaded(now, session, lane, through, answer);
+            }
+            (Loading::Ahead(session, lane, _), _) => self.ahead_failed(session, lane),
             (Loading::Repeats(repeats), Ok(Answer::Chains(held))) => {
                 self.repeats_loaded(repeats, held);
             }
             (Loading::Repeats(repeats), _) => self.repeats_failed(repeats),
             (Loading::Fills(asked), Ok(Answer::Scopes(answers))) => {
                 self.is_filling = false;
-                for ((fill, after, through), answer) in asked.into_iter().zip(answers) {
-                    self.filled.push(Filled { fill, after, through, answer });
+                for ((fill, progress, through), answer) in asked.into_iter().zip(answers) {
+                    self.filled.push(Filled { fill, progress, through, answer });
                 }
             }
             (Loading::Fills(asked), _) => {
                 self.is_filling = false;
-                self.fills.extend(asked.into_iter().map(|(fill, after, _)| (fill, after)));
+                self.queue_fills(asked.into_iter().map(|(fill, progress, _)| (fill, progress)));
             }
         }
     }

@@ -283,7 +283,7 @@ async fn a_facility_joins_and_has_its_session_over_tcp() {
     assert!(device.connected && device.over_tcp);
 
     // A frame that is no message is answered as over UDP.
-    write_frame(&mut line.send, b"\x02\xff").await.unwrap();
+    write_frame(&mut line.send, &[VERSION, 0xff]).await.unwrap();
     loop {
         match line.hear().await {
             Message::Goodbye(goodbye) => break assert_eq!(goodbye, Goodbye::Protocol),
@@ -333,10 +333,10 @@ async fn noise_and_other_versions_are_answered_with_a_goodbye() {
     let code = invite(&home).await;
     let somebody = Joiner::new();
     for (frame, expected) in [
-        (&b"\x02\xff"[..], Goodbye::Protocol),
+        (&[VERSION, 0xff][..], Goodbye::Protocol),
         (b"", Goodbye::Protocol),
         (b"\x09", Goodbye::Version { ours: VERSION }),
-        (b"\x01\x05", Goodbye::Version { ours: VERSION }),
+        (b"\x02\x05", Goodbye::Version { ours: VERSION }),
         (&Message::Seen { position: 1 }.to_bytes(), Goodbye::Protocol),
     ] {
         let mut line = somebody.dial(&code).await;

@@ -19,6 +19,7 @@ mod blob;
 mod bring_back;
 mod burden;
 mod consent;
+mod first;
 mod freshness;
 mod hold;
 mod import;
@@ -57,6 +58,7 @@ pub use suspend::Suspended;
 pub use burden::Burden;
 use command::{CommandError, Outcome};
 use effect::{Effect, EffectId, Notice, Query};
+use first::First;
 use input::{Answer, CommandId, Input};
 use refill::Refill;
 use session::{Next, Phase, Session};
@@ -76,6 +78,7 @@ pub struct Replica {
     state: State,
     session: Session,
     refill: Refill,
+    first: First,
     /// Work that has not begun, in order.
     queue: VecDeque<Work>,
     /// The one step under way.
@@ -124,6 +127,7 @@ impl Replica {
             state,
             session: Session::new(),
             refill: Refill::default(),
+            first: First::default(),
             step: None,
             push_loads: BTreeMap::new(),
             effects: VecDeque::new(),
@@ -159,6 +163,8 @@ impl Replica {
                 self.session.heard = Some(now);
                 self.received(now, message);
             }
+            Input::First(patient) if !self.session.has_all() => self.first.look_at(patient),
+            Input::First(_) => {}
             Input::Command { id, command } => self.queue.push_back(Work::Command(id, command)),
             Input::Tick => {}
         }
@@ -175,6 +181,7 @@ impl Replica {
             self.ask_what_it_lacks();
         }
         self.advance(now, rng);
+        self.say_first();
         self.push_outbox(now);
         self.tell_heads(now);
     }
@@ -239,6 +246,11 @@ impl Replica {
                 self.session.phase = Phase::Open { epoch, end, held };
                 self.queue.push_back(Work::Feed { epoch, items, claims: Vec::new() });
             }
+            (Message::Ahead { items, .. }, Phase::Open { .. }) => {
+                self.queue.push_back(Work::Ahead { items, claims: Vec::new() });
+            }
+            // Streams overtake each other: it may be of a session that is over.
+            (Message::Ahead { .. }, _) => {}
             (Message::Refilled { position }, Phase::Open { epoch, held, .. })
                 if self.session.is_refilling =>
             {
@@ -501,6 +513,11 @@ impl Replica {
                 After::Done(command, outcome) => self.done(command, Ok(outcome)),
                 After::Failed(command, error) => self.done(command, Err(error)),
                 After::Seen(position) => self.seen(now, position),
+                After::Kept { held, left } => {
+                    if self.session.is_open() {
+                        self.effects.push_back(Effect::Send(Message::Kept { held, left }));
+                    }
+                }
                 After::Delivered(ids) => {
                     ids.iter().for_each(|id| self.session.land(now, id));
                     self.session.suspended = false;
@@ -596,6 +613,7 @@ impl Replica {
             return;
         }
         self.session.caught_up = Some(now);
+        self.first.is_here();
         if self.state.rebuilding {
             self.queue.push_back(Work::Rebuilt);
         }

@@ -1,5 +1,6 @@
 //! Everyone's way to the driver: commands go in and are answered, reads go past it to what is committed.
 
+use azalea_core::id::PatientId;
 use azalea_core::replica::Replica;
 use azalea_core::replica::command::{Command, CommandError, Outcome};
 use azalea_core::replica::effect::Notice;
@@ -17,6 +18,7 @@ use crate::store::{RedbStore, Snapshot};
 pub(super) enum Ask {
     Command(Box<Command>, oneshot::Sender<Result<Outcome, CommandError>>),
     Look(Box<dyn FnOnce(&Replica) + Send>),
+    First(PatientId),
     Stop,
 }
 
@@ -104,6 +106,12 @@ impl Handle {
         }));
         self.shared.asks.blocking_send(ask).map_err(|_| Gone)?;
         result.blocking_recv().map_err(|_| Gone)
+    }
+
+    /// Somebody looks at a patient: what is not here of it yet is wanted first. Nobody waits for that.
+    pub fn first(&self, patient: PatientId) {
+        // Where the driver is busy, it is asked with the next look.
+        let _ = self.shared.asks.try_send(Ask::First(patient));
     }
 
     /// The committed state.

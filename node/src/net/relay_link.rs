@@ -17,6 +17,7 @@ use azalea_transport::peer::{Peer, Receiver, Sender, Via};
 use rand::RngExt;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 /// A session that stood for so long is one that the relay wanted.
@@ -154,6 +155,7 @@ async fn session(
     tokio::select! {
         ended = speak(send, queue) => ended,
         ended = listen(receive, driver) => ended,
+        ended = listen_ahead(peer, driver) => ended,
         seconds = peer.silent() => Err(NetError::Stalled { seconds }),
     }
 }
@@ -178,6 +180,22 @@ async fn listen(mut receive: Receiver, driver: &mpsc::Sender<LinkEvent>) -> Resu
         }
     }
     Ok(())
+}
+
+/// Listens to the streams on which comes what does not wait for its place. Of the connection's end the session's own stream tells,
+/// after all that was said on it; this ends only with what is no message.
+async fn listen_ahead(peer: &Peer, driver: &mpsc::Sender<LinkEvent>) -> Result<(), NetError> {
+    let mut streams = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok(receive) = peer.accept_ahead() => {
+                let driver = driver.clone();
+                streams.spawn(async move { listen(receive, &driver).await });
+            }
+            Some(Ok(Err(error @ NetError::Message(_)))) = streams.join_next() => return Err(error),
+            else => std::future::pending().await,
+        }
+    }
 }
 
 /// Longer after each failure, and spread out, so that a region whose power returns does not knock all at once.

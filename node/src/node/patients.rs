@@ -2,6 +2,7 @@
 
 use azalea_core::access::ScopeKind;
 use azalea_core::id::{FacilityId, PatientId};
+use azalea_core::replica::RelayStatus;
 use azalea_core::replica::effect::ScopeView;
 use azalea_core::storage::{Order, Range, Read};
 use azalea_core::wire::Wire;
@@ -136,6 +137,10 @@ impl Node {
         }
         let snapshot = self.handle.snapshot().map_err(disk)?;
         let shown = self.handle.shown();
+        let is_coming = shown.status.relay == RelayStatus::Receiving;
+        if shown.status.relay != RelayStatus::CaughtUp {
+            self.handle.first(patient);
+        }
         let now = self.handle.clock().now();
         let mut entries = Vec::new();
         for scope in scopes.iter().filter(|scope| scope.kind == ScopeKind::Chart) {
@@ -150,6 +155,7 @@ impl Node {
         Ok(Chart {
             patient: self.head(&snapshot, &shown, patient)?,
             publishers: publishers.collect(),
+            is_coming,
             entries,
             notes: self.read_notes(&snapshot, &shown, patient)?,
         })

@@ -43,6 +43,7 @@ pub(super) fn show(node: &Node, id: &str) -> Result<Answer, OpError> {
         "birth": head.birth.map(day_text), "deceased": head.deceased,
         "local_ids": head.local_ids.iter().map(local).collect::<Vec<_>>(),
         "publishers": publishers, "entries": counts, "notes": chart.notes.len(),
+        "receiving": chart.is_coming,
         "needs_review": chart.entries.iter().filter(|entry| entry.conflict).count(),
     });
     let mut lines = vec![format!(
@@ -58,6 +59,9 @@ pub(super) fn show(node: &Node, id: &str) -> Result<Answer, OpError> {
             .iter()
             .map(|it| format!("  {}: {}", it.facility.name, freshness_text(&it.freshness))),
     );
+    if chart.is_coming {
+        lines.push("  receiving: some records may not have arrived yet".to_owned());
+    }
     lines.extend(counts.iter().map(|(category, count)| format!("  {category}: {count}")));
     lines.push(format!("  notes: {}", chart.notes.len()));
     Ok(Answer::new(json, lines.join("\n")))

@@ -215,7 +215,8 @@ mod tests {
             drug("センノシド", "2026-03-01"),
             drug("センノシド", "2026-05-01"),
         ];
-        let chart = Chart { patient: nobody(), publishers: Vec::new(), entries, notes: Vec::new() };
+        let (patient, publishers, notes) = (nobody(), Vec::new(), Vec::new());
+        let chart = Chart { patient, publishers, is_coming: false, entries, notes };
         let today = Day::from_number(20261124).expect("a day");
         let (running, earlier) = medications(&chart, today);
         assert!(running.len() == 1 && running[0].row.title == "アムロジピン");

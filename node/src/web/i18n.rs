@@ -154,6 +154,7 @@ words! {
     FreshNever: "まだ受信なし", "nothing received yet";
     FreshWaitingKey: "鍵待ち {} 件", "{} waiting for a key";
     FreshNewer: "更新が必要 {} 件", "{} need an update";
+    FreshComing: "受信中です。まだ届いていない記録があるかもしれません。", "Receiving: some records may not have arrived yet.";
     Freshness: "鮮度", "Freshness";
     HospitalCount: "{} 施設", "{} facilities";
 

@@ -128,6 +128,7 @@ impl Draft<'_> {
         let scope = verified.header().scope;
         let bytes: Arc<[u8]> = verified.share_bytes();
         let statement = verified.statement().map_err(|error| unread(&error))?;
+        let said = self.said(&scope, statement.as_ref());
         // Readers are settled before the envelope is logged: who is new gets what came before it first.
         let parted = match statement {
             None => BTreeSet::new(),
@@ -148,7 +149,7 @@ impl Draft<'_> {
                 parted
             }
         };
-        self.log(&scope, author, chain, bytes);
+        self.log(&scope, author, chain, (bytes, said));
         self.fan_out(&parted);
         Ok(())
     }

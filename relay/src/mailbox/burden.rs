@@ -1,7 +1,9 @@
 //! What the mailbox keeps in memory beside the state that its rows give: all of it is for a while only, and bounded.
 
 use super::Mailbox;
+use super::ahead::ITEMS_MAX;
 use super::holding::ASKED_MAX;
+use super::lanes::{AHEAD_MAX, LANE_BYTES_MAX};
 use super::session::Stage;
 use super::subscribe::WINDOW_BYTES_MAX;
 
@@ -28,6 +30,10 @@ pub struct Burden {
     pub under_way: usize,
     /// Bytes of them in the session that has most.
     pub under_way_bytes: usize,
+    /// Places of the feed that are remembered as gone ahead, of the session with most.
+    pub ahead: usize,
+    /// Bytes of one lane that went ahead and were not answered, of the session with most.
+    pub ahead_bytes: usize,
     /// Certificates that members were asked for.
     pub wanted: usize,
     /// Chains that members were asked for.
@@ -49,11 +55,14 @@ impl Burden {
     /// What it may come to without anything being wrong, for so many devices and open connections: `None` if it is within that.
     pub fn excess(&self, devices: usize, connections: usize) -> Option<&'static str> {
         let envelope = azalea_core::wire::limits::ENVELOPE.max;
-        // A session asks for one at a time, and one that has ended may have left its own behind.
-        let loads = 2 * (devices + connections) + LOADS_BESIDE;
+        // A session asks for one at a time of its feed and of each lane, and one that has ended may have left its own behind.
+        let loads = 2 * LOADS_PER_SESSION * (devices + connections) + LOADS_BESIDE;
         [
             (self.connections > connections, "keeps connections that have ended"),
             (self.under_way_bytes > WINDOW_BYTES_MAX + envelope, "has more under way to a reader"),
+            // Of each lane one answer more may have been on its way from the disk.
+            (self.ahead > AHEAD_MAX + LANES * ITEMS_MAX, "remembers more that went ahead"),
+            (self.ahead_bytes > LANE_BYTES_MAX + envelope, "has more under way on a lane"),
             (self.loads > loads, "asks its disk for more"),
             (self.asked > ASKED_MAX, "remembers more chains that it asked for"),
             (self.held > self.log, "remembers chains that it does not have"),
@@ -65,6 +74,10 @@ impl Burden {
     }
 }
 
+/// What goes ahead has so many lanes.
+const LANES: usize = azalea_core::sync::message::Lane::ALL.len();
+/// Its feed and the lanes.
+const LOADS_PER_SESSION: usize = 1 + LANES;
 /// Reads that no session asks for: of fills, and of places in chains, one for each commit that meets repeats.
 const LOADS_BESIDE: usize = 64;
 
@@ -92,6 +105,9 @@ impl Mailbox {
             };
             burden.under_way += member.under_way.len();
             burden.under_way_bytes = burden.under_way_bytes.max(member.bytes_under_way);
+            let (ahead, ahead_bytes) = member.lanes.burden();
+            burden.ahead = burden.ahead.max(ahead);
+            burden.ahead_bytes = burden.ahead_bytes.max(ahead_bytes);
             burden.wanted += member.wanted.len();
             burden.held = burden.held.max(member.held.chains());
         }

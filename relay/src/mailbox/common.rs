@@ -17,6 +17,7 @@ use azalea_core::access::{Action, Question, decide};
 use azalea_core::id::{DeviceId, FacilityId, Timestamp};
 use azalea_core::identity::FacilityKind;
 use azalea_core::storage::{Order, Range, Read, StorageError};
+use azalea_core::sync::message::Lane;
 use azalea_core::wire::Wire;
 
 use super::group::Draft;
@@ -188,10 +189,10 @@ impl State {
         for (recipient, member) in &mut scope.members {
             let after = match (self.format, *member) {
                 (tables::FORMAT_ROWS, Member::Whole) => common.last(),
-                (tables::FORMAT_ROWS, Member::Filling { .. }) | (_, Member::Whole) => 0,
-                (_, Member::Filling { after }) => after,
+                (tables::FORMAT_ROWS, Member::Filling(_)) | (_, Member::Whole) => 0,
+                (_, Member::Filling(progress)) => progress.after,
             };
-            *member = Member::Filling { after };
+            *member = Member::up_to(after);
             if let Some(device) = self.devices.get_mut(*recipient as usize) {
                 device.common = Some(after);
             }
@@ -236,7 +237,7 @@ impl Draft<'_> {
                 self.put_run(number);
                 parted.insert(number);
             }
-            self.set_member(&id, number, after.map(|after| Member::Filling { after }));
+            self.set_member(&id, number, after.map(Member::up_to));
             if let Some(device) = self.device_mut(number) {
                 device.common = after;
             }
@@ -244,23 +245,42 @@ impl Draft<'_> {
         parted
     }
 
-    /// Gives what stands at the end of a feed without a row its row, before something else follows.
-    pub(crate) fn put_run(&mut self, recipient: DeviceNumber) {
+    /// Has the newest envelope of the registry go ahead of its place in every feed but its author's.
+    pub(crate) fn urge(&mut self, author: DeviceNumber, lane: Lane) {
+        let registry = self.state.registry();
+        let members = self.scope(&registry).map(|scope| scope.members.keys().copied());
+        let readers: Vec<_> = members.into_iter().flatten().filter(|it| *it != author).collect();
+        for recipient in readers {
+            let Some((count, _)) = self.behind_rows(recipient) else { continue };
+            let Some(device) = self.device_mut(recipient) else { continue };
+            device.urgent_end = device.rows_end + count;
+            let key = tables::feed_key(recipient, device.urgent_end);
+            self.group.batch.put(tables::URGENT, key, lane.to_bytes());
+        }
+    }
+
+    /// How much of the registry stands at the end of a feed without a row, and up to where in the log it goes.
+    fn behind_rows(&self, recipient: DeviceNumber) -> Option<(u64, u64)> {
         let device = self.group.devices.get(&recipient).or_else(|| self.state.device(recipient));
-        let Some(after) = device.and_then(|device| device.common) else { return };
+        let after = device?.common?;
         let new = self.group.common.iter().filter(|(log, _)| *log > after);
         let others = new.clone().filter(|(_, author)| *author != recipient).count() as u64;
-        let count = self.state.common.count(after, recipient) + others;
-        let last = new.map(|(log, _)| *log).last().unwrap_or_else(|| self.state.common.last());
+        let last = new.max().map_or_else(|| self.state.common.last(), |(log, _)| *log);
+        Some((self.state.common.count(after, recipient) + others, last))
+    }
+
+    /// Gives what stands at the end of a feed without a row its row, before something else follows.
+    pub(crate) fn put_run(&mut self, recipient: DeviceNumber) {
+        let Some((count, last)) = self.behind_rows(recipient) else { return };
         let registry = self.state.registry();
         let Some(scope) = self.scope(&registry).map(|scope| scope.number) else { return };
         let (Ok(run_count), false) = (u32::try_from(count), count == 0) else { return };
         let Some(device) = self.device_mut(recipient) else { return };
+        let Some(after) = device.common.replace(last) else { return };
         device.rows_end += count;
-        device.common = Some(last);
         let key = tables::feed_key(recipient, device.rows_end);
         let run = FeedPlace::Run(Run { scope, count: run_count, after });
-        let member = Member::Filling { after: last };
+        let member = Member::up_to(last);
         self.group.batch.put(tables::FEED, key, run.to_bytes());
         self.group.batch.put(
             tables::MEMBER,

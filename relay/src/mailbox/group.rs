@@ -10,16 +10,18 @@ use azalea_core::envelope::Chain;
 use azalea_core::id::{DeviceId, EnvelopeId, ScopeId, Timestamp};
 use azalea_core::identity::{Certificate, Proven, Roster};
 use azalea_core::storage::Batch;
-use azalea_core::sync::message::{Goodbye, Refusal};
+use azalea_core::sync::message::{Goodbye, Lane, Refusal};
 use azalea_core::wire::Wire;
 
 use super::heads::Unsaved;
 use super::invite::Invite;
+use super::lanes::Said;
 use super::members::Fill;
 use super::state::{Device, Party, Scope, State};
 use super::suspend::Forks;
 use super::tables::{
-    self, ChainRow, DeviceNumber, DeviceRow, FeedPlace, FeedRow, Member, RottenRow, ScopeRow,
+    self, ChainRow, DeviceNumber, DeviceRow, FeedPlace, FeedRow, Member, Progress, RottenRow,
+    ScopeRow,
 };
 use super::{RequestId, RequestResult, SessionId};
 
@@ -55,10 +57,10 @@ pub(crate) struct Group {
     pub(crate) turned_away: Vec<(SessionId, Goodbye)>,
     /// Scopes whose access changed: to be indexed again.
     pub(crate) governed: BTreeSet<ScopeId>,
-    /// Feeds that lack a scope's earlier envelopes, and the log position after which they do.
-    pub(crate) fills: BTreeMap<Fill, u64>,
+    /// Feeds that lack a scope's earlier envelopes, and how far they have them.
+    pub(crate) fills: BTreeMap<Fill, Progress>,
     /// Fills that were worked on, to be done again if the disk refuses.
-    pub(crate) worked: Vec<(Fill, u64)>,
+    pub(crate) worked: Vec<(Fill, Progress)>,
     /// Scopes that were looked at because a grant of theirs began.
     pub(crate) due: BTreeSet<ScopeId>,
     /// Those of them whose readers are given everything again.
@@ -78,6 +80,8 @@ pub(crate) struct Item {
     pub(crate) author: DeviceNumber,
     pub(crate) log: u64,
     pub(crate) bytes: Arc<[u8]>,
+    /// On which lane it goes ahead of its place in a feed, if it does.
+    pub(crate) ahead: Option<Lane>,
 }
 
 /// A new place in a feed; `item` where the envelope is of this group.
@@ -163,9 +167,10 @@ impl<'a> Draft<'a> {
         let number = u32::try_from(number).expect("devices are far fewer than 2^32");
         let row = DeviceRow { number, seen: 0, last_seen: Timestamp(0), own_through: 0 };
         self.group.new_devices.push(id);
-        self.group
-            .devices
-            .insert(number, Device { id, row, rows_end: 0, common: None, written: 0 });
+        self.group.devices.insert(
+            number,
+            Device { id, row, rows_end: 0, common: None, urgent_end: 0, written: 0 },
+        );
     }
 
     /// Puts an envelope that was found good into the log and its author's chain.
@@ -174,7 +179,7 @@ impl<'a> Draft<'a> {
         scope: &ScopeId,
         author: DeviceNumber,
         chain: Chain,
-        bytes: Arc<[u8]>,
+        (bytes, said): (Arc<[u8]>, Said),
     ) {
         let log = self.group.next_log;
         self.group.next_log += 1;
@@ -186,23 +191,36 @@ impl<'a> Draft<'a> {
         let row = ChainRow { position: log, id: tip.id };
         self.group.batch.put(tables::LOG, log.to_be_bytes(), tables::log_value(log, &bytes));
         self.group.batch.put(tables::CHAIN, key, row.to_bytes());
+        if said.goes_first {
+            let key = tables::statement_key(self.scope(scope).map_or(0, |it| it.number), log);
+            self.group.batch.put(tables::STATEMENT, key, author.to_be_bytes());
+        }
         self.places.insert((*scope, author, tip.seq), tip.id);
         if let Some(device) = self.device_mut(author) {
             device.written += 1;
         }
         if *scope == self.state.registry() {
             self.group.common.push((log, author));
+            if let Some(lane) = said.ahead {
+                self.urge(author, lane);
+            }
         }
-        self.group.items.push(Item { scope: *scope, author, log, bytes });
+        let ahead = said.ahead;
+        self.group.items.push(Item { scope: *scope, author, log, bytes, ahead });
     }
 
     /// Appends to a recipient's feed.
     pub(crate) fn feed(&mut self, recipient: DeviceNumber, row: FeedRow, item: Option<usize>) {
+        let ahead = item.and_then(|index| self.group.items[index].ahead);
         self.put_run(recipient);
         let Some(device) = self.device_mut(recipient) else { return };
         device.rows_end += 1;
         let position = device.rows_end;
+        device.urgent_end = if ahead.is_some() { position } else { device.urgent_end };
         let key = tables::feed_key(recipient, position);
+        if let Some(lane) = ahead {
+            self.group.batch.put(tables::URGENT, key.clone(), lane.to_bytes());
+        }
         self.group.batch.put(tables::FEED, key, FeedPlace::One(row).to_bytes());
         let entry = FeedEntry { position, row, item };
         self.group.feeds.entry(recipient).or_default().push(entry);

@@ -10,6 +10,7 @@ use azalea_core::id::EnvelopeId;
 use azalea_core::storage::{Order, Range, Read, StorageError};
 use azalea_core::wire::{Reader, Wire};
 
+use super::ahead::{self, AheadQuery};
 use super::common::Tail;
 use super::refill::{End, Held};
 use super::tables::{
@@ -32,24 +33,41 @@ pub enum Query {
         /// The registry in its feed.
         tail: Tail,
     },
+    /// Items of a recipient's feed that go ahead of their places.
+    Ahead(AheadQuery),
     /// The ids that the log holds at places of chains.
     Chains {
         /// (scope, author, sequence).
         places: Vec<(u32, u32, u64)>,
     },
-    /// The log positions of scopes' envelopes, in log order.
+    /// The log positions of scopes' envelopes: statements first where it begins, then in log order.
     Scopes {
-        /// (scope, the log position after which to begin).
-        scopes: Vec<(u32, u64)>,
+        /// What of each is lacking.
+        scopes: Vec<Part>,
         /// Rows of one scope that are enough.
         rows_max: usize,
     },
 }
 
+/// What a feed lacks of a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// The scope's number.
+    pub scope: u32,
+    /// The log position after which to begin.
+    pub after: u64,
+    /// The log position up to which the feed has the scope's statements; 0 for none.
+    pub stated: u64,
+    /// The scope's last log position.
+    pub through: u64,
+    /// The feed has nothing of it: its statements go first.
+    pub begins: bool,
+}
+
 /// The answer to a [`Query`], in its order.
 #[derive(Debug)]
 pub enum Answer {
-    /// To [`Query::Feed`].
+    /// To [`Query::Feed`] and [`Query::Ahead`].
     Feed(FeedAnswer),
     /// To [`Query::Chains`].
     Chains(Vec<Option<EnvelopeId>>),
@@ -99,10 +117,14 @@ impl Found {
     }
 }
 
-/// Envelopes of one scope, in log order.
+/// Envelopes of one scope.
 #[derive(Debug)]
 pub struct ScopeAnswer {
-    /// (log position, author).
+    /// (log position, author) of statements that go before the rest.
+    pub(crate) statements: Vec<(u64, DeviceNumber)>,
+    /// The log position up to which the feed has all statements, with these.
+    pub(crate) stated: u64,
+    /// The others, in log order.
     pub(crate) rows: Vec<(u64, DeviceNumber)>,
     /// Whether there are no more.
     pub(crate) is_end: bool,
@@ -115,13 +137,14 @@ pub fn run(store: &dyn Read, query: &Query) -> Result<Answer, StorageError> {
             let rows = feed_rows(store, *recipient, *after, FEED_ROWS_MAX, tail)?;
             feed(store, rows, *bytes_max, held.as_deref())
         }
+        Query::Ahead(query) => ahead::run(store, query).map(Answer::Feed),
         Query::Chains { places } => {
             let place =
                 |(scope, author, seq): &(u32, u32, u64)| chain_id(store, (*scope, *author), *seq);
             places.iter().map(place).collect::<Result<_, _>>().map(Answer::Chains)
         }
         Query::Scopes { scopes, rows_max } => {
-            let scope = |(scope, after): &(u32, u64)| scope_rows(store, *scope, *after, *rows_max);
+            let scope = |part: &Part| scope_rows(store, part, *rows_max);
             scopes.iter().map(scope).collect::<Result<_, _>>().map(Answer::Scopes)
         }
     }
@@ -227,7 +250,7 @@ fn is_held(
 }
 
 /// The envelope of a place in a feed. One that has rotted may be here again, further on in the log.
-fn found(store: &dyn Read, row: &FeedRow) -> Result<Found, StorageError> {
+pub(crate) fn found(store: &dyn Read, row: &FeedRow) -> Result<Found, StorageError> {
     let mut log = row.log;
     loop {
         if let Some(envelope) = entry(store, log)? {
@@ -278,12 +301,14 @@ fn place(store: &dyn Read, row: &FeedRow, log: u64) -> Result<Option<Lost>, Stor
 }
 
 /// The chain table lies in the order of authors; the smallest log positions are picked out of the scope's rows.
-fn scope_rows(
-    store: &dyn Read,
-    scope: ScopeNumber,
-    after: u64,
-    rows_max: usize,
-) -> Result<ScopeAnswer, StorageError> {
+fn scope_rows(store: &dyn Read, part: &Part, rows_max: usize) -> Result<ScopeAnswer, StorageError> {
+    let Part { scope, after, .. } = *part;
+    let (statements, stated) = match part.begins {
+        true => statements(store, scope, part.through)?,
+        false => (statements(store, scope, part.stated)?.0, part.stated),
+    };
+    let is_stated =
+        |log| statements.binary_search_by_key(&log, |(statement, _)| *statement).is_ok();
     let mut smallest: BinaryHeap<(u64, DeviceNumber)> = BinaryHeap::new();
     let mut is_end = true;
     let mut broken = false;
@@ -294,7 +319,7 @@ fn scope_rows(
             broken = true;
             return false;
         };
-        if row.position > after {
+        if row.position > after && !is_stated(row.position) {
             smallest.push((row.position, author));
             if smallest.len() > rows_max {
                 smallest.pop();
@@ -306,7 +331,36 @@ fn scope_rows(
     if broken {
         return Err(damaged("chain"));
     }
-    Ok(ScopeAnswer { rows: smallest.into_sorted_vec(), is_end })
+    let statements = if part.begins { statements } else { Vec::new() };
+    Ok(ScopeAnswer { statements, stated, rows: smallest.into_sorted_vec(), is_end })
+}
+
+/// Statements of a scope that go before the rest; what comes behind so many keeps its place in the log. Each is held beyond a gap in
+/// its author's chain, of which a reader takes only so many.
+const STATEMENTS_MAX: usize = 1_024;
+
+/// A scope's statements up to a log position, in log order, and the log position up to which these are all.
+fn statements(
+    store: &dyn Read,
+    scope: ScopeNumber,
+    through: u64,
+) -> Result<(Vec<(u64, DeviceNumber)>, u64), StorageError> {
+    let to = Some(tables::statement_key(scope, through.saturating_add(1)));
+    let range = Range { from: tables::statement_key(scope, 0), to };
+    let (mut found, mut broken) = (Vec::new(), false);
+    store.scan(tables::STATEMENT, &range, Order::Ascending, &mut |key, value| {
+        match tables::parse_statement(key, value) {
+            Some(row) => found.push(row),
+            None => broken = true,
+        }
+        found.len() < STATEMENTS_MAX && !broken
+    })?;
+    if broken {
+        return Err(damaged("statement"));
+    }
+    let all = found.len() < STATEMENTS_MAX;
+    let last = found.last().map_or(through, |(log, _)| *log);
+    Ok((found, if all { through } else { last }))
 }
 
 /// The envelope that a chain has at a number.
@@ -323,6 +377,6 @@ fn chain_row(value: &[u8]) -> Result<ChainRow, StorageError> {
     ChainRow::from_bytes(value).map_err(|_| damaged("chain"))
 }
 
-fn damaged(table: &str) -> StorageError {
+pub(crate) fn damaged(table: &str) -> StorageError {
     StorageError::Damaged { place: format!("table {table:?}") }
 }

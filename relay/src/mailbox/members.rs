@@ -8,7 +8,7 @@ use azalea_core::id::{DeviceId, FacilityId, ScopeId};
 use super::group::Draft;
 use super::load::ScopeAnswer;
 use super::state::Scope;
-use super::tables::{DeviceNumber, FeedRow, Member};
+use super::tables::{DeviceNumber, FeedRow, Member, Progress};
 
 /// One feed that lacks a scope's earlier envelopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +22,8 @@ pub(crate) struct Fill {
 /// A step of a fill: what was asked, and what the disk said.
 pub(crate) struct Filled {
     pub(crate) fill: Fill,
-    pub(crate) after: u64,
+    /// From where.
+    pub(crate) progress: Progress,
     /// The scope's last log position when the disk was asked.
     pub(crate) through: u64,
     pub(crate) answer: ScopeAnswer,
@@ -47,9 +48,10 @@ impl Draft<'_> {
         for recipient in wanted.difference(&held) {
             match (has_earlier, on_disk) {
                 (true, true) => {
-                    self.set_member(id, *recipient, Some(Member::Filling { after: 0 }));
+                    let progress = Progress::default();
+                    self.set_member(id, *recipient, Some(Member::Filling(progress)));
                     let fill = Fill { scope: *id, recipient: *recipient, own: false };
-                    self.group.fills.insert(fill, 0);
+                    self.group.fills.insert(fill, progress);
                 }
                 // All that came before is in this very group.
                 (true, false) => {
@@ -122,34 +124,35 @@ impl Draft<'_> {
     /// Puts the next part of what came before into a feed.
     pub(crate) fn fill(&mut self, step: &Filled) {
         let Fill { scope: id, recipient, own } = step.fill;
-        self.group.worked.push((step.fill, step.after));
+        self.group.worked.push((step.fill, step.progress));
         let Some(scope) = self.state.scopes.get(&id) else { return };
-        if !own && scope.members.get(&recipient) != Some(&Member::Filling { after: step.after }) {
+        if !own && scope.members.get(&recipient) != Some(&Member::Filling(step.progress)) {
             return;
         }
         // It is filled from the beginning when its grant begins again; until then all of it would be passed over.
         if !own && self.early_members(&id).contains(&recipient) {
             return;
         }
-        for (log, author) in &step.answer.rows {
+        for (log, author) in step.answer.statements.iter().chain(&step.answer.rows) {
             if (*author == recipient) == own {
                 let row =
                     FeedRow { scope: scope.number, author: *author, log: *log, parting: false };
                 self.feed(recipient, row, None);
             }
         }
-        let last = step.answer.rows.last().map_or(step.after, |(log, _)| *log);
+        let last = step.answer.rows.last().map_or(step.progress.after, |(log, _)| *log);
         let after = if step.answer.is_end { last.max(step.through) } else { last };
         // Since the disk was asked, a commit may have added to the scope; then there is one more round.
         let is_whole = step.answer.is_end && (own || scope.last <= after);
+        let progress = Progress { after, stated: step.answer.stated };
         if !is_whole {
-            self.group.fills.insert(step.fill, after);
+            self.group.fills.insert(step.fill, progress);
         }
         match (own, is_whole) {
             (true, true) => self.group.own_done.push(recipient),
             (true, false) => {}
             (false, true) => self.set_member(&id, recipient, Some(Member::Whole)),
-            (false, false) => self.set_member(&id, recipient, Some(Member::Filling { after })),
+            (false, false) => self.set_member(&id, recipient, Some(Member::Filling(progress))),
         }
     }
 }

@@ -179,7 +179,9 @@ impl Draft<'_> {
         let batch = &mut self.group.batch;
         batch.put(tables::LOG, again.to_be_bytes(), tables::log_value(again, bytes));
         batch.put(tables::CHAIN, tables::chain_key(scope, author, seq), place.to_bytes());
-        let item = Item { scope: verified.header().scope, author, log: again, bytes: bytes.into() };
+        // Whoever missed it has been without it for long, and what has come since stands behind it.
+        let (scope_id, ahead) = (verified.header().scope, None);
+        let item = Item { scope: scope_id, author, log: again, bytes: bytes.into(), ahead };
         self.group.items.push(item);
         let index = self.group.items.len() - 1;
         for Missed { recipient, parting } in row.missed {

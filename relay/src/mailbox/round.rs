@@ -158,7 +158,7 @@ impl Mailbox {
             self.effects.push_back(Effect::Notice(Notice::Fork { author }));
         }
         let mut group = group.apply(&mut self.state);
-        self.fills.append(&mut group.fills);
+        self.queue_fills(std::mem::take(&mut group.fills));
         for (id, result) in group.requests {
             self.effects.push_back(Effect::Done { id, result });
         }
@@ -193,7 +193,7 @@ impl Mailbox {
     fn abandoned(&mut self, now: Timestamp, group: Group, error: &StorageError) {
         self.retry_at = Some(now.plus_ms(RETRY_MS));
         self.state.heads.not_saved(group.heads);
-        self.fills.extend(group.worked);
+        self.queue_fills(group.worked);
         self.state.again.extend(group.again);
         self.state.due.extend(group.due.into_iter().map(|scope| (now.plus_ms(RETRY_MS), scope)));
         for (id, _) in group.requests {

@@ -11,10 +11,11 @@ use rand::CryptoRng;
 
 use super::enrol::Proving;
 use super::heads::Told;
+use super::lanes::Lanes;
 use super::members::Fill;
 use super::refill::{Held, Refill};
 use super::subscribe::WINDOW_BYTES_MAX;
-use super::tables::DeviceNumber;
+use super::tables::{DeviceNumber, Progress};
 use super::{Effect, Mailbox, Notice, Own, SessionId};
 
 /// A connection that has said nothing useful for this long is ended.
@@ -72,6 +73,7 @@ pub(crate) struct Subscribed {
     /// Where the chains end that it said it holds.
     pub(crate) held: Held,
     pub(crate) refill: Refill,
+    pub(crate) lanes: Lanes,
 }
 
 impl Session {
@@ -112,6 +114,12 @@ impl Mailbox {
             }
             (Stage::Subscribed(_), Message::Seen { position }) => {
                 self.seen(now, session, position);
+            }
+            (Stage::Subscribed(_), Message::First { scopes }) => {
+                self.first_wanted(session, &scopes);
+            }
+            (Stage::Subscribed(_), Message::Kept { held, left }) => {
+                self.kept(now, session, &held, &left);
             }
             (Stage::Subscribed(_), Message::Roll(update)) => self.take_roll(now, session, update),
             (Stage::Subscribed(_), Message::WantHead { publisher }) => {
@@ -177,6 +185,7 @@ impl Mailbox {
             holdings_left: HOLDINGS_MAX,
             held: Held::default(),
             refill,
+            lanes: Lanes::new(),
         };
         self.noted.insert(device, (position, now));
         self.counters.sessions += 1;
@@ -261,9 +270,9 @@ impl Mailbox {
         }
         let through = self.state.next_log - 1;
         self.owns.insert(device, Own { scopes_left: scopes.len(), through });
-        for scope in scopes {
-            self.fills.insert(Fill { scope, recipient: device, own: true }, after);
-        }
+        let progress = Progress { after, stated: 0 };
+        let fill = |scope| (Fill { scope, recipient: device, own: true }, progress);
+        self.queue_fills(scopes.into_iter().map(fill));
         true
     }
 
@@ -345,7 +354,8 @@ impl Mailbox {
             Stage::Opening | Stage::Proving(_) => {
                 (now.since_ms(known.since) > OPENING_MS_MAX).then_some(*session)
             }
-            Stage::Subscribed(member) => (!member.under_way.is_empty()
+            Stage::Subscribed(member) => ((!member.under_way.is_empty()
+                || member.lanes.is_under_way())
                 && now.since_ms(member.progress_at) > STALLED_MS_MAX)
                 .then_some(*session),
             Stage::Enrolling | Stage::Rebuilding(_) => None,

@@ -82,6 +82,8 @@ pub(crate) struct Device {
     pub(crate) rows_end: u64,
     /// The log position up to which its rows have the registry; `None` where it gets no more of it.
     pub(crate) common: Option<u64>,
+    /// The newest position of its feed that goes ahead of its place; 0 for none.
+    pub(crate) urgent_end: u64,
     /// Envelopes of its own that are in the log.
     pub(crate) written: u64,
 }
@@ -233,7 +235,8 @@ impl State {
     fn load_devices(&mut self, store: &dyn Read) -> Result<(), OpenError> {
         each(store, tables::DEVICE, |key, row: DeviceRow| {
             let id = DeviceId::from_bytes(key)?;
-            self.devices.push(Device { id, row, rows_end: 0, common: None, written: 0 });
+            let (rows_end, urgent_end) = (0, 0);
+            self.devices.push(Device { id, row, rows_end, common: None, urgent_end, written: 0 });
             Ok(())
         })?;
         self.devices.sort_by_key(|device| device.row.number);
@@ -243,6 +246,10 @@ impl State {
             let feed = Range::prefix(&device.row.number.to_be_bytes());
             store.scan(tables::FEED, &feed, Order::Descending, &mut |key, _| {
                 device.rows_end = tables::feed_position(key).unwrap_or(0);
+                false
+            })?;
+            store.scan(tables::URGENT, &feed, Order::Descending, &mut |key, _| {
+                device.urgent_end = tables::feed_position(key).unwrap_or(0);
                 false
             })?;
         }

@@ -8,6 +8,7 @@ use azalea_core::sync::heads::HeadTree;
 use azalea_core::sync::message::{Bytes, FeedItem, Message, Welcome};
 
 use super::group::{FeedEntry, Item};
+use super::lanes::Ahead;
 use super::load::{self, FeedAnswer, Found, Query};
 use super::refill::{Going, Refill};
 use super::session::Subscribed;
@@ -50,12 +51,13 @@ impl Mailbox {
         if !self.begins_refill(session) {
             return;
         }
+        self.pump_lanes(session);
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;
         };
         let feed_end = self.state.feed_end(member.device);
         let room = member.pace.window_bytes().saturating_sub(member.bytes_under_way);
-        if member.is_loading || room == 0 {
+        if member.is_loading || room == 0 || member.lanes.holds_up_the_feed() {
             return;
         }
         let to = member.reads_to(feed_end);
@@ -92,6 +94,7 @@ impl Mailbox {
             return;
         };
         let device = member.device;
+        let feed_end = self.state.feed_end(device);
         // Where rows are missing up to the end that was known, there is nothing to wait for.
         let to = member.reads_to(u64::MAX);
         let mut scanned = looked_at.unwrap_or(through).min(to);
@@ -99,7 +102,19 @@ impl Mailbox {
         let mut waits = false;
         let asked = items.into_iter().filter(|item| item.position <= to);
         let mine = asked.filter(|item| self.is_for(now, member, &item.row));
-        for load::Item { position, row, found } in mine.collect::<Vec<_>>() {
+        let mut waits_for = None;
+        let mine = mine.map(|item| (member.lanes.went_ahead(item.position), item));
+        for (ahead, load::Item { position, row, found }) in mine.collect::<Vec<_>>() {
+            match ahead {
+                // The feed's last place is given all the same, or the reader's cursor would never come to its end.
+                Some(Ahead::Held) if position < feed_end => continue,
+                Some(Ahead::Held) => {}
+                Some(Ahead::UnderWay) => {
+                    (scanned, waits_for) = (position - 1, Some(position));
+                    break;
+                }
+                None => {}
+            }
             match found {
                 Found::Whole(envelope) => sendable.push((position, envelope)),
                 Found::Rotten { log, lost } => {
@@ -113,6 +128,7 @@ impl Mailbox {
         self.with_member(session, |member| {
             member.is_loading = waits;
             member.scanned = member.scanned.max(scanned);
+            member.lanes.feed_is_at(scanned, waits_for);
         });
         self.send_items(now, session, sendable);
         self.pump(session);
@@ -123,7 +139,7 @@ impl Mailbox {
     }
 
     /// Whether an item of a feed is to be sent: access is asked now, not when it was queued.
-    fn is_for(&self, now: Timestamp, member: &Subscribed, row: &FeedRow) -> bool {
+    pub(crate) fn is_for(&self, now: Timestamp, member: &Subscribed, row: &FeedRow) -> bool {
         if row.author == member.device {
             return member.want_own;
         }

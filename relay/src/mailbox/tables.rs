@@ -25,6 +25,10 @@ pub const DEVICE: Table = Table::named("device");
 pub const MEMBER: Table = Table::named("member");
 /// (recipient, feed position) → scope, author and log position; or, at its last position, a run of what every feed has.
 pub const FEED: Table = Table::named("feed");
+/// (scope, log position) → author: a scope's statements, which a new reader gets first.
+pub const STATEMENT: Table = Table::named("statement");
+/// (recipient, feed position) → lane: what goes ahead of its place in the feed.
+pub const URGENT: Table = Table::named("urgent");
 /// Publisher device → the newest roll that it signed.
 pub const HEAD_ROLL: Table = Table::named("head_roll");
 /// (publisher device, recipient facility) → the recipient's share of that roll.
@@ -87,6 +91,16 @@ pub(crate) fn parse_chain_key(key: &[u8]) -> Option<(ScopeNumber, DeviceNumber, 
         u32::from_be_bytes(*author),
         u64::from_be_bytes(seq.try_into().ok()?),
     ))
+}
+
+pub(crate) fn statement_key(scope: ScopeNumber, log: u64) -> Vec<u8> {
+    [&scope.to_be_bytes()[..], &log.to_be_bytes()].concat()
+}
+
+/// The log position of a statement, and its author.
+pub(crate) fn parse_statement(key: &[u8], value: &[u8]) -> Option<(u64, DeviceNumber)> {
+    let (_, log) = key.split_last_chunk::<8>()?;
+    Some((u64::from_be_bytes(*log), u32::from_be_bytes(value.try_into().ok()?)))
 }
 
 pub(crate) fn feed_key(recipient: DeviceNumber, position: u64) -> Vec<u8> {
@@ -225,18 +239,39 @@ const RUN: u8 = 2;
 pub(crate) enum Member {
     /// All of them; new ones are appended as they come.
     Whole,
-    /// Up to this log position; new ones wait until the earlier ones are there. Of the registry always so: what comes after it
-    /// stands at the feed's end.
-    Filling { after: u64 },
+    /// So far; new ones wait until the earlier ones are there. Of the registry always so: what comes after it stands at the feed's
+    /// end.
+    Filling(Progress),
+}
+
+/// How far a feed that is being filled has got with a scope.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// It has the envelopes up to this log position.
+    pub(crate) after: u64,
+    /// It has the statements up to this log position, which went before the rest; 0 for none.
+    pub(crate) stated: u64,
+}
+
+impl Member {
+    /// A feed that has a scope up to a log position.
+    pub(crate) fn up_to(after: u64) -> Self {
+        Self::Filling(Progress { after, stated: 0 })
+    }
 }
 
 impl Wire for Member {
     fn write(&self, writer: &mut Writer) {
         match self {
             Self::Whole => writer.u8(0),
-            Self::Filling { after } => {
+            Self::Filling(Progress { after, stated: 0 }) => {
                 writer.u8(1);
                 writer.u64(*after);
+            }
+            Self::Filling(Progress { after, stated }) => {
+                writer.u8(2);
+                writer.u64(*after);
+                writer.u64(*stated);
             }
         }
     }
@@ -244,7 +279,14 @@ impl Wire for Member {
     fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         match reader.u8("member")? {
             0 => Ok(Self::Whole),
-            1 => Ok(Self::Filling { after: reader.u64("after")? }),
+            1 => Ok(Self::Filling(Progress { after: reader.u64("after")?, stated: 0 })),
+            2 => {
+                let (after, stated) = (reader.u64("after")?, reader.u64("stated")?);
+                match stated {
+                    0 => Err(WireError::Invalid { field: "stated" }),
+                    _ => Ok(Self::Filling(Progress { after, stated })),
+                }
+            }
             _ => Err(WireError::Invalid { field: "member" }),
         }
     }

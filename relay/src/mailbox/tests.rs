@@ -11,6 +11,7 @@ mod fuzz;
 mod greet;
 mod heads;
 mod holding;
+mod lanes;
 mod refill;
 mod renew;
 mod rotten;

@@ -14,7 +14,7 @@ use azalea_core::sync::heads::rounds;
 use super::group::Draft;
 use super::session::{Session, Stage};
 use super::state::{Scope, State};
-use super::tables::{DeviceNumber, Member};
+use super::tables::{DeviceNumber, Member, Progress};
 use super::{Mailbox, RETRY_MS};
 
 /// How far the clock was set back.
@@ -69,6 +69,7 @@ impl Session {
         if let Stage::Subscribed(member) | Stage::Rebuilding(member) = &mut self.stage {
             member.progress_at = back.of(member.progress_at);
             member.pace.clock_was_set();
+            member.lanes.clock_was_set();
         }
     }
 }
@@ -129,7 +130,7 @@ impl Draft<'_> {
             members.filter(|it| !owners.contains(it) && !early.contains(it)).collect();
         readers.into_iter().for_each(|number| self.set_member(id, number, None));
         for number in early {
-            self.set_member(id, number, Some(Member::Filling { after: 0 }));
+            self.set_member(id, number, Some(Member::Filling(Progress::default())));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A connection whose other end has proven its key, over whatever it goes: what a session needs of it and no more.
 //!
 //! QUIC and TLS on TCP carry the same frames. A session opens or accepts one stream, says when it has nothing more to say, and closes.
-//! What may wait goes on a stream beside it over QUIC, and on a connection beside it over TCP.
+//! What may not wait goes on streams of its own over QUIC, and between two messages over TCP. What may wait goes on a stream beside it over QUIC, and on a connection beside it over TCP.
 
 use std::io;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use crate::endpoint::{CONNECTION_BYTES_MAX, EndpointError, tls};
 use crate::silence;
 use crate::tcp::{Inward, Outward, Tunnel};
 
-/// The priority of what may wait for everything else; a session has 0.
+/// The priority of what may wait for everything else; a session has 0, and what goes ahead of it more.
 const LAST: i32 = -1;
 
 /// What a connection goes over.
@@ -170,6 +170,28 @@ impl Peer {
                 Ok((Sender::Quic(send), Receiver::Quic(receive)))
             }
             Connection::Tcp(tunnel) => tunnel.stream(),
+        }
+    }
+
+    /// Begins a stream of one direction beside the session's, whose words go before those of streams with a lower `rank`; the
+    /// session has 0, and streams of one rank take turns. Nothing over TCP, which has one stream only.
+    pub async fn open_ahead(&self, rank: u8) -> Result<Option<Sender>, Ended> {
+        match &self.connection {
+            Connection::Quic(connection, _) => {
+                let send = connection.open_uni().await?;
+                // An error says that the stream is over.
+                let _ = send.set_priority(i32::from(rank));
+                Ok(Some(Sender::Quic(send)))
+            }
+            Connection::Tcp(_) => Ok(None),
+        }
+    }
+
+    /// The next stream that the other end begins beside the session's; never over TCP.
+    pub async fn accept_ahead(&self) -> Result<Receiver, Ended> {
+        match &self.connection {
+            Connection::Quic(connection, _) => Ok(Receiver::Quic(connection.accept_uni().await?)),
+            Connection::Tcp(_) => std::future::pending().await,
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
 
 use azalea_core::envelope::Formats;
-use azalea_core::id::{DeviceId, FacilityId, Timestamp};
+use azalea_core::id::{DeviceId, FacilityId, PatientId, Timestamp};
 use azalea_core::identity::{Certificate, Identity, PublicKey};
 use azalea_core::ledger::Ledger;
 use azalea_core::replica::command::{Command, CommandError, Outcome};
@@ -277,6 +277,11 @@ impl Facility {
         self.next_command += 1;
         self.asked.insert(self.next_command, number);
         self.handle(now, Input::Command { id: CommandId(self.next_command), command });
+    }
+
+    /// Somebody looks at a patient of whom not all may be here.
+    pub(super) fn wants_first(&mut self, now: Timestamp, patient: PatientId) {
+        self.handle(now, Input::First(patient));
     }
 
     /// Wakes the replica, if this is the wake that was planned last: one that was overtaken by an earlier one wakes nobody,

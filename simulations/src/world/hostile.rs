@@ -82,6 +82,15 @@ pub(super) struct Hostile {
     pub(super) tries: Vec<(Timestamp, Trick, usize)>,
 }
 
+/// A bit turns in one of them.
+fn tamper(dice: &mut Dice, items: &mut [FeedItem]) {
+    let at = dice.below(items.len() as u64) as usize;
+    if let Some(item) = items.get_mut(at) {
+        let byte = dice.below(item.envelope.0.len() as u64) as usize;
+        item.envelope.0[byte] ^= 1 << dice.below(8);
+    }
+}
+
 impl Hostile {
     pub(super) fn new(tricks: Vec<Trick>) -> Self {
         Self { tricks, seen: Vec::new(), smuggled: Vec::new(), tries: Vec::new() }
@@ -165,12 +174,12 @@ impl Hostile {
                 vec![Message::Feed { items, end }]
             }
             (Trick::Tamper, Message::Feed { mut items, end }) => {
-                let at = dice.below(items.len() as u64) as usize;
-                if let Some(item) = items.get_mut(at) {
-                    let byte = dice.below(item.envelope.0.len() as u64) as usize;
-                    item.envelope.0[byte] ^= 1 << dice.below(8);
-                }
+                tamper(dice, &mut items);
                 vec![Message::Feed { items, end }]
+            }
+            (Trick::Tamper, Message::Ahead { lane, mut items }) => {
+                tamper(dice, &mut items);
+                vec![Message::Ahead { lane, items }]
             }
             (Trick::Flood, Message::Feed { mut items, end }) => {
                 let position = items.last().map_or(end, |item| item.position);

@@ -1,4 +1,5 @@
-//! The line between a facility and the relay: one ordered stream each way, as QUIC makes it of datagrams.
+//! The line between a facility and the relay: ordered streams each way, as QUIC makes them of datagrams: one for the session, and
+//! down three for what goes ahead of its place, which overtake the session and each other.
 //!
 //! [`datagram`] loses, doubles and delays them. A cut takes everything that is under way or said while it lasts, in one
 //! direction or in both: it is sent again once the line is back, unless that takes so long that both ends give the
@@ -11,7 +12,7 @@ mod quality;
 use std::collections::VecDeque;
 
 use azalea_core::id::Timestamp;
-use azalea_core::sync::message::Message;
+use azalea_core::sync::message::{Lane as Ahead, Message};
 use azalea_core::wire::Wire;
 use azalea_relay::mailbox::SessionId;
 
@@ -30,6 +31,28 @@ pub(super) enum Way {
 
 impl Way {
     pub(super) const BOTH: [Self; 2] = [Self::Up, Self::Down];
+}
+
+/// On which stream a message goes; a later one goes before an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    Session,
+    Keys,
+    Wanted,
+    Urgent,
+}
+
+impl Stream {
+    pub(super) const MANY: usize = 4;
+
+    pub(super) fn of(message: &Message) -> Self {
+        match message {
+            Message::Ahead { lane: Ahead::Urgent, .. } => Self::Urgent,
+            Message::Ahead { lane: Ahead::Wanted, .. } => Self::Wanted,
+            Message::Ahead { lane: Ahead::Keys, .. } => Self::Keys,
+            _ => Self::Session,
+        }
+    }
 }
 
 /// What is said on a stream.
@@ -90,13 +113,18 @@ impl Link {
     }
 
     /// Sends a message.
-    pub(super) fn send(&mut self, now: Timestamp, way: Way, bytes: usize) -> Sent {
+    pub(super) fn send(
+        &mut self,
+        now: Timestamp,
+        way: Way,
+        (stream, bytes): (Stream, usize),
+    ) -> Sent {
         let at = way as usize;
         if self.cut[at].is_some() {
             return Sent::Held;
         }
         let (dice, line) = (&mut self.dice, self.quality.figures());
-        let whole = self.lanes[at].carry(dice, line, us(now), bytes, &mut self.counts);
+        let whole = self.lanes[at].carry(dice, line, us(now), (stream, bytes), &mut self.counts);
         self.bytes[at] += whole.bytes;
         Sent::Arrives { at: ms(whole.at), hangs: whole.hangs }
     }
@@ -155,7 +183,8 @@ impl Link {
             let mut validates = Lane::new(us(now), line);
             for _ in 0..2 {
                 let from = validates.whole();
-                validates.carry(&mut self.dice, line, from, CHALLENGE_BYTES, &mut self.counts);
+                let asked = (Stream::Session, CHALLENGE_BYTES);
+                validates.carry(&mut self.dice, line, from, asked, &mut self.counts);
             }
             self.lanes.iter_mut().for_each(|lane| lane.begin(validates.whole()));
         }
@@ -193,10 +222,14 @@ pub(super) fn weight(message: &Message) -> usize {
     const PATH: usize = 256;
     const CHAIN: usize = 72;
     const DIGEST: usize = 32;
+    const PLACE: usize = 8;
+    const SCOPE: usize = 16;
     FRAME
         + match message {
             Message::Push(envelopes) => envelopes.iter().map(|it| it.0.len() + 4).sum(),
-            Message::Feed { items, .. } => items.iter().map(|it| it.envelope.0.len() + 12).sum(),
+            Message::Feed { items, .. } | Message::Ahead { items, .. } => {
+                items.iter().map(|it| it.envelope.0.len() + 12).sum()
+            }
             Message::Taken { stored, refused } => 32 * stored.len() + 40 * refused.len(),
             Message::Roll(update) => ROLL + SHARE * update.shares.len(),
             Message::Heads(words) => {
@@ -207,6 +240,8 @@ pub(super) fn weight(message: &Message) -> usize {
             | Message::Lacking { chains, certificates, .. } => {
                 CHAIN * chains.len() + DIGEST * certificates.len()
             }
+            Message::Kept { held, left } => PLACE * (held.len() + left.len()),
+            Message::First { scopes } => SCOPE * scopes.len(),
             Message::Certificates(all) => all.iter().map(|it| it.to_bytes().len()).sum(),
             _ => FRAME,
         }

@@ -1,7 +1,7 @@
 //! What a device and the relay have under way to each other, seen from outside: what was pushed and had no answer, what was
 //! fed and not confirmed, and what of both was said in vain.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use azalea_core::sync::message::Message;
 
@@ -84,6 +84,11 @@ impl Load {
 pub(super) struct Fed {
     /// Places of the feed and bytes that the relay sent and the device has not confirmed in this session.
     under_way: VecDeque<(u64, usize)>,
+    /// Places whose envelopes went ahead in this session and that its cursor has not passed, and bytes: another session knows
+    /// nothing of them.
+    ahead: BTreeMap<u64, usize>,
+    /// Envelopes that went ahead.
+    pub(super) went_ahead: u64,
     /// Bytes of envelopes that were fed, however often.
     pub(super) said: u64,
     /// Bytes of envelopes that were under way when a session ended: they may be sent again.
@@ -95,27 +100,46 @@ impl Fed {
     pub(super) fn begin(&mut self) {
         self.cut_off += self.under_way();
         self.under_way.clear();
+        self.ahead.clear();
     }
 
     /// The relay says something to the device, which may not arrive.
     pub(super) fn is_sent(&mut self, message: &Message) {
-        let Message::Feed { items, .. } = message else { return };
-        self.under_way.extend(items.iter().map(|item| (item.position, item.envelope.0.len())));
+        let (Message::Feed { items, .. } | Message::Ahead { items, .. }) = message else { return };
+        let places = items.iter().map(|item| (item.position, item.envelope.0.len()));
+        if matches!(message, Message::Ahead { .. }) {
+            self.went_ahead += items.len() as u64;
+            self.ahead.extend(places);
+        } else {
+            // The last place of a feed is given although it went ahead.
+            let twice = items.iter().filter_map(|item| self.ahead.remove(&item.position));
+            self.cut_off += twice.map(|bytes| bytes as u64).sum::<u64>();
+            self.under_way.extend(places);
+        }
         self.said += items.iter().map(|item| item.envelope.0.len() as u64).sum::<u64>();
     }
 
     /// The device says something.
     pub(super) fn hears(&mut self, message: &Message) {
-        if let Message::Seen { position } = message {
-            while self.under_way.front().is_some_and(|(fed, _)| fed <= position) {
-                self.under_way.pop_front();
+        match message {
+            Message::Seen { position } => {
+                while self.under_way.front().is_some_and(|(fed, _)| fed <= position) {
+                    self.under_way.pop_front();
+                }
+                self.ahead = self.ahead.split_off(&(position + 1));
             }
+            Message::Kept { left, .. } => {
+                let again = left.iter().filter_map(|place| self.ahead.remove(place));
+                self.cut_off += again.map(|bytes| bytes as u64).sum::<u64>();
+            }
+            _ => {}
         }
     }
 
     /// Bytes of envelopes that are under way now.
     pub(super) fn under_way(&self) -> u64 {
-        self.under_way.iter().map(|(_, bytes)| *bytes as u64).sum()
+        let under_way = self.under_way.iter().map(|(_, bytes)| *bytes as u64);
+        under_way.chain(self.ahead.values().map(|bytes| *bytes as u64)).sum()
     }
 }
 

@@ -55,6 +55,8 @@ impl World {
             Ok(opening) => {
                 self.jobs[index].done = true;
                 self.truth.openings.entry(place).or_default().push(opening);
+                self.facilities[place].wants_first(self.now, patient);
+                self.drain_facility(place);
             }
             Err(_) if self.truth.healed.is_some() => {}
             Err(_) => self.after(RETRY_MS, super::Event::Job(index)),

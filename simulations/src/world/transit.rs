@@ -5,7 +5,7 @@ use azalea_core::sync::message::Message;
 use azalea_relay::mailbox::SessionId;
 
 use super::event::Event;
-use super::link::{Quality, Said, Sent, Way, weight};
+use super::link::{Quality, Said, Sent, Stream, Way, weight};
 use super::{IDLE_MS, World};
 
 impl World {
@@ -19,7 +19,7 @@ impl World {
     fn transmit(&mut self, place: usize, (session, message): Said, way: Way) {
         let now = self.now;
         let bytes = weight(&message);
-        match self.links[place].send(now, way, bytes) {
+        match self.links[place].send(now, way, (Stream::of(&message), bytes)) {
             Sent::Arrives { at, hangs } => {
                 let message = Some(message);
                 let event = match way {
@@ -116,7 +116,12 @@ impl World {
 
 #[cfg(test)]
 mod tests {
+    use azalea_core::access::ScopeKind;
+    use azalea_core::replica::RelayStatus;
+    use azalea_core::view::View;
+
     use super::super::fault::Fault;
+    use super::super::people::Job;
     use super::super::{Options, START_MS};
     use super::*;
 
@@ -159,4 +164,54 @@ mod tests {
         assert_eq!(world.datagrams().moves, 40);
         assert_eq!(world.run(), []);
     }
+
+    /// A clinic catches up over a mobile line with what a quarter of an hour has brought; in the middle of that a patient withdraws.
+    #[test]
+    fn a_withdrawal_overtakes_what_a_device_has_to_catch_up_with() {
+        let lines = vec![Quality::Mobile];
+        let options = Options {
+            seconds: 900,
+            hospitals: 1,
+            records: 400,
+            notes: 0,
+            edits: 0,
+            lines,
+            ..Options::default()
+        };
+        let mut world = World::new(options);
+        let (hospital, clinic, local) = (0, 1, "p0x0".to_owned());
+        world.until(Timestamp(START_MS + 360_000));
+        world.fault(Fault::Cut { place: clinic });
+        pass(&mut world, 200);
+        world.fault(Fault::Restore { place: clinic });
+        let receives = |world: &World| {
+            let status = world.facilities[clinic].status();
+            status.is_some_and(|status| status.relay == RelayStatus::Receiving)
+        };
+        while !receives(&world) {
+            world.until(world.now.plus_ms(100));
+        }
+        let patient = world.network_patient(&(hospital, local.clone())).expect("it consented");
+        let is_in = |world: &World| {
+            let me = world.facilities[clinic].id();
+            let view = View::new(&world.facilities[clinic].disk.rows);
+            let scopes = view.scopes().expect("memory");
+            let mut care = scopes.iter().filter(|scope| {
+                let told = scope.descriptor.as_ref();
+                told.is_some_and(|it| it.kind == ScopeKind::Care && it.patient == Some(patient))
+            });
+            let access = care.next().and_then(|scope| scope.access.as_ref());
+            access.is_some_and(|access| access.access_of(&me, world.now).is_some())
+        };
+        assert!(is_in(&world), "it was let in before");
+        world.job(0, Job::Withdraw { place: hospital, local, places: Vec::new() });
+        world.until(world.now.plus_ms(PROMPT_MS));
+        assert!(!is_in(&world), "it has heard of it");
+        assert!(receives(&world), "and has not caught up");
+        assert!(world.fed[clinic].went_ahead > 0);
+        assert_eq!(world.run(), []);
+    }
+
+    /// Two of the line's round trips, two disks, and a datagram that is lost and sent again.
+    const PROMPT_MS: u64 = 2_000;
 }

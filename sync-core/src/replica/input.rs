@@ -1,5 +1,6 @@
 //! What a replica is told: results of the IO that it asked for, messages, a person's commands, time.
 
+use crate::id::PatientId;
 use crate::storage::StorageError;
 use crate::sync::message::Message;
 
@@ -29,6 +30,8 @@ pub enum Input {
     Disconnected,
     /// A message of the relay, whole.
     Received(Message),
+    /// Somebody looks at a patient: while not all is here, what there is of this patient is wanted first.
+    First(PatientId),
     /// Somebody wants something done.
     Command {
         /// Named again in the `Done` effect.

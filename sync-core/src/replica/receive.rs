@@ -80,23 +80,29 @@ impl State {
         tx.proven = prove(envelopes, &self.roster, &self.identity.network);
     }
 
-    /// Takes an envelope that arrived.
-    pub(super) fn receive(&mut self, tx: &mut Tx<'_>, bytes: Vec<u8>, places: &Places) {
+    /// Takes an envelope that arrived. Whether it is kept in one way or another, and need not come again.
+    pub(super) fn receive(&mut self, tx: &mut Tx<'_>, bytes: Vec<u8>, places: &Places) -> bool {
         let stop = self.try_receive(tx, &bytes, places);
-        self.stop(tx, bytes, stop);
+        self.stop(tx, bytes, stop)
     }
 
-    pub(super) fn stop(&mut self, tx: &mut Tx<'_>, bytes: Vec<u8>, stop: Result<(), Stop>) {
+    pub(super) fn stop(&mut self, tx: &mut Tx<'_>, bytes: Vec<u8>, stop: Result<(), Stop>) -> bool {
         match stop {
-            Ok(()) | Err(Stop::Known) => {}
-            Err(Stop::Refuse(cause)) => tx.refuse(cause),
+            Ok(()) | Err(Stop::Known) => true,
+            Err(Stop::Refuse(cause)) => {
+                tx.refuse(cause);
+                false
+            }
             Err(Stop::Wait(number, wait, position)) => {
-                if !self.hold(tx, number, &WaitingRow { wait, position, envelope: bytes }) {
+                let is_held =
+                    self.hold(tx, number, &WaitingRow { wait, position, envelope: bytes });
+                if !is_held {
                     tx.refuse("too many envelopes wait for statements that do not come");
                 }
+                is_held
             }
             Err(Stop::Apart(cause, scope)) => {
-                let Ok(envelope) = SignedEnvelope::from_bytes(&*bytes) else { return };
+                let Ok(envelope) = SignedEnvelope::from_bytes(&*bytes) else { return false };
                 let header = envelope.claimed_header();
                 let (author, seq, id, at) =
                     (header.author, header.seq, envelope.claimed_id(), tx.now);
@@ -106,12 +112,13 @@ impl State {
                     cause => cause,
                 };
                 if cause == Cause::Contradicted && self.refused.contains(&(scope, seq)) {
-                    return;
+                    return true;
                 }
                 // A region that was upgraded may write much that is newer, and the log has it.
                 let envelope = if cause == Cause::Newer { Vec::new() } else { bytes };
                 let row = QuarantineRow { cause, scope, author, seq, id, at, envelope };
                 self.quarantine(tx, &row);
+                true
             }
         }
     }

@@ -83,6 +83,8 @@ pub(super) struct Session {
     pub(super) known_roll: Option<[u8; 32]>,
     /// The relay was asked for our feed once more and has not given all of it.
     pub(super) is_refilling: bool,
+    /// What it was told is wanted first.
+    pub(super) first: Option<Vec<ScopeId>>,
     /// The relay takes nothing of ours until its operator has decided; kept over reconnects, until it takes something.
     pub(super) suspended: bool,
 }
@@ -106,6 +108,7 @@ impl Session {
             bring_back: BringBack::default(),
             known_roll: None,
             is_refilling: false,
+            first: None,
             suspended: false,
         }
     }
@@ -121,10 +124,16 @@ impl Session {
         self.bring_back = BringBack::default();
         self.known_roll = None;
         self.is_refilling = false;
+        self.first = None;
     }
 
     pub(super) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
+    }
+
+    /// Whether everything that the relay has told of is held.
+    pub(super) fn has_all(&self) -> bool {
+        matches!(self.phase, Phase::Open { end, held, .. } if held >= end)
     }
 
     /// Keeps durable envelopes of ours at hand for pushing, as far as there is room.

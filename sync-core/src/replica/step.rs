@@ -33,6 +33,11 @@ pub(super) enum Work {
         items: Vec<FeedItem>,
         claims: Vec<Place>,
     },
+    /// Of our feed what comes ahead of its place.
+    Ahead {
+        items: Vec<FeedItem>,
+        claims: Vec<Place>,
+    },
     /// What became of envelopes that we pushed.
     Taken {
         stored: Vec<(EnvelopeId, Flight)>,
@@ -101,6 +106,11 @@ pub(super) enum After {
     Failed(CommandId, CommandError),
     /// The feed is held up to here.
     Seen(u64),
+    /// Of what came ahead these are held, and these are left for their places.
+    Kept {
+        held: Vec<u64>,
+        left: Vec<u64>,
+    },
     /// The relay has these.
     Delivered(Vec<EnvelopeId>),
     /// These will not be pushed again.
@@ -137,6 +147,7 @@ impl Work {
         matches!(
             self,
             Self::Feed { .. }
+                | Self::Ahead { .. }
                 | Self::Heads(_)
                 | Self::Behind
                 | Self::Refilled(_)
@@ -155,7 +166,8 @@ impl Work {
     /// Whether `next` can be done in the same step.
     pub(super) fn takes(&self, next: &Self) -> bool {
         match (self, next) {
-            (Self::Feed { items, .. }, Self::Feed { .. }) => {
+            (Self::Feed { items, .. }, Self::Feed { .. })
+            | (Self::Ahead { items, .. }, Self::Ahead { .. }) => {
                 items.iter().map(|item| item.envelope.0.len()).sum::<usize>() < FEED_BYTES_PER_STEP
             }
             (Self::Taken { .. }, Self::Taken { .. }) => true,
@@ -166,7 +178,8 @@ impl Work {
     /// Adds work that [`Work::takes`].
     pub(super) fn absorb(&mut self, next: Self) {
         match (self, next) {
-            (Self::Feed { items, .. }, Self::Feed { items: more, .. }) => items.extend(more),
+            (Self::Feed { items, .. }, Self::Feed { items: more, .. })
+            | (Self::Ahead { items, .. }, Self::Ahead { items: more, .. }) => items.extend(more),
             (
                 Self::Taken { stored, refused },
                 Self::Taken { stored: more_stored, refused: more_refused },
@@ -186,7 +199,7 @@ impl Work {
     ) -> (Vec<Query>, Self) {
         let queries = match &mut self {
             Self::Command(_, command) => command_queries(state, command, now),
-            Self::Feed { items, claims, .. } => {
+            Self::Feed { items, claims, .. } | Self::Ahead { items, claims } => {
                 let envelopes = items.iter().map(|item| item.envelope.0.as_slice());
                 let (queries, found) = state.place_queries(envelopes);
                 *claims = found;
@@ -239,6 +252,18 @@ impl Work {
                     state.receive(tx, item.envelope.0, &places);
                 }
                 seen.into_iter().collect()
+            }
+            Self::Ahead { items, claims } => {
+                let places = receive::places(claims, answers);
+                state.prove(tx, items.iter().map(|item| item.envelope.0.as_slice()));
+                let (mut held, mut left) = (Vec::new(), Vec::new());
+                for item in items {
+                    match state.receive(tx, item.envelope.0, &places) {
+                        true => held.push(item.position),
+                        false => left.push(item.position),
+                    }
+                }
+                vec![After::Kept { held, left }]
             }
             Self::Taken { stored, refused } => state.taken(tx, stored, refused, answers),
             Self::Heads(words) => state.take_heads(tx, words),

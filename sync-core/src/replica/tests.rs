@@ -3,6 +3,7 @@
 mod blob;
 mod damaged;
 mod heads;
+mod lanes;
 mod offer;
 mod peer;
 mod program;

@@ -5,8 +5,11 @@
 //! acknowledgement is sent after the disk has what it acknowledges.
 //!
 //! Order of a feed: per author and scope ascending by sequence. Where a statement admits a new reader, that
-//! reader's feed gets the scope's earlier envelopes first, in log order, then the statement, then what follows:
-//! a replica that applies items as they come rarely has to hold one back.
+//! reader's feed gets the scope's statements first, with this one, then its other envelopes in log order, then what
+//! follows: what comes can be opened as it comes.
+//!
+//! What does not wait for its place comes ahead of it in an `Ahead`, on a stream of its own where the line has some, and is
+//! answered by a `Kept`. The cursor knows nothing of it.
 //!
 //! A write after its author's right to the scope ended (the author being a member of the network still) is
 //! stored and forwarded like any other: the recipients keep it apart for a person to review. A relay that
@@ -19,7 +22,7 @@ use crate::wire::{Limit, Reader, Wire, WireError, Writer, limits};
 use super::heads::{HeadUpdate, HeadWord};
 
 /// The session format that this program speaks.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// The format of a goodbye, the same for ever: the one word that programs of all versions understand.
 const GOODBYE_VERSION: u8 = 1;
 
@@ -117,6 +120,41 @@ pub enum Message {
         /// The position.
         position: u64,
     },
+    /// Relay → node, after `First`: items of the feed ahead of their places.
+    Ahead {
+        /// On which lane.
+        lane: Lane,
+        /// The items.
+        items: Vec<FeedItem>,
+    },
+    /// Node → relay, the answer to `Ahead`: what need not come again at its place in this session.
+    Kept {
+        /// Places whose items are durably held.
+        held: Vec<u64>,
+        /// Places whose items could not be taken ahead of what comes before them.
+        left: Vec<u64>,
+    },
+    /// Node → relay, once after the welcome and whenever it changes: the scopes whose envelopes are wanted first.
+    First {
+        /// The scopes.
+        scopes: Vec<ScopeId>,
+    },
+}
+
+/// What goes ahead of its place in a feed, the more urgent one first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// What puts somebody out.
+    Urgent,
+    /// What the reader wants first.
+    Wanted,
+    /// Keys, a few at a time beside the feed.
+    Keys,
+}
+
+impl Lane {
+    /// All of them, in their order.
+    pub const ALL: [Self; 3] = [Self::Urgent, Self::Wanted, Self::Keys];
 }
 
 /// The end of an author's chain in a scope.
@@ -313,6 +351,8 @@ pub mod message_limits {
     pub const CERTIFICATES: Limit = Limit { name: "certificates_max", max: 4_096 };
     /// Ends of chains in one message.
     pub const CHAINS: Limit = Limit { name: "chains_max", max: 8_192 };
+    /// Scopes that are wanted first.
+    pub const FIRST: Limit = Limit { name: "first_max", max: 256 };
     /// Publishers' words in one message.
     pub const HEADS: Limit = Limit { name: "heads_max", max: 256 };
 }
@@ -418,6 +458,20 @@ impl Wire for Message {
                 writer.u8(18);
                 writer.u64(*position);
             }
+            Self::Ahead { lane, items } => {
+                writer.u8(19);
+                lane.write(writer);
+                writer.list(items);
+            }
+            Self::Kept { held, left } => {
+                writer.u8(20);
+                write_places(writer, held);
+                write_places(writer, left);
+            }
+            Self::First { scopes } => {
+                writer.u8(21);
+                writer.list(scopes);
+            }
         }
     }
 
@@ -481,9 +535,41 @@ impl Wire for Message {
             16 => Self::WantHead { publisher: DeviceId::read(reader)? },
             17 => Self::Refill,
             18 => Self::Refilled { position: reader.u64("position")? },
+            19 => Self::Ahead { lane: Lane::read(reader)?, items: reader.list(limits::ENVELOPES)? },
+            20 => Self::Kept { held: read_places(reader)?, left: read_places(reader)? },
+            21 => Self::First { scopes: reader.list(message_limits::FIRST)? },
             _ => return Err(WireError::Invalid { field: "message kind" }),
         })
     }
+}
+
+impl Wire for Lane {
+    fn write(&self, writer: &mut Writer) {
+        writer.u8(match self {
+            Self::Urgent => 0,
+            Self::Wanted => 1,
+            Self::Keys => 2,
+        });
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        match reader.u8("lane")? {
+            0 => Ok(Self::Urgent),
+            1 => Ok(Self::Wanted),
+            2 => Ok(Self::Keys),
+            _ => Err(WireError::Invalid { field: "lane" }),
+        }
+    }
+}
+
+fn write_places(writer: &mut Writer, places: &[u64]) {
+    writer.count(places.len());
+    places.iter().for_each(|place| writer.u64(*place));
+}
+
+fn read_places(reader: &mut Reader<'_>) -> Result<Vec<u64>, WireError> {
+    let count = reader.count(limits::ENVELOPES)?;
+    (0..count).map(|_| reader.u64("position")).collect()
 }
 
 fn write_digests(writer: &mut Writer, digests: &[[u8; 32]]) {

@@ -113,6 +113,8 @@ pub struct Chart {
     pub patient: PatientHead,
     /// Each publisher with its freshness.
     pub publishers: Vec<Publisher>,
+    /// The relay has more for this device than has arrived; some of it may be of this patient.
+    pub is_coming: bool,
     /// Current rows; superseded versions are reached from the record.
     pub entries: Vec<ChartEntry>,
     /// Care notes, newest first.

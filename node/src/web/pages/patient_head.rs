@@ -97,6 +97,9 @@ fn allergies(frame: &Frame, chart: &Chart) -> Markup {
 fn publishers(frame: &Frame, chart: &Chart) -> Markup {
     html! {
         ul.publishers aria-label=(frame.t(Word::PublisherParts)) {
+            @if chart.is_coming {
+                li { span.fresh.warn { (icon(Icon::Clock)) (frame.t(Word::FreshComing)) } }
+            }
             @for publisher in &chart.publishers {
                 li {
                     (facility(&publisher.facility))

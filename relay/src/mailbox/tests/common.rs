@@ -30,7 +30,7 @@ impl World {
     }
 
     /// As a program of before wrote it: a row for each envelope of the registry in each feed.
-    fn into_rows(&mut self, filling: Option<(&Member, u64)>) {
+    fn as_rows_of_format_1(&mut self, filling: Option<(&Member, u64)>) {
         let mut batch = Batch::new();
         let state = &self.mailbox.state;
         let registry = state.scopes[&state.registry()].number;
@@ -46,8 +46,7 @@ impl World {
                     _ => batch.put(tables::FEED, key, FeedPlace::One(row).to_bytes()),
                 }
             }
-            let member =
-                filled.map_or(tables::Member::Whole, |after| tables::Member::Filling { after });
+            let member = filled.map_or(tables::Member::Whole, tables::Member::up_to);
             if device.common.is_some() {
                 let key = tables::member_key(registry, recipient);
                 batch.put(tables::MEMBER, key, member.to_bytes());
@@ -187,7 +186,7 @@ fn a_store_with_rows_for_everything_is_read_and_goes_on_with_runs() {
     let mut late = world.member(FacilityKind::Clinic);
     let (ends, all) = (world.feed_end(&clinic), world.all_of(&clinic));
     let half = world.all_of(&late)[4].1.log;
-    world.into_rows(Some((&late, half)));
+    world.as_rows_of_format_1(Some((&late, half)));
     assert_eq!(world.format(), 1_u32.to_be_bytes());
     assert_eq!((world.feed_end(&clinic), world.all_of(&clinic)), (ends, all));
 

@@ -41,7 +41,7 @@ fn a_fill_that_the_disk_interrupts_is_finished_later() {
     assert_eq!(world.fed_ids(&clinic), []);
     world.failure = None;
     world.wait(2_000);
-    assert_eq!(world.fed_ids(&clinic), ids(&[created, written, grant]));
+    assert_eq!(world.fed_ids(&clinic), ids(&[created, grant, written]));
 }
 
 #[test]

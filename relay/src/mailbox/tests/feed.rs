@@ -37,7 +37,7 @@ fn a_cursor_of_another_life_or_beyond_the_end_starts_again_from_the_beginning_on
 }
 
 #[test]
-fn a_new_reader_gets_what_came_before_then_the_grant_then_what_follows() {
+fn a_new_reader_gets_statements_then_what_came_before_then_what_follows() {
     let mut world = World::new();
     let mut hospital = world.member(FacilityKind::Hospital);
     let mut clinic = world.member(FacilityKind::Clinic);
@@ -56,7 +56,8 @@ fn a_new_reader_gets_what_came_before_then_the_grant_then_what_follows() {
     assert_eq!(world.fed_ids(&clinic), []);
     let grant = hospital.grant(&world, chart, &clinic, Access::READ, 1);
     let after = hospital.write(&world, chart, b"after");
-    expected.extend([grant.clone(), after.clone()]);
+    expected.insert(1, grant.clone());
+    expected.push(after.clone());
     world.push_all(&hospital, &[grant, after]);
     assert_eq!(world.fed_ids(&clinic), ids(&expected));
 }
@@ -79,11 +80,11 @@ fn a_grant_that_begins_later_fills_the_feed_when_it_begins() {
         tick: 2,
     };
     let grant = hospital.say(&world, chart, statement);
-    world.push_all(&hospital, &[written, grant.clone()]);
+    world.push_all(&hospital, &[written.clone(), grant.clone()]);
     assert_eq!(world.fed_ids(&nurse), []);
     assert!(world.mailbox.wake_at() <= begins);
     world.wait(60_000);
-    assert_eq!(world.fed_ids(&nurse).last(), Some(&grant.claimed_id()));
+    assert_eq!(world.fed_ids(&nurse)[2..], ids(&[grant, written]));
 }
 
 /// A hospital's clock is a few milliseconds ahead, and its grant begins while the disk works on it.
@@ -236,4 +237,115 @@ fn the_newest_connection_of_a_device_is_the_one_that_counts() {
     let written = hospital.write(&world, chart, b"result");
     world.push_all(&hospital, std::slice::from_ref(&written));
     assert_eq!(world.fed_ids(&clinic), [written.claimed_id()]);
+}
+
+/// Takes what the disk was asked, lets it do that, and holds what follows.
+fn step(world: &mut World) {
+    let asked = world.held.replace(Vec::new()).unwrap_or_default();
+    asked.into_iter().for_each(|effect| world.disk(effect));
+    world.drain();
+}
+
+#[test]
+fn a_new_device_gets_the_registry_then_what_its_facility_works_with_then_charts_the_newest_first() {
+    let (mut world, mut hospital, clinic, older) = hospital_and_clinic();
+    let scope = |world: &mut World, hospital: &mut Member, kind, nonce| {
+        let (scope, created) = hospital.create(world, kind, nonce);
+        let written = hospital.write(world, scope, &[nonce]);
+        let grant = hospital.grant(world, scope, &clinic, Access::READ, 1);
+        let after = hospital.write(world, scope, &[nonce, 1]);
+        let all = [created, written, grant, after];
+        world.push_all(hospital, &all);
+        // Statements first.
+        let [created, written, grant, after] = all;
+        (scope, ids(&[created, grant, written, after]))
+    };
+    let (_, newer) = scope(&mut world, &mut hospital, ScopeKind::Chart, 2);
+    let (_, care) = scope(&mut world, &mut hospital, ScopeKind::Care, 3);
+    let last = hospital.write(&world, older, b"the older chart, written last");
+    world.push_all(&hospital, std::slice::from_ref(&last));
+    let mut tablet = world.stranger();
+    tablet.facility = clinic.facility.clone();
+    let certificate = tablet.certificate(&world);
+    let registry = world.mailbox.state.registry();
+    let mut clinic = clinic;
+    let said = clinic.say(&world, registry, Statement::Certificate(certificate));
+    world.push_all(&clinic, std::slice::from_ref(&said));
+    world.connect(&mut tablet, None).unwrap();
+    let fed = world.fed_ids(&tablet);
+    let expected = [care, vec![last.claimed_id()], newer].concat();
+    let known: BTreeSet<_> = expected.iter().copied().collect();
+    let order: Vec<_> = fed.iter().copied().filter(|id| known.contains(id)).collect();
+    assert_eq!(order, expected);
+    let registry_end = fed.iter().position(|id| *id == said.claimed_id()).unwrap();
+    let first_of_rest = fed.iter().position(|id| known.contains(id)).unwrap();
+    assert!(registry_end < first_of_rest);
+}
+
+#[test]
+fn a_fill_that_a_restart_interrupts_gives_everything_once() {
+    let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
+    let mut expected = BTreeSet::new();
+    for nonce in 10..74 {
+        let (scope, created) = hospital.create(&world, ScopeKind::Chart, nonce);
+        let grant = hospital.grant(&world, scope, &clinic, Access::READ, 1);
+        expected.extend(ids(&[created.clone(), grant.clone()]));
+        world.push_all(&hospital, &[created, grant]);
+    }
+    // More than one step, with so many scopes at once.
+    let mut written: Vec<_> =
+        (0..200_u8).map(|number| hospital.write(&world, chart, &[number])).collect();
+    let mut pharmacy = world.member(FacilityKind::Pharmacy);
+    written.push(hospital.grant(&world, chart, &pharmacy, Access::READ, 2));
+    expected.extend(ids(&written));
+    world.push_all(&hospital, &written);
+    let mut tablet = world.stranger();
+    tablet.facility = clinic.facility.clone();
+    let certificate = tablet.certificate(&world);
+    world.held = Some(Vec::new());
+    let publish = Request::Publish(vec![certificate]);
+    world.input(Input::Request { id: RequestId(999), request: publish });
+    for _ in 0..4 {
+        step(&mut world);
+    }
+    let filling = |world: &World| {
+        let scope = &world.mailbox.state.scopes[&chart];
+        scope.members.values().any(|member| matches!(member, tables::Member::Filling(_)))
+    };
+    assert!(filling(&world), "it is in the middle");
+    world.held = None;
+    world.restart();
+    world.input(Input::Tick);
+    // What is said while it goes on has its place, too.
+    let after = hospital.revoke(&world, chart, &pharmacy, Vec::new(), 3);
+    expected.insert(after.claimed_id());
+    world.connect(&mut hospital, None).unwrap();
+    world.connect(&mut pharmacy, None).unwrap();
+    world.push_all(&hospital, &[after]);
+    assert!(!filling(&world));
+    world.connect(&mut tablet, None).unwrap();
+    let fed = world.fed_ids(&tablet);
+    for id in expected {
+        assert_eq!(fed.iter().filter(|fed| **fed == id).count(), 1);
+    }
+}
+
+#[test]
+fn the_statements_of_an_older_store_are_found_once() {
+    let (mut world, mut hospital, _, chart) = hospital_and_clinic();
+    let written = hospital.write(&world, chart, b"result");
+    world.push_all(&hospital, std::slice::from_ref(&written));
+    let rows = |store: &Memory| -> Vec<(Vec<u8>, Vec<u8>)> {
+        let rows = store.rows().filter(|(table, ..)| *table == tables::STATEMENT);
+        rows.map(|(_, key, value)| (key.to_vec(), value.to_vec())).collect()
+    };
+    let before = rows(&world.store);
+    assert_eq!(before.len(), 2, "created and granted");
+    let mut forgets = Batch::new();
+    before.iter().for_each(|(key, _)| forgets.remove(tables::STATEMENT, key.clone()));
+    world.store.commit(&forgets).unwrap();
+    let derived = derive::statements(&world.store).unwrap().unwrap();
+    world.store.commit(&derived).unwrap();
+    assert_eq!(rows(&world.store), before);
+    assert_eq!(derive::statements(&world.store).unwrap().map(|batch| batch.is_empty()), None);
 }

@@ -91,7 +91,7 @@ fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> Bounds {
     let devices = world.facilities.len() as u64 + 2;
     let ran_ms = world.now.since_ms(Timestamp(START_MS));
     let intervals = ran_ms / (world.options.statement_seconds * 1_000) + 2;
-    let (load, down) = (&facility.load, &world.fed[facility.place()]);
+    let (load, down_of) = (&facility.load, &world.fed[facility.place()]);
     let (own, all, chains) = kept(facility);
     let feed = feeds.of_device(&facility.device());
     // A relay that has gone back is offered what it lost by all who hold it; of a chain that rots, what follows is named again.
@@ -114,8 +114,8 @@ fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> Bounds {
     // The feed of an earlier life held what the device has now, and what it was not to keep.
     let fed = feed.bytes
         + (feed.bytes + all.bytes) * again
-        + down.cut_off
-        + down.under_way()
+        + down_of.cut_off
+        + down_of.under_way()
         + load.beyond_gaps;
     let up = own.many * (2 * MESSAGE_BYTES + roll)
         + feed.many * MESSAGE_BYTES * (1 + again)
@@ -124,7 +124,9 @@ fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> Bounds {
         + own.many * MESSAGE_BYTES
         + all.many * MESSAGE_BYTES * asked;
     let envelopes = [pushed, fed].map(|bytes| bytes + unaccounted);
-    let beside = [up, down].map(|bytes| bytes + each_session + each_interval);
+    // What goes ahead is a message of its own, and so is the answer.
+    let ahead = down_of.went_ahead * MESSAGE_BYTES;
+    let beside = [up, down].map(|bytes| bytes + ahead + each_session + each_interval);
     let line = [0, 1].map(|way| SENT_AGAIN * (envelopes[way] + beside[way]));
     Bounds { envelopes, line }
 }

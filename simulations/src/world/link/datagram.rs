@@ -1,4 +1,4 @@
-//! One direction of a line, datagram by datagram, and the ordered stream that the transport makes of them.
+//! One direction of a line, datagram by datagram, and the ordered streams that the transport makes of them.
 //!
 //! ```text
 //! message ─ datagrams ─ each late by itself, lost, doubled, overtaken ─ whole again, in order ─ message
@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Stream;
 use super::quality::Figures;
 use crate::population::Dice;
 
@@ -40,12 +41,12 @@ impl Datagrams {
 
 /// One direction. Times are microseconds: on fibre a datagram takes a fraction of a millisecond.
 pub(super) struct Lane {
-    /// Until when the line is taken.
-    taken: u64,
-    /// When everything that was said is whole at the other end.
-    whole: u64,
-    /// When the last datagram that was sent again arrives: until then the stream needs its sender.
-    hangs: u64,
+    /// Until when the line is taken for each stream: by what is said on it and on those that go before it.
+    taken: [u64; Stream::MANY],
+    /// When everything that was said on each stream is whole at the other end.
+    whole: [u64; Stream::MANY],
+    /// When the last datagram of each that was sent again arrives: until then the stream needs its sender.
+    hangs: [u64; Stream::MANY],
     /// The latest arrival so far.
     latest: u64,
     round_trip: RoundTrip,
@@ -62,12 +63,15 @@ pub(super) struct Whole {
 
 impl Lane {
     pub(super) fn new(now: u64, line: &Figures) -> Self {
-        Self { taken: now, whole: now, hangs: 0, latest: now, round_trip: RoundTrip::new(line) }
+        let round_trip = RoundTrip::new(line);
+        let (taken, whole) = ([now; Stream::MANY], [now; Stream::MANY]);
+        Self { taken, whole, hangs: [0; Stream::MANY], latest: now, round_trip }
     }
 
     /// Nothing is under way any more; what is said from now on leaves at `at` at the earliest.
     pub(super) fn begin(&mut self, at: u64) {
-        (self.taken, self.whole, self.hangs, self.latest) = (at, at, 0, at);
+        (self.taken, self.whole) = ([at; Stream::MANY], [at; Stream::MANY]);
+        (self.hangs, self.latest) = ([0; Stream::MANY], at);
     }
 
     /// Another line: what was learnt of the one before is forgotten, as RFC 9000 (9.4) has it.
@@ -77,7 +81,7 @@ impl Lane {
 
     /// When everything that was said so far is whole.
     pub(super) fn whole(&self) -> u64 {
-        self.whole
+        self.whole.into_iter().max().unwrap_or_default()
     }
 
     pub(super) fn timeout(&self) -> u64 {
@@ -90,16 +94,17 @@ impl Lane {
         dice: &mut Dice,
         line: &Figures,
         now: u64,
-        bytes: usize,
+        (stream, bytes): (Stream, usize),
         counts: &mut Datagrams,
     ) -> Whole {
         let (mut left, mut carried) = (bytes as u64, 0);
         loop {
             let some = left.min(DATAGRAM_BYTES);
-            carried += self.datagram(dice, line, now, some, counts);
+            carried += self.datagram(dice, line, now, (stream, some), counts);
             left -= some;
             if left == 0 {
-                return Whole { at: self.whole, hangs: self.hangs > now, bytes: carried };
+                let (at, hangs) = (self.whole[stream as usize], self.hangs[stream as usize] > now);
+                return Whole { at, hangs, bytes: carried };
             }
         }
     }
@@ -110,12 +115,13 @@ impl Lane {
         dice: &mut Dice,
         line: &Figures,
         now: u64,
-        bytes: u64,
+        (stream, bytes): (Stream, u64),
         counts: &mut Datagrams,
     ) -> u64 {
+        let at = stream as usize;
         let takes = bytes * 8_000 / line.kbit;
-        let mut leaves = self.taken.max(now) + takes;
-        self.taken = leaves;
+        self.take(stream, now, takes);
+        let mut leaves = self.taken[at];
         counts.sent += 1;
         let mut luck = Luck(dice.draw());
         let mut times = 1;
@@ -123,13 +129,13 @@ impl Lane {
             counts.lost += 1;
             // Each timeout is twice the one before, as RFC 9002 (6.2.1) has it.
             leaves += (self.round_trip.timeout() << (times - 1).min(BACKOFFS_MAX)) + takes;
-            self.taken += takes;
+            self.take(stream, now, takes);
             times += 1;
             luck = Luck(dice.draw());
         }
         let arrives = leaves + line.delay_us + luck.late(line);
         if times > 1 {
-            self.hangs = self.hangs.max(arrives);
+            self.hangs[at] = self.hangs[at].max(arrives);
         }
         let acknowledged = arrives - leaves + line.delay_us + luck.late_back(line);
         let too_soon = acknowledged > self.round_trip.timeout();
@@ -145,8 +151,15 @@ impl Lane {
             counts.overtook += 1;
         }
         self.latest = self.latest.max(arrives);
-        self.whole = self.whole.max(arrives);
+        self.whole[at] = self.whole[at].max(arrives);
         bytes * times
+    }
+
+    /// Takes the line for a stream, and so from all that wait for it.
+    fn take(&mut self, stream: Stream, now: u64, takes: u64) {
+        for taken in &mut self.taken[..=stream as usize] {
+            *taken = now.max(*taken) + takes;
+        }
     }
 }
 
@@ -218,7 +231,7 @@ mod tests {
         let mut lane = Lane::new(0, line);
         let said = (0..messages).map(|number| {
             let now = number as u64 * 1_000;
-            lane.carry(&mut dice, line, now, bytes, &mut counts)
+            lane.carry(&mut dice, line, now, (Stream::Session, bytes), &mut counts)
         });
         (said.collect(), counts)
     }
@@ -241,6 +254,23 @@ mod tests {
         assert!(said.iter().any(|it| it.hangs) && said.iter().any(|it| it.bytes > 400));
         let (_, counts) = sends(Quality::Fibre, 20_000, 400);
         assert!((5..60).contains(&counts.lost), "{counts:?}");
+    }
+
+    #[test]
+    fn what_is_urgent_overtakes_what_was_said_before_it_and_is_in_order_itself() {
+        let (mut dice, mut counts) = (Dice::new(1), Datagrams::default());
+        let line = Quality::Mobile.figures();
+        let mut lane = Lane::new(0, line);
+        let mut carry =
+            |stream, now, bytes| lane.carry(&mut dice, line, now, (stream, bytes), &mut counts).at;
+        let long = carry(Stream::Session, 0, 750_000);
+        let urgent: Vec<u64> = (1..20).map(|at| carry(Stream::Urgent, at * 1_000, 400)).collect();
+        assert!(urgent.iter().all(|at| *at < long / 2), "{urgent:?}, {long}");
+        assert!(urgent.windows(2).all(|two| two[0] <= two[1]));
+        assert!(
+            carry(Stream::Session, 20_000, 400) >= long,
+            "and what is said after it is not early"
+        );
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn samples() -> Vec<(Message, String)> {
                 at: Timestamp(6),
             }),
             format!(
-                "0200{}{}01{}0000000000000009010000000000000006",
+                "0300{}{}01{}0000000000000009010000000000000006",
                 "11".repeat(32),
                 "44".repeat(16),
                 "33".repeat(16)
@@ -76,28 +76,28 @@ fn samples() -> Vec<(Message, String)> {
                 roll: [0x34; 32],
             }),
             format!(
-                "0201{}0000000000000009000000000000000a00000000000000060000000000000007{}",
+                "0301{}0000000000000009000000000000000a00000000000000060000000000000007{}",
                 "33".repeat(16),
                 "34".repeat(32)
             ),
         ),
-        (Message::Push(vec![Bytes(vec![0xcc])]), "02020000000100000001cc".into()),
+        (Message::Push(vec![Bytes(vec![0xcc])]), "03020000000100000001cc".into()),
         (
             Message::Taken { stored: vec![id], refused },
-            format!("020300000001{}00000009{refused_hex}", "55".repeat(32)),
+            format!("030300000001{}00000009{refused_hex}", "55".repeat(32)),
         ),
         (
-            Message::Feed { items: vec![item], end: 2 },
-            "020400000001000000000000000100000002aabb0000000000000002".into(),
+            Message::Feed { items: vec![item.clone()], end: 2 },
+            "030400000001000000000000000100000002aabb0000000000000002".into(),
         ),
-        (Message::Seen { position: 1 }, "02050000000000000001".into()),
-        (Message::Roll(update), format!("0206{roll_hex}0100000001{}", share_hex("24", "25"))),
+        (Message::Seen { position: 1 }, "03050000000000000001".into()),
+        (Message::Roll(update), format!("0306{roll_hex}0100000001{}", share_hex("24", "25"))),
         (
             Message::Challenge { enc: vec![1], sealed: vec![2, 3] },
-            "02080000000101000000020203".into(),
+            "03080000000101000000020203".into(),
         ),
-        (Message::Prove { nonce: [9; 32] }, format!("0209{}", "09".repeat(32))),
-        (Message::Enrolled { certificates: Vec::new() }, "020a00000000".into()),
+        (Message::Prove { nonce: [9; 32] }, format!("0309{}", "09".repeat(32))),
+        (Message::Enrolled { certificates: Vec::new() }, "030a00000000".into()),
         (Message::Goodbye(Goodbye::Version { ours: 1 }), "010b0000000001".into()),
         (Message::Goodbye(Goodbye::Busy { retry_after_ms: 256 }), "010b0500000100".into()),
         (Message::Goodbye(Goodbye::NotAdmitted(NotAdmitted::Unknown)), "010b0100000000".into()),
@@ -106,17 +106,29 @@ fn samples() -> Vec<(Message, String)> {
         (Message::Goodbye(Goodbye::Closing), "010b0600000000".into()),
         (
             Message::Holding { chains: vec![end], certificates: vec![[0x66; 32]] },
-            format!("020c00000001{end_hex}00000001{}", "66".repeat(32)),
+            format!("030c00000001{end_hex}00000001{}", "66".repeat(32)),
         ),
         (
             Message::Lacking { chains: vec![end], certificates: Vec::new(), others: true },
-            format!("020d00000001{end_hex}0000000001"),
+            format!("030d00000001{end_hex}0000000001"),
         ),
-        (Message::Certificates(Vec::new()), "020e00000000".into()),
-        (Message::Heads(words), format!("020f00000002{roll_hex}01{known_hex}{roll_hex}00")),
-        (Message::WantHead { publisher: device }, format!("0210{}", "44".repeat(16))),
-        (Message::Refill, "0211".into()),
-        (Message::Refilled { position: 7 }, "02120000000000000007".into()),
+        (Message::Certificates(Vec::new()), "030e00000000".into()),
+        (Message::Heads(words), format!("030f00000002{roll_hex}01{known_hex}{roll_hex}00")),
+        (Message::WantHead { publisher: device }, format!("0310{}", "44".repeat(16))),
+        (Message::Refill, "0311".into()),
+        (Message::Refilled { position: 7 }, "03120000000000000007".into()),
+        (
+            Message::Ahead { lane: Lane::Wanted, items: vec![item] },
+            "03130100000001000000000000000100000002aabb".into(),
+        ),
+        (
+            Message::Kept { held: vec![1, 2], left: vec![3] },
+            "03140000000200000000000000010000000000000002000000010000000000000003".into(),
+        ),
+        (
+            Message::First { scopes: vec![ScopeId([0x77; 16])] },
+            format!("031500000001{}", "77".repeat(16)),
+        ),
     ]
 }
 
@@ -133,8 +145,8 @@ fn every_message_has_these_bytes() {
 #[test]
 fn a_message_of_a_newer_version_asks_for_an_update() {
     let mut bytes = Message::Seen { position: 1 }.to_bytes();
-    bytes[0] = 3;
-    let error = Message::from_bytes(&bytes).expect_err("version 3 is not known");
+    bytes[0] = 4;
+    let error = Message::from_bytes(&bytes).expect_err("version 4 is not known");
     assert!(error.to_string().ends_with("update this program"), "{error}");
 }
 
@@ -142,12 +154,12 @@ fn a_message_of_a_newer_version_asks_for_an_update() {
 #[test]
 fn an_older_version_is_named_and_answered_with_a_goodbye_of_its_own_form() {
     let mut bytes = Message::Seen { position: 1 }.to_bytes();
-    bytes[0] = 1;
-    let older = WireError::Version { field: "message", found: 1, known: 2 };
+    bytes[0] = 2;
+    let older = WireError::Version { field: "message", found: 2, known: 3 };
     assert_eq!(Message::from_bytes(&bytes), Err(older));
     let goodbye = Message::Goodbye(Goodbye::Version { ours: VERSION }).to_bytes();
-    assert_eq!(goodbye, [1, 11, 0, 0, 0, 0, 2]);
-    assert_eq!(Message::from_bytes(&goodbye), Ok(Message::Goodbye(Goodbye::Version { ours: 2 })));
+    assert_eq!(goodbye, [1, 11, 0, 0, 0, 0, 3]);
+    assert_eq!(Message::from_bytes(&goodbye), Ok(Message::Goodbye(Goodbye::Version { ours: 3 })));
 }
 
 #[test]
