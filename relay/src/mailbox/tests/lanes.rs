@@ -1,6 +1,7 @@
 //! What goes ahead of its place in a feed, and what becomes of the place.
 
 use azalea_core::access::pair_scope;
+use azalea_core::identity::Subject;
 use azalea_core::sync::message::Lane;
 
 use super::*;
@@ -110,6 +111,30 @@ fn a_withdrawal_goes_ahead_and_the_feed_passes_over_what_was_confirmed() {
             ..Burden::default()
         }
     );
+}
+
+/// What the registry says has no row of its own in a feed: neither while it stands at the end nor when a run has been made of it.
+#[test]
+fn a_revoked_certificate_goes_ahead_and_other_certificates_do_not() {
+    let mut behind = behind();
+    let before = behind.world.feed_end(&behind.clinic) - behind.written.len() as u64;
+    behind.world.member(FacilityKind::Clinic);
+    let (subject, reason) = (Subject::Device(behind.pharmacy.id()), "lost".to_owned());
+    let by = behind.world.registrar.public();
+    behind.world.request(Request::Revoke { subject, reason, by }).unwrap();
+    let place = behind.world.feed_end(&behind.clinic);
+    let at_the_end = behind.came_ahead();
+    behind.fill_the_line();
+    behind.world.restart();
+    behind.world.connect(&mut behind.hospital, None).unwrap();
+    behind.come_back(before);
+    let in_a_run = behind.came_ahead();
+    assert_eq!(at_the_end.len(), 1);
+    assert_eq!((at_the_end[0].0, at_the_end[0].1), (Lane::Urgent, place));
+    assert_eq!(in_a_run, at_the_end);
+    behind.keep(&[place], &[]);
+    let fed = behind.world.fed(&behind.clinic);
+    assert!(fed.len() > behind.written.len() && fed.iter().all(|(fed, _)| *fed != place));
 }
 
 #[test]
