@@ -222,9 +222,10 @@ impl State {
             certificates.push(certificate);
             Ok(())
         })?;
+        // Rows lie in the order of digests; more would wait for their issuers than may.
+        certificates.sort_by_key(issued_in);
         for certificate in certificates {
             self.certificates.insert(certificate.digest());
-            // Rows lie in the order of digests; what waits for its issuer is taken when that comes.
             self.roster.admit(certificate).map_err(|error| StorageError::Damaged {
                 place: format!("table {:?}: {error}", tables::CERTIFICATE.name()),
             })?;
@@ -355,6 +356,17 @@ impl State {
             *kinds.entry(kind_name(kind)).or_default() += 1;
         }
         kinds
+    }
+}
+
+/// In this order each certificate comes after those that it rests on.
+fn issued_in(certificate: &Certificate) -> u8 {
+    match certificate {
+        Certificate::Root(_) => 0,
+        Certificate::Registrar(_) => 1,
+        Certificate::Facility(_) => 2,
+        Certificate::Device(_) => 3,
+        Certificate::Policy(_) | Certificate::Revocation(_) => 4,
     }
 }
 
