@@ -306,6 +306,7 @@ impl Clinic for SampleClinic {
             state.notes.iter().filter(|note| note.patient == patient).cloned().collect()
         });
         Ok(Chart {
+            is_coming: false,
             patient: person.head.clone(),
             publishers: person.publishers.clone(),
             entries: person.entries(),
