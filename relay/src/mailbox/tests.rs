@@ -185,23 +185,7 @@ impl World {
     /// A facility that is certified and not connected.
     fn member(&mut self, kind: FacilityKind) -> Member {
         let member = self.stranger();
-        let validity = Validity::lasting(self.now, YEAR_MS);
-        let facility = Facility {
-            network: self.network(),
-            key: member.facility.public(),
-            code: "4010001".into(),
-            name: "施設".into(),
-            kana: "シセツ".into(),
-            english: "Facility".into(),
-            kind,
-            rights: Rights { disclose: kind == FacilityKind::Hospital, view: true },
-            validity,
-            registrar: self.registrar.public(),
-        };
-        let certificates = vec![
-            Certificate::Facility(Signed::sign(facility, &self.registrar).unwrap()),
-            member.certificate(self),
-        ];
+        let certificates = vec![member.facility_certificate(self, kind), member.certificate(self)];
         self.request(Request::Publish(certificates)).unwrap();
         member
     }
@@ -327,6 +311,22 @@ impl Member {
 
     fn facility_id(&self) -> FacilityId {
         self.facility.public().facility_id()
+    }
+
+    fn facility_certificate(&self, world: &World, kind: FacilityKind) -> Certificate {
+        let facility = Facility {
+            network: world.network(),
+            key: self.facility.public(),
+            code: "4010001".into(),
+            name: "施設".into(),
+            kana: "シセツ".into(),
+            english: "Facility".into(),
+            kind,
+            rights: Rights { disclose: kind == FacilityKind::Hospital, view: true },
+            validity: Validity::lasting(world.now, YEAR_MS),
+            registrar: world.registrar.public(),
+        };
+        Certificate::Facility(Signed::sign(facility, &world.registrar).unwrap())
     }
 
     fn certificate(&self, world: &World) -> Certificate {

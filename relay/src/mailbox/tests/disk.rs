@@ -1,5 +1,7 @@
 //! The disk is full, is damaged, comes back.
 
+use azalea_core::wire::Wire;
+
 use super::*;
 
 #[test]
@@ -145,4 +147,28 @@ fn a_store_that_is_none_or_newer_is_not_opened() {
     batch.put(tables::SCOPE, world.mailbox.state.registry().0, *b"?");
     damaged.commit(&batch).unwrap();
     assert!(matches!(open(&damaged), OpenError::Row { table: "scope", .. }));
+}
+
+/// Certificates lie on the disk in the order of their digests. A relay of more than 4,096 devices once did not start again, where their
+/// facility's came behind them: so many may not wait for their issuer.
+#[test]
+fn a_relay_of_many_devices_starts_whatever_the_order_of_their_certificates() {
+    const DEVICES: usize = 4_300;
+    let mut world = World::new();
+    let mut member = world.member(FacilityKind::Clinic);
+    while member.facility_certificate(&world, FacilityKind::Clinic).digest()[0] < 0xfc {
+        member.facility = SigningKeypair::generate(&mut world.rng);
+    }
+    let mut batch = Batch::new();
+    let mut put = |certificate: Certificate| {
+        batch.put(tables::CERTIFICATE, certificate.digest(), certificate.to_bytes());
+    };
+    put(member.facility_certificate(&world, FacilityKind::Clinic));
+    for _ in 0..DEVICES {
+        member.device = SigningKeypair::generate(&mut world.rng);
+        put(member.certificate(&world));
+    }
+    world.store.take(batch);
+    world.restart();
+    assert_eq!(world.mailbox.state.roster.devices_of(&member.facility_id()).count(), DEVICES);
 }
