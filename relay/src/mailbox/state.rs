@@ -223,7 +223,7 @@ impl State {
             Ok(())
         })?;
         // Rows lie in the order of digests; more would wait for their issuers than may.
-        certificates.sort_by_key(issued_in);
+        certificates.sort_by_key(Certificate::rank);
         for certificate in certificates {
             self.certificates.insert(certificate.digest());
             self.roster.admit(certificate).map_err(|error| StorageError::Damaged {
@@ -356,17 +356,6 @@ impl State {
             *kinds.entry(kind_name(kind)).or_default() += 1;
         }
         kinds
-    }
-}
-
-/// In this order each certificate comes after those that it rests on.
-fn issued_in(certificate: &Certificate) -> u8 {
-    match certificate {
-        Certificate::Root(_) => 0,
-        Certificate::Registrar(_) => 1,
-        Certificate::Facility(_) => 2,
-        Certificate::Device(_) => 3,
-        Certificate::Policy(_) | Certificate::Revocation(_) => 4,
     }
 }
 

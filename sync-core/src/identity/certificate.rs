@@ -67,6 +67,17 @@ impl Certificate {
     pub fn digest(&self) -> [u8; 32] {
         *blake3::hash(&self.to_bytes()).as_bytes()
     }
+
+    /// In this order each certificate comes after those that it rests on.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Root(_) => 0,
+            Self::Registrar(_) => 1,
+            Self::Facility(_) => 2,
+            Self::Device(_) => 3,
+            Self::Policy(_) | Self::Revocation(_) => 4,
+        }
+    }
 }
 
 /// From when until when a certificate holds, both ends included.

@@ -299,11 +299,11 @@ impl State {
                 program::check_format(&rows)?;
                 state.program = (!rows.is_empty()).then(Program::unnamed);
             }
-            for (key, value) in rows {
-                state
-                    .take_row(table, &key, &value)
-                    .map_err(|cause| OpenError::Row { table: table.name(), cause })?;
-            }
+            let taken = match table == table::CERTIFICATE {
+                true => state.take_certificates(&rows),
+                false => rows.iter().try_for_each(|(key, value)| state.take_row(table, key, value)),
+            };
+            taken.map_err(|cause| OpenError::Row { table: table.name(), cause })?;
         }
         state.undurable = state.next_position;
         state.notice_program();
@@ -318,18 +318,27 @@ impl State {
         Ok(state)
     }
 
-    fn take_row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), WireError> {
-        let mut at = Reader::new(key);
-        if table == table::META {
-            self.take_meta(key, value)?;
-        } else if table == table::CERTIFICATE {
+    /// Rows lie in the order of digests. Taken so, more would wait for their issuers than may, and be forgotten.
+    fn take_certificates(&mut self, rows: &[(Vec<u8>, Vec<u8>)]) -> Result<(), WireError> {
+        let mut certificates = Vec::with_capacity(rows.len());
+        for (_, value) in rows {
             match Certificate::from_bytes(value) {
-                // Verified before it was stored; a roster that knows its issuer takes it again in any order.
-                Ok(certificate) => drop(self.roster.admit(certificate)),
+                Ok(certificate) => certificates.push(certificate),
                 // A newer program took it. Its envelope is set apart as such; the row stays for that program.
                 Err(cause) if cause.is_newer() => {}
                 Err(cause) => return Err(cause),
             }
+        }
+        certificates.sort_by_key(Certificate::rank);
+        // Verified before they were stored; a roster that knows their issuers takes them again.
+        certificates.into_iter().for_each(|certificate| drop(self.roster.admit(certificate)));
+        Ok(())
+    }
+
+    fn take_row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), WireError> {
+        let mut at = Reader::new(key);
+        if table == table::META {
+            self.take_meta(key, value)?;
         } else if table == table::SCOPE {
             let id = ScopeId::from_bytes(key)?;
             let mut row = Reader::new(value);

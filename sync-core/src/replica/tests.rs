@@ -4,6 +4,7 @@ mod blob;
 mod damaged;
 mod heads;
 mod lanes;
+mod members;
 mod offer;
 mod peer;
 mod program;
