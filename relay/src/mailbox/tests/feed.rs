@@ -113,19 +113,24 @@ fn a_grant_that_begins_while_the_disk_works_fills_the_feed() {
     assert_eq!(world.fed_ids(&nurse).last(), Some(&grant.claimed_id()));
 }
 
+/// Another device of a facility, connected; and its certificate as its facility said it.
+fn tablet_of(world: &mut World, mut facility: Member) -> (Member, SignedEnvelope) {
+    let mut tablet = world.stranger();
+    tablet.facility = facility.facility.clone();
+    let certificate = tablet.certificate(world);
+    let registry = world.mailbox.state.registry();
+    let said = facility.say(world, registry, Statement::Certificate(certificate));
+    world.push_all(&facility, std::slice::from_ref(&said));
+    world.connect(&mut tablet, None).unwrap();
+    (tablet, said)
+}
+
 #[test]
 fn a_new_device_gets_its_facilitys_scopes_and_the_whole_registry() {
     let (mut world, mut hospital, clinic, chart) = hospital_and_clinic();
     let written = hospital.write(&world, chart, b"result");
     world.push_all(&hospital, std::slice::from_ref(&written));
-    let mut tablet = world.stranger();
-    tablet.facility = clinic.facility.clone();
-    let certificate = tablet.certificate(&world);
-    let registry = world.mailbox.state.registry();
-    let mut clinic = clinic;
-    let said = clinic.say(&world, registry, Statement::Certificate(certificate));
-    world.push_all(&clinic, std::slice::from_ref(&said));
-    world.connect(&mut tablet, None).unwrap();
+    let (tablet, said) = tablet_of(&mut world, clinic);
     let fed = world.fed_ids(&tablet);
     // Five of the relay's own beginning, two for each facility, the tablet's own.
     for id in [written.claimed_id(), said.claimed_id()] {
@@ -264,14 +269,7 @@ fn a_new_device_gets_the_registry_then_what_its_facility_works_with_then_charts_
     let (_, care) = scope(&mut world, &mut hospital, ScopeKind::Care, 3);
     let last = hospital.write(&world, older, b"the older chart, written last");
     world.push_all(&hospital, std::slice::from_ref(&last));
-    let mut tablet = world.stranger();
-    tablet.facility = clinic.facility.clone();
-    let certificate = tablet.certificate(&world);
-    let registry = world.mailbox.state.registry();
-    let mut clinic = clinic;
-    let said = clinic.say(&world, registry, Statement::Certificate(certificate));
-    world.push_all(&clinic, std::slice::from_ref(&said));
-    world.connect(&mut tablet, None).unwrap();
+    let (tablet, said) = tablet_of(&mut world, clinic);
     let fed = world.fed_ids(&tablet);
     let expected = [care, vec![last.claimed_id()], newer].concat();
     let known: BTreeSet<_> = expected.iter().copied().collect();
