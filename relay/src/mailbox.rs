@@ -12,6 +12,7 @@
 mod accept;
 mod blobs;
 mod burden;
+mod covered;
 mod enrol;
 mod fill;
 mod genesis;

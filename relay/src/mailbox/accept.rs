@@ -140,6 +140,10 @@ impl Draft<'_> {
                 self.settle_members(&scope)
             }
             Some(_) if scope == self.state.registry() => return Err(RefusalCause::Right),
+            Some(Statement::Snapshot(snapshot)) => {
+                self.cover(verified, author, &snapshot)?;
+                BTreeSet::new()
+            }
             Some(statement) => {
                 let early = self.put_out_early(&scope, &statement);
                 self.govern(&scope, &verified.header().author, &statement)?;

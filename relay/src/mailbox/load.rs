@@ -2,7 +2,7 @@
 //! mailbox, on a snapshot.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use azalea_core::envelope::Header;
@@ -10,6 +10,7 @@ use azalea_core::id::EnvelopeId;
 use azalea_core::storage::{Order, Range, Read, StorageError};
 use azalea_core::wire::{Reader, Wire};
 
+use super::covered::Covered;
 use super::refill::{End, Held};
 use super::tables::{self, ChainRow, DeviceNumber, FeedRow, Lost, RottenRow, ScopeNumber};
 
@@ -26,6 +27,8 @@ pub enum Query {
         bytes_max: usize,
         /// What the recipient holds, and is not given again.
         held: Option<Arc<Held>>,
+        /// Set: what a snapshot stands for is passed over, but of these authors.
+        covered_but: Option<Arc<BTreeSet<DeviceNumber>>>,
     },
     /// The ids that the log holds at places of chains.
     Chains {
@@ -58,6 +61,8 @@ pub struct FeedAnswer {
     pub(crate) items: Vec<Item>,
     /// The last position that was looked at, whether the recipient holds what is there or not.
     pub(crate) through: Option<u64>,
+    /// How many were passed over since a snapshot stands for them.
+    pub(crate) covered: u64,
 }
 
 /// An item of a feed.
@@ -106,8 +111,9 @@ pub struct ScopeAnswer {
 /// Answers a question from a consistent state.
 pub fn run(store: &dyn Read, query: &Query) -> Result<Answer, StorageError> {
     match query {
-        Query::Feed { recipient, after, bytes_max, held } => {
-            feed(store, *recipient, *after, *bytes_max, held.as_deref())
+        Query::Feed { recipient, after, bytes_max, held, covered_but } => {
+            let (held, covered_but) = (held.as_deref(), covered_but.as_deref());
+            feed(store, *recipient, *after, *bytes_max, held, covered_but)
         }
         Query::Chains { places } => {
             let place =
@@ -130,6 +136,7 @@ fn feed(
     after: u64,
     bytes_max: usize,
     held: Option<&Held>,
+    covered_but: Option<&BTreeSet<DeviceNumber>>,
 ) -> Result<Answer, StorageError> {
     let to = Range::prefix(&recipient.to_be_bytes()).to;
     let range = Range { from: tables::feed_key(recipient, after.saturating_add(1)), to };
@@ -147,11 +154,20 @@ fn feed(
     }
     let (mut bytes, mut through) = (0, None);
     let (mut items, mut same) = (Vec::new(), BTreeMap::new());
+    let mut covered = covered_but.map(|but| (Covered::new(store, but), 0));
     for (position, row) in rows {
         if bytes >= bytes_max {
             break;
         }
         through = Some(position);
+        // What the recipient wrote itself it wants as it wrote it.
+        if row.author != recipient
+            && let Some((covered, count)) = &mut covered
+            && covered.contains(&row)?
+        {
+            *count += 1;
+            continue;
+        }
         let end = held.and_then(|held| held.end(&row));
         if end.is_some_and(|end| end.is_before(row.log)) {
             continue;
@@ -174,7 +190,8 @@ fn feed(
         }
         items.push(Item { position, row, found });
     }
-    Ok(Answer::Feed(FeedAnswer { items, through }))
+    let covered = covered.map_or(0, |(_, count)| count);
+    Ok(Answer::Feed(FeedAnswer { items, through, covered }))
 }
 
 /// Whether its reader holds an item, or all that it could be to it, where its chain ends so there; `is_same` says whether the
@@ -222,7 +239,7 @@ fn entry(store: &dyn Read, log: u64) -> Result<Option<Vec<u8>>, StorageError> {
 }
 
 /// A page that cannot be read has lost what stood on it, like one whose bytes have changed; every other failure may pass.
-fn sound<T: Default>(read: Result<T, StorageError>) -> Result<T, StorageError> {
+pub(super) fn sound<T: Default>(read: Result<T, StorageError>) -> Result<T, StorageError> {
     match read {
         Err(StorageError::Damaged { .. }) => Ok(T::default()),
         read => read,
@@ -289,7 +306,7 @@ fn chain_id(
     value.map(|value| chain_row(&value).map(|row| row.id)).transpose()
 }
 
-fn chain_row(value: &[u8]) -> Result<ChainRow, StorageError> {
+pub(super) fn chain_row(value: &[u8]) -> Result<ChainRow, StorageError> {
     ChainRow::from_bytes(value).map_err(|_| damaged("chain"))
 }
 

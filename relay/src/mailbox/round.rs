@@ -169,7 +169,7 @@ impl Mailbox {
                 self.send(session, Message::Taken { stored, refused });
             }
         }
-        self.forward(now, &group.items, group.feeds);
+        self.forward(now, &group.items, &group.left_out, group.feeds);
         self.rotten_noted(now, group.rotten);
         self.go_on(group.met);
         for (session, certificates) in group.enrolled {

@@ -1,6 +1,6 @@
 //! Sending a feed: live from memory where the reader has all before it, else from the disk, within a window.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use azalea_core::id::Timestamp;
@@ -58,7 +58,9 @@ impl Mailbox {
             Refill::Going(going) => Some(Arc::clone(&going.held)),
             _ => None,
         };
-        let query = Query::Feed { recipient, after, bytes_max, held };
+        // A feed that is given once more brings what a snapshot could not stand for.
+        let covered_but = held.is_none().then(|| Arc::clone(&self.state.revoked));
+        let query = Query::Feed { recipient, after, bytes_max, held, covered_but };
         self.with_member(session, |member| member.is_loading = true);
         self.load(query, Loading::Feed(session, to));
     }
@@ -75,7 +77,7 @@ impl Mailbox {
         now: Timestamp,
         session: SessionId,
         through: u64,
-        FeedAnswer { items, through: looked_at }: FeedAnswer,
+        FeedAnswer { items, through: looked_at, covered }: FeedAnswer,
     ) {
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;
@@ -99,6 +101,7 @@ impl Mailbox {
                 }
             }
         }
+        self.counters.passed_over += covered;
         self.with_member(session, |member| {
             member.is_loading = waits;
             member.scanned = member.scanned.max(scanned);
@@ -125,8 +128,10 @@ impl Mailbox {
         &mut self,
         now: Timestamp,
         items: &[Item],
+        left_out: &BTreeSet<usize>,
         feeds: BTreeMap<DeviceNumber, Vec<FeedEntry>>,
     ) {
+        let mut passed_over = 0;
         for (device, entries) in feeds {
             let Some(session) = self.by_device.get(&device).copied() else { continue };
             let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed())
@@ -139,12 +144,15 @@ impl Mailbox {
             let mut sendable = Vec::new();
             if !member.is_loading && member.refill == Refill::None && scanned + 1 == first {
                 for entry in &entries {
-                    let Some(item) = entry.item.map(|index| &items[index]) else { break };
+                    let Some(index) = entry.item else { break };
+                    let item = &items[index];
                     if room == 0 {
                         break;
                     }
                     scanned = entry.position;
-                    if self.is_for(now, member, &entry.row) {
+                    if left_out.contains(&index) {
+                        passed_over += 1;
+                    } else if self.is_for(now, member, &entry.row) {
                         room = room.saturating_sub(item.bytes.len());
                         sendable.push((entry.position, item.bytes.to_vec()));
                     }
@@ -154,6 +162,7 @@ impl Mailbox {
             self.send_items(now, session, sendable);
             self.pump(session);
         }
+        self.counters.passed_over += passed_over;
     }
 
     fn send_items(&mut self, now: Timestamp, session: SessionId, items: Vec<(u64, Vec<u8>)>) {

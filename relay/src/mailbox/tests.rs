@@ -12,6 +12,7 @@ mod holding;
 mod refill;
 mod renew;
 mod rotten;
+mod snapshot;
 mod suspend;
 mod time;
 mod walk;

@@ -47,7 +47,7 @@ impl World {
     }
 
     /// A bit of it turns.
-    fn rot(&mut self, envelope: &SignedEnvelope) -> u64 {
+    pub(super) fn rot(&mut self, envelope: &SignedEnvelope) -> u64 {
         let position = self.position(envelope);
         let mut value = tables::log_value(position, envelope.as_bytes());
         let last = value.len() - 1;
