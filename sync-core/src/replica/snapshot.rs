@@ -8,6 +8,7 @@
 //! goes back to before the first number that is not here, so what is missing shows, and is asked for.
 
 mod make;
+mod vector;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,12 +17,14 @@ use crate::document::{DocumentId, RecordVersion};
 use crate::envelope::{AdmittedEnvelope, Body, Header};
 use crate::id::{DeviceId, EnvelopeId, VersionId};
 use crate::storage::row::{
-    AheadRow, ChainRow, ScopeNumber, SnapshotRow, Standing, VectorRow, chain_key, key,
+    ChainRow, ScopeNumber, SnapshotRow, Standing, VectorRow, chain_key, key,
 };
 use crate::storage::table;
 use crate::wire::{Wire, WireError, limits};
 
 pub(super) use make::{Making, SNAPSHOT_AFTER};
+pub(super) use vector::advance;
+pub use vector::reach;
 
 use super::Tx;
 use super::effect::Query;
@@ -66,48 +69,6 @@ impl LastOpened {
     fn is_what(&self, (number, author, seq): Place, claim: &Snapshot) -> bool {
         let said = Opened { seq: seq - 1, epoch: claim.epoch, digest: claim.digest };
         self.0.get(&(number, author)) == Some(&said)
-    }
-}
-
-/// How far a chain is held by all that is here of it, ascending, and by what is said of its snapshots.
-pub fn reach(
-    held: impl IntoIterator<Item = (u64, EnvelopeId)>,
-    snapshots: &BTreeMap<u64, SnapshotRow>,
-) -> VectorRow {
-    let row = |(seq, id)| AheadRow { seq, id, previous: EnvelopeId::ZERO };
-    let mut vector = VectorRow { ahead: held.into_iter().map(row).collect(), ..VectorRow::empty() };
-    advance(&mut vector, Some(snapshots));
-    vector
-}
-
-/// Moves a chain's end over what is held or counts as held, to the last that is held.
-pub(super) fn advance(vector: &mut VectorRow, snapshots: Option<&BTreeMap<u64, SnapshotRow>>) {
-    let covering = |number: u64| {
-        let rows = snapshots.into_iter().flat_map(BTreeMap::values);
-        let rows = rows.filter(|row| row.standing.covers());
-        rows.filter_map(|row| row.claim.covered.end_of(number)).max()
-    };
-    // The envelope before a statement, where all that comes before it counts: so does whatever it covers.
-    let is_snapshot = |number: u64| {
-        let said = number.checked_add(1).and_then(|seq| snapshots?.get(&seq));
-        said.is_some_and(|row| row.standing != Standing::Withdrawn)
-    };
-    let (mut counted, mut taken) = (vector.seq, 0);
-    while let Some(next) = counted.checked_add(1) {
-        if vector.ahead.get(taken).is_some_and(|ahead| ahead.seq == next) {
-            taken += 1;
-            counted = next;
-        } else if let Some(last) = covering(next) {
-            counted = last;
-            taken += vector.ahead[taken..].partition_point(|ahead| ahead.seq <= last);
-        } else if is_snapshot(next) {
-            counted = next;
-        } else {
-            break;
-        }
-    }
-    if let Some(last) = vector.ahead.drain(..taken).next_back() {
-        (vector.seq, vector.id) = (last.seq, last.id);
     }
 }
 
