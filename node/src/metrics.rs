@@ -73,6 +73,12 @@ pub fn render(node: &Node) -> Result<String, Error> {
         ("waiting", "Envelopes that wait for a key or a statement", status.waiting as u64),
         ("waiting_for_key", "Those of them that only lack a key", waiting_for_key as u64),
         ("newer", "Envelopes that a newer program wrote than this one", newer as u64),
+        (
+            "snapshots_made",
+            "Snapshots of volumes that this device has made",
+            status.snapshots_made as u64,
+        ),
+        ("snapshots_held", "Snapshots of others that are held here", status.snapshots_held as u64),
         ("quarantined", "Things that are set apart for a person", state.quarantined),
         ("needs_review", "Records whose current versions disagree", state.needs_review),
         ("rebuilding", "1 while the store is rebuilt from the relay", u64::from(status.rebuilding)),

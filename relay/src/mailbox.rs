@@ -14,6 +14,7 @@ mod ahead;
 mod blobs;
 mod burden;
 mod common;
+mod covered;
 pub mod derive;
 mod enrol;
 mod fill;

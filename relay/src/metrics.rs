@@ -99,6 +99,11 @@ pub fn render(
     let counters = &report.counters;
     for (name, help, value) in [
         ("envelopes_accepted", "Envelopes taken", counters.accepted),
+        (
+            "passed_over",
+            "Envelopes not sent to a reader, since a snapshot stands for them or they for it",
+            counters.passed_over,
+        ),
         ("refills", "Feeds given once more, without what their readers held", counters.refills),
         ("envelopes_repeated", "Envelopes that were known already", counters.repeated),
         ("envelopes_forwarded", "Envelopes sent to readers", counters.forwarded),

@@ -323,6 +323,8 @@ impl World {
             self.fed.push(Fed::default());
             self.links.push(Link::new(line, Dice::new(seed).fork("line", place as u64), now));
             let mut facility = Facility::new(place, identity, seed, clock, self.mutation);
+            let after = options.snapshot_after as u64;
+            facility.snapshot_after = (after > 0).then_some(after);
             if options.faults.upgrades > 0 {
                 facility.install(fault::old_program());
             }

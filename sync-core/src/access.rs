@@ -8,6 +8,7 @@ mod consent;
 mod decide;
 mod grant;
 mod scope;
+mod snapshot;
 mod statement;
 #[cfg(test)]
 mod testing;
@@ -16,4 +17,5 @@ pub use consent::{ConsentDuties, ConsentGrant, ConsentRevoke, consent_duties};
 pub use decide::{Action, Denial, Question, Right, decide};
 pub use grant::{AccessError, Change, EndedConsent, Grant, ScopeAccess};
 pub use scope::{ScopeKind, created_scope, pair_scope, registry_scope};
+pub use snapshot::{Ranges, Snapshot};
 pub use statement::{Access, PAIR_ENC_LEN, Statement};

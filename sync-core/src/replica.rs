@@ -37,6 +37,7 @@ mod renew;
 mod salvage;
 mod session;
 mod share;
+mod snapshot;
 mod state;
 mod status;
 mod step;
@@ -51,6 +52,7 @@ pub use freshness::PublisherRow;
 pub(crate) use hold::set_aside_id;
 pub use hold::{Cause, QuarantineRow, Wait};
 pub use peer::{PeerError, Recipient};
+pub use snapshot::reach;
 pub use state::OpenError;
 pub use status::{PublisherStatus, RelayStatus, Status};
 pub use suspend::Suspended;
@@ -140,6 +142,11 @@ impl Replica {
         })
     }
 
+    /// Has a snapshot of a volume made once so many envelopes of ours stand outside of one; `None`: none are made.
+    pub fn make_snapshots_after(&mut self, envelopes: Option<u64>) {
+        self.state.snapshot_after(envelopes);
+    }
+
     /// Takes in one thing that happened.
     pub fn handle(&mut self, now: Timestamp, rng: &mut dyn CryptoRng, input: Input) {
         let before = std::mem::replace(&mut self.shown, now);
@@ -201,7 +208,8 @@ impl Replica {
         let again = self.session.bring_back.again().filter(|_| self.session.is_open());
         // Nobody may come by for long, and what the process before this one left undone is done all the same.
         let may_begin = self.step.is_none() && self.store_pause.is_none();
-        let left = (may_begin && !self.queue.is_empty()).then_some(Timestamp(0));
+        let is_left = !self.queue.is_empty() || self.may_make();
+        let left = (may_begin && is_left).then_some(Timestamp(0));
         let heads = self.state.heads_due().filter(|_| may_begin);
         [store, paused, statements, due, again, left, heads].into_iter().flatten().min()
     }
@@ -391,9 +399,11 @@ impl Replica {
         }
     }
 
-    /// The next work; consecutive parts of a feed become one step, so that they share one commit.
+    /// The next work, of what is waited for before anything else; consecutive parts of a feed become one step, so that they share one commit.
     fn next_work(&mut self) -> Option<Work> {
-        let mut work = self.queue.pop_front()?;
+        let Some(mut work) = self.queue.pop_front() else {
+            return self.may_make().then(|| self.state.next_making())?;
+        };
         while let Some(next) = self.queue.front()
             && work.takes(next)
         {
@@ -401,6 +411,11 @@ impl Replica {
             work.absorb(next);
         }
         Some(work)
+    }
+
+    /// Whether a snapshot is made when there is nothing else to do. Not for a store or a relay that takes nothing.
+    fn may_make(&self) -> bool {
+        self.store_failures == 0 && !self.session.suspended && self.state.has_making()
     }
 
     fn load(&mut self, queries: Vec<Query>) -> EffectId {
@@ -458,7 +473,8 @@ impl Replica {
             }
             (Some(Step::Reloading { id: awaited }), Ok(answers)) if awaited == id => {
                 match State::load(self.state.identity.clone(), self.state.formats, answers, now) {
-                    Ok(state) => {
+                    Ok(mut state) => {
+                        state.snapshot_after(self.state.snapshot_after);
                         self.state = state;
                         self.is_ahead = false;
                         // What it leaves undone is found so without being asked for, and most of it writes nothing.

@@ -170,6 +170,12 @@ impl<'a, R: Read + ?Sized> View<'a, R> {
     pub fn body(&mut self, position: u64) -> Result<Body, ViewError> {
         let envelope = self.envelope(position)?;
         if let Some(statement) = envelope.statement().map_err(row_error(table::LOG))? {
+            let (field, found) = ("format of a statement", statement.format());
+            let known = self.formats.reads();
+            if found > known {
+                let cause = WireError::Version { field, found, known }.into();
+                return Err(ViewError::Open { position, cause });
+            }
             return Ok(Body::Statement(statement));
         }
         let (scope, epoch) = (envelope.header().scope, envelope.header().epoch);

@@ -1,6 +1,6 @@
 //! How the node stands, for the bar of every page, the sync page and `azalea status`.
 
-use azalea_core::access::ScopeKind;
+use azalea_core::access::{ScopeKind, Statement};
 use azalea_core::document::RecordVersion;
 use azalea_core::envelope::Body;
 use azalea_core::id::{DeviceId, FacilityId, Timestamp};
@@ -226,6 +226,7 @@ fn words(body: &Body) -> String {
         Body::Note { .. } => "記録 / note".to_owned(),
         Body::Document { .. } => "紐付け / link".to_owned(),
         Body::Keys(_) => "鍵 / keys".to_owned(),
+        Body::Statement(Statement::Snapshot(_)) => "写しの内容 / what a snapshot holds".to_owned(),
         Body::Statement(_) => "同意・権限 / consent and access".to_owned(),
     }
 }

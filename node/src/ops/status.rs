@@ -83,6 +83,8 @@ pub(super) fn show(node: &Node) -> Result<Answer, OpError> {
         "suspended": suspended,
         "suspended_by_relay": status.suspended_by_relay,
         "store_from_backup": status.contradicted,
+        "snapshots_made": status.snapshots_made,
+        "snapshots_held": status.snapshots_held,
         "patients": node.handle().directory().patient_count(),
         "rebuilding": status.rebuilding,
         "trouble": state.trouble.map(trouble),

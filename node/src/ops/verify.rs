@@ -4,24 +4,28 @@
 //! every row of every table            reads, so its blocks authenticate
 //! chain row ─► log envelope           signature, network, author, number, link to the one before, body's hash
 //!              └► key ─► body         opens; each record has its row with the same place, parents and content
-//! vector rows                         say what the chains say
+//! vector rows                         say what the chains say, and what snapshots stand for in them
+//! snapshots                           are what their authors said, and so are their originals, where all of them are here
 //! head statements                     signed by their publishers
 //! access log                          whole and signed
 //! attachments                         every chunk is what the blob's hash says
 //! ```
 
 mod attachments;
+mod snapshots;
 
 use azalea_core::envelope::{AdmittedEnvelope, Body, Formats, SignedEnvelope};
 use azalea_core::id::{DeviceId, EnvelopeId, ScopeId};
 use azalea_core::identity::Roster;
-use azalea_core::replica::PublisherRow;
+use azalea_core::replica::{PublisherRow, reach};
 use azalea_core::storage::row::{ChainRow, RecordRow, ScopeNumber, VectorRow, record_key};
 use azalea_core::storage::{Order, Range, Read, StorageError, Table, table};
 use azalea_core::view::View;
-use azalea_core::wire::Wire;
+use azalea_core::wire::{Wire, limits};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+
+use snapshots::Snapshots;
 
 use super::{Answer, OpError, Output};
 use crate::node::Node;
@@ -43,6 +47,10 @@ struct Findings {
     /// Not read, since a newer program than this one wrote it.
     newer: u64,
     heads: u64,
+    /// Snapshots that were held against what their authors say.
+    snapshots: u64,
+    /// Those of which the originals are here, and were held against the same.
+    compared: u64,
     /// Attachments on the shelf of which every chunk was hashed.
     attachments: u64,
     rows: u64,
@@ -67,6 +75,7 @@ struct Checking<'a> {
     records_seen: u64,
     /// In the log and meant to have no rows.
     unmerged: BTreeSet<EnvelopeId>,
+    snapshots: Snapshots,
 }
 
 /// Where a chain stands while it is walked.
@@ -75,8 +84,8 @@ struct Walk {
     author: DeviceId,
     seq: u64,
     id: EnvelopeId,
-    /// The end of the part without a gap.
-    whole: Option<(u64, EnvelopeId)>,
+    /// All of it that is here.
+    held: Vec<(u64, EnvelopeId)>,
 }
 
 pub(super) fn check(node: &Node, output: &mut dyn Output) -> Result<Answer, OpError> {
@@ -90,12 +99,16 @@ pub(super) fn check(node: &Node, output: &mut dyn Output) -> Result<Answer, OpEr
         findings: Findings::default(),
         records_seen: 0,
         unmerged: View::new(&snapshot).unmerged()?,
+        snapshots: Snapshots::new(),
     };
     output.progress("reading every row");
     checking.read_all()?;
+    checking.read_snapshots()?;
     checking.chains(output)?;
     checking.counts()?;
     checking.statements()?;
+    output.progress("comparing snapshots");
+    checking.compare_snapshots()?;
     output.progress("reading the attachments");
     attachments::check(&node.shelf, &mut checking.findings)?;
     let mut findings = checking.findings;
@@ -118,6 +131,7 @@ fn answer(findings: Findings, lines: u64) -> Answer {
             "statements": findings.statements, "records": findings.records,
             "changes": findings.changes, "keys": findings.keys,
             "waiting_for_key": findings.waiting, "newer": findings.newer, "head_statements": findings.heads,
+            "snapshots": findings.snapshots, "snapshots_compared": findings.compared,
             "attachments": findings.attachments,
             "access_log_lines": lines,
         },
@@ -134,6 +148,12 @@ fn answer(findings: Findings, lines: u64) -> Answer {
         findings.attachments,
         lines
     );
+    if findings.snapshots > 0 {
+        text.push_str(&format!(
+            "{} snapshots hold what their authors say; {} times the originals are here too, and hold the same\n",
+            findings.snapshots, findings.compared
+        ));
+    }
     if findings.newer > 0 {
         text.push_str(&format!(
             "{} entries are newer than this program and were not opened; their signatures and places are right\n",
@@ -202,7 +222,7 @@ impl Checking<'_> {
             if !walk.as_ref().is_some_and(same) {
                 self.end(walk.take())?;
                 let (seq, id) = (0, EnvelopeId::ZERO);
-                walk = Some(Walk { scope, author, seq, id, whole: Some((0, id)) });
+                walk = Some(Walk { scope, author, seq, id, held: Vec::new() });
             }
             if let Some(walk) = &mut walk {
                 self.envelope(walk, seq, &row)?;
@@ -219,11 +239,7 @@ impl Checking<'_> {
         let place = format!("log position {}", row.position);
         let before = (walk.seq, walk.id);
         (walk.seq, walk.id) = (seq, row.id);
-        if seq != before.0 + 1 {
-            walk.whole = None;
-        } else if walk.whole.is_some() {
-            walk.whole = Some((seq, row.id));
-        }
+        walk.held.push((seq, row.id));
         let Some(bytes) = self.snapshot.get(table::LOG, &row.position.to_be_bytes())? else {
             self.findings.wrong(place, "missing, though the chain table names it");
             return Ok(());
@@ -259,10 +275,18 @@ impl Checking<'_> {
         if self.unmerged.contains(&row.id) {
             return Ok(());
         }
-        self.body(walk.scope, row.position, bytes)
+        let is_broken = self.is_broken(walk.scope, &walk.author, seq);
+        self.body(walk.scope, row.position, bytes, is_broken)
     }
 
-    fn body(&mut self, scope: ScopeNumber, position: u64, bytes: Vec<u8>) -> Result<(), OpError> {
+    /// Opens an envelope; a broken snapshot is set apart, and has no rows.
+    fn body(
+        &mut self,
+        scope: ScopeNumber,
+        position: u64,
+        bytes: Vec<u8>,
+        is_broken: bool,
+    ) -> Result<(), OpError> {
         let place = format!("log position {position}");
         let envelope = match AdmittedEnvelope::restore(bytes) {
             Ok(envelope) => envelope,
@@ -288,6 +312,7 @@ impl Checking<'_> {
         match envelope.open(&key, Formats::default()).map(|body| body.into_inner()) {
             Err(error) if error.is_newer() => self.findings.newer += 1,
             Err(error) => self.findings.wrong(place, error),
+            Ok(Body::Records { .. }) if is_broken => {}
             Ok(Body::Records { versions, .. }) => {
                 for (index, version) in versions.iter().enumerate() {
                     self.findings.records += 1;
@@ -326,13 +351,18 @@ impl Checking<'_> {
         let key = [&walk.scope.to_be_bytes()[..], walk.author.as_bytes()].concat();
         let row = self.snapshot.get(table::VECTOR, &key)?;
         let row = row.and_then(|row| VectorRow::from_bytes(&row).ok());
-        let fits = match (&row, walk.whole) {
-            (Some(row), Some(whole)) => (row.seq, row.id) == whole && row.ahead.is_empty(),
-            // With a gap, what is held beyond it is listed in the row.
-            (Some(row), None) => !row.ahead.is_empty(),
-            (None, _) => false,
-        };
-        if !fits {
+        let said = self.snapshots.get(&(walk.scope, walk.author)).cloned().unwrap_or_default();
+        // Where one no longer covers anything, the row follows with the next step of the node.
+        let follows = said.values().any(|row| row.ended);
+        let mut expected = reach(walk.held, &said);
+        expected.ahead.truncate(limits::AHEAD.max);
+        // With a gap, what is held beyond it is listed in the row.
+        let ahead =
+            |row: &VectorRow| -> Vec<_> { row.ahead.iter().map(|it| (it.seq, it.id)).collect() };
+        let fits = row.is_some_and(|row| {
+            (row.seq, row.id) == (expected.seq, expected.id) && ahead(&row) == ahead(&expected)
+        });
+        if !fits && !follows {
             let place = format!("chain of {} in scope {}", walk.author, walk.scope);
             self.findings.wrong(place, "is not as long as the vector table says");
         }

@@ -141,6 +141,10 @@ impl Draft<'_> {
                 self.settle_registry(&concerned)
             }
             Some(_) if scope == self.state.registry() => return Err(RefusalCause::Right),
+            Some(Statement::Snapshot(snapshot)) => {
+                self.cover(verified, author, &snapshot)?;
+                BTreeSet::new()
+            }
             Some(statement) => {
                 let early = self.put_out_early(&scope, &statement);
                 self.govern(&scope, &verified.header().author, &statement)?;

@@ -9,6 +9,7 @@ use azalea_core::sync::message::Lane;
 use azalea_core::wire::Wire;
 
 use super::common::Tail;
+use super::covered::Covered;
 use super::load::{FeedAnswer, Found, Item, damaged, feed_rows, found};
 use super::tables::{self, FeedPlace, FeedRow};
 
@@ -35,7 +36,12 @@ pub enum Pick {
     /// What goes ahead by itself, on this lane.
     Lane(Lane),
     /// What lies in these scopes.
-    Scopes(Arc<BTreeSet<u32>>),
+    Scopes {
+        /// Their numbers.
+        wanted: Arc<BTreeSet<u32>>,
+        /// Set: what a snapshot stands for is passed over, but of these authors.
+        covered_but: Option<Arc<BTreeSet<u32>>>,
+    },
 }
 
 /// Items of one answer.
@@ -44,15 +50,22 @@ pub(crate) const ITEMS_MAX: usize = 256;
 const ROWS_MAX: usize = 16_384;
 
 pub(crate) fn run(store: &dyn Read, query: &AheadQuery) -> Result<FeedAnswer, StorageError> {
-    let (rows, looked) = match &query.pick {
-        Pick::Lane(lane) => urgent(store, query, *lane)?,
-        Pick::Scopes(scopes) => wanted(store, query, scopes)?,
+    let ((rows, looked), but) = match &query.pick {
+        Pick::Lane(lane) => (urgent(store, query, *lane)?, None),
+        Pick::Scopes { wanted, covered_but } => {
+            (picked(store, query, wanted)?, covered_but.as_deref())
+        }
     };
+    let mut covered = Covered::new(store, query.recipient, but);
     let (mut items, mut bytes) = (Vec::new(), 0);
     let mut last = None;
     for (position, row) in rows {
         if bytes >= query.bytes_max {
-            return Ok(FeedAnswer { items, through: last });
+            return Ok(FeedAnswer { items, through: last, covered: covered.count() });
+        }
+        if covered.passes_over(&row)? {
+            last = Some(position);
+            continue;
         }
         let found = found(store, &row)?;
         if let Found::Whole(envelope) = &found {
@@ -61,7 +74,7 @@ pub(crate) fn run(store: &dyn Read, query: &AheadQuery) -> Result<FeedAnswer, St
         items.push(Item { position, row, found });
         last = Some(position);
     }
-    Ok(FeedAnswer { items, through: looked })
+    Ok(FeedAnswer { items, through: looked, covered: covered.count() })
 }
 
 /// Rows to be read, and the last position that was looked at; `None` where there are no more.
@@ -89,7 +102,7 @@ fn urgent(store: &dyn Read, query: &AheadQuery, lane: Lane) -> Result<Rows, Stor
     Ok((rows, looked.copied()))
 }
 
-fn wanted(
+fn picked(
     store: &dyn Read,
     query: &AheadQuery,
     scopes: &BTreeSet<u32>,

@@ -69,6 +69,8 @@ pub(crate) struct Group {
     pub(crate) own_done: Vec<DeviceNumber>,
     /// Envelopes that are gone from the log, or here again, by the log position at which they stood.
     pub(crate) rotten: BTreeMap<u64, RottenRow>,
+    /// Items that are snapshots of what their readers were sent before.
+    pub(crate) left_out: BTreeSet<usize>,
     /// Sessions whose feeds met them.
     pub(crate) met: Vec<SessionId>,
     pub(crate) batch: Batch,
@@ -309,8 +311,10 @@ impl Group {
 
     /// Makes the group part of the state, now that the disk has it. Returns what to send.
     pub(crate) fn apply(mut self, state: &mut State) -> Self {
+        let mut has_roster = false;
         if let Some(roster) = self.roster.take() {
             state.roster = roster;
+            has_roster = true;
         }
         state.certificates.extend(self.certified.drain(..));
         // One by one: to append a map is to build it anew, with all scopes of the region, for every commit.
@@ -322,6 +326,9 @@ impl Group {
                 Some(known) => *known = device,
                 None => state.devices.push(device),
             }
+        }
+        if has_roster {
+            state.note_revoked();
         }
         for (digest, invite) in std::mem::take(&mut self.invites) {
             match invite {

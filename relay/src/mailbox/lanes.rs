@@ -221,6 +221,7 @@ impl Mailbox {
         let is_fed = matches!(member.refill, Refill::None | Refill::Going(_));
         let is_far = is_full || feed_end.saturating_sub(at) > NEAR;
         let oldest = member.under_way.front().map(|(place, _)| *place);
+        let covered_but = member.covered_but(&self.state.revoked);
         let lanes = &mut member.lanes;
         let opened_at = lanes.opened_at?;
         let places_max = if lane == Lane::Urgent { AHEAD_MAX } else { PATIENT_MAX };
@@ -230,7 +231,9 @@ impl Mailbox {
         let (to, pick) = match lane {
             Lane::Urgent | Lane::Keys => (device.urgent_end, Pick::Lane(lane)),
             Lane::Wanted if lanes.scopes.is_empty() => return None,
-            Lane::Wanted => (feed_end, Pick::Scopes(Arc::clone(&lanes.scopes))),
+            Lane::Wanted => {
+                (feed_end, Pick::Scopes { wanted: Arc::clone(&lanes.scopes), covered_but })
+            }
         };
         let side = lanes.side(lane);
         let (after, room) = match lane {
@@ -254,7 +257,8 @@ impl Mailbox {
         session: SessionId,
         lane: Lane,
         to: u64,
-        FeedAnswer { items, through }: FeedAnswer,
+        // What is passed over here is passed over by the feed too, and counted there.
+        FeedAnswer { items, through, covered: _ }: FeedAnswer,
     ) {
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;

@@ -2,7 +2,7 @@
 //! mailbox, on a snapshot.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use azalea_core::envelope::Header;
@@ -12,6 +12,7 @@ use azalea_core::wire::{Reader, Wire};
 
 use super::ahead::{self, AheadQuery};
 use super::common::Tail;
+use super::covered::Covered;
 use super::refill::{End, Held};
 use super::tables::{
     self, ChainRow, DeviceNumber, FeedPlace, FeedRow, Lost, RottenRow, ScopeNumber,
@@ -21,18 +22,7 @@ use super::tables::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
     /// The next items of a recipient's feed, until there are enough bytes.
-    Feed {
-        /// The recipient's number.
-        recipient: u32,
-        /// The position after which to begin.
-        after: u64,
-        /// Bytes that are enough; one item is always given, if any is.
-        bytes_max: usize,
-        /// What the recipient holds, and is not given again.
-        held: Option<Arc<Held>>,
-        /// The registry in its feed.
-        tail: Tail,
-    },
+    Feed(FeedQuery),
     /// Items of a recipient's feed that go ahead of their places.
     Ahead(AheadQuery),
     /// The ids that the log holds at places of chains.
@@ -47,6 +37,23 @@ pub enum Query {
         /// Rows of one scope that are enough.
         rows_max: usize,
     },
+}
+
+/// Where in a feed to read on, and what of it to leave out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedQuery {
+    /// The recipient's number.
+    pub recipient: u32,
+    /// The position after which to begin.
+    pub after: u64,
+    /// Bytes that are enough; one item is always given, if any is.
+    pub bytes_max: usize,
+    /// What the recipient holds, and is not given again.
+    pub held: Option<Arc<Held>>,
+    /// The registry in its feed.
+    pub tail: Tail,
+    /// Set: what a snapshot stands for is passed over, but of these authors.
+    pub covered_but: Option<Arc<BTreeSet<u32>>>,
 }
 
 /// What a feed lacks of a scope.
@@ -81,6 +88,8 @@ pub struct FeedAnswer {
     pub(crate) items: Vec<Item>,
     /// The last position that was looked at, whether the recipient holds what is there or not.
     pub(crate) through: Option<u64>,
+    /// How many were passed over since a snapshot stands for them.
+    pub(crate) covered: u64,
 }
 
 /// An item of a feed.
@@ -133,10 +142,7 @@ pub struct ScopeAnswer {
 /// Answers a question from a consistent state.
 pub fn run(store: &dyn Read, query: &Query) -> Result<Answer, StorageError> {
     match query {
-        Query::Feed { recipient, after, bytes_max, held, tail } => {
-            let rows = feed_rows(store, *recipient, *after, FEED_ROWS_MAX, tail)?;
-            feed(store, rows, *bytes_max, held.as_deref())
-        }
+        Query::Feed(query) => feed(store, query).map(Answer::Feed),
         Query::Ahead(query) => ahead::run(store, query).map(Answer::Feed),
         Query::Chains { places } => {
             let place =
@@ -192,19 +198,20 @@ pub(super) fn feed_rows(
     Ok(rows)
 }
 
-fn feed(
-    store: &dyn Read,
-    rows: Vec<(u64, FeedRow)>,
-    bytes_max: usize,
-    held: Option<&Held>,
-) -> Result<Answer, StorageError> {
+fn feed(store: &dyn Read, query: &FeedQuery) -> Result<FeedAnswer, StorageError> {
+    let FeedQuery { recipient, after, bytes_max, held, tail, covered_but } = query;
+    let held = held.as_deref();
     let (mut bytes, mut through) = (0, None);
     let (mut items, mut same) = (Vec::new(), BTreeMap::new());
-    for (position, row) in rows {
-        if bytes >= bytes_max {
+    let mut covered = Covered::new(store, *recipient, covered_but.as_deref());
+    for (position, row) in feed_rows(store, *recipient, *after, FEED_ROWS_MAX, tail)? {
+        if bytes >= *bytes_max {
             break;
         }
         through = Some(position);
+        if covered.passes_over(&row)? {
+            continue;
+        }
         let end = held.and_then(|held| held.end(&row));
         if end.is_some_and(|end| end.is_before(row.log)) {
             continue;
@@ -227,7 +234,7 @@ fn feed(
         }
         items.push(Item { position, row, found });
     }
-    Ok(Answer::Feed(FeedAnswer { items, through }))
+    Ok(FeedAnswer { items, through, covered: covered.count() })
 }
 
 /// Whether its reader holds an item, or all that it could be to it, where its chain ends so there; `is_same` says whether the
@@ -275,7 +282,7 @@ fn entry(store: &dyn Read, log: u64) -> Result<Option<Vec<u8>>, StorageError> {
 }
 
 /// A page that cannot be read has lost what stood on it, like one whose bytes have changed; every other failure may pass.
-fn sound<T: Default>(read: Result<T, StorageError>) -> Result<T, StorageError> {
+pub(super) fn sound<T: Default>(read: Result<T, StorageError>) -> Result<T, StorageError> {
     match read {
         Err(StorageError::Damaged { .. }) => Ok(T::default()),
         read => read,
@@ -373,7 +380,7 @@ fn chain_id(
     value.map(|value| chain_row(&value).map(|row| row.id)).transpose()
 }
 
-fn chain_row(value: &[u8]) -> Result<ChainRow, StorageError> {
+pub(super) fn chain_row(value: &[u8]) -> Result<ChainRow, StorageError> {
     ChainRow::from_bytes(value).map_err(|_| damaged("chain"))
 }
 

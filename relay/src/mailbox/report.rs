@@ -19,6 +19,8 @@ pub struct Counters {
     pub repeated: u64,
     /// Feeds that were given once more without what their readers held.
     pub refills: u64,
+    /// Envelopes not sent to a reader, since a snapshot stands for them or they for it.
+    pub passed_over: u64,
     /// Envelopes not taken, by cause.
     pub refused: BTreeMap<&'static str, u64>,
     /// Envelopes that contradict one in the log.

@@ -169,7 +169,7 @@ impl Mailbox {
                 self.send(session, Message::Taken { stored, refused });
             }
         }
-        self.forward(now, &group.items, group.feeds);
+        self.forward(now, &group.items, &group.left_out, group.feeds);
         if !group.common.is_empty() {
             self.pump_all(now);
         }

@@ -115,6 +115,8 @@ pub(crate) struct State {
     pub(crate) forks: Forks,
     pub(crate) rotten: Rotten,
     pub(crate) common: Arc<Common>,
+    /// Whoever has been revoked: what they wrote is sent as they wrote it.
+    pub(crate) revoked: Arc<BTreeSet<DeviceNumber>>,
 }
 
 impl Scope {
@@ -176,9 +178,11 @@ impl State {
             forks: Forks::load(store)?,
             rotten: Rotten::default(),
             common: Arc::default(),
+            revoked: Arc::default(),
         };
         state.load_certificates(store)?;
         state.load_devices(store)?;
+        state.note_revoked();
         state.load_scopes(store)?;
         state.load_members(store)?;
         state.load_chains(store)?;
@@ -214,6 +218,14 @@ impl State {
         access.members(now).any(|(facility, access)| {
             access.read && self.roster.devices_of(&facility).any(|it| !member(&it.id()))
         })
+    }
+
+    /// Finds out who has been revoked: a snapshot of theirs may lie beyond what is accepted of them.
+    pub(crate) fn note_revoked(&mut self) {
+        let registry = self.registry();
+        let revoked = self.devices.iter().zip(0..);
+        let revoked = revoked.filter(|(it, _)| self.roster.cutoff(&it.id, &registry).is_some());
+        self.revoked = Arc::new(revoked.map(|(_, number)| number).collect());
     }
 
     fn load_certificates(&mut self, store: &dyn Read) -> Result<(), OpenError> {

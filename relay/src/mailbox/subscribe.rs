@@ -1,6 +1,6 @@
 //! Sending a feed: live from memory where the reader has all before it, else from the disk, within a window.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use azalea_core::id::{DeviceId, Timestamp};
@@ -9,7 +9,7 @@ use azalea_core::sync::message::{Bytes, FeedItem, Message, Welcome};
 
 use super::group::{FeedEntry, Item};
 use super::lanes::Ahead;
-use super::load::{self, FeedAnswer, Found, Query};
+use super::load::{self, FeedAnswer, FeedQuery, Found, Query};
 use super::refill::{Going, Refill};
 use super::session::Subscribed;
 use super::tables::{DeviceNumber, FeedRow};
@@ -70,10 +70,11 @@ impl Mailbox {
             Refill::Going(going) => Some(Arc::clone(&going.held)),
             _ => None,
         };
-        let tail = self.state.tail(recipient);
-        let query = Query::Feed { recipient, after, bytes_max, held, tail };
+        let (tail, covered_but) =
+            (self.state.tail(recipient), member.covered_but(&self.state.revoked));
+        let query = FeedQuery { recipient, after, bytes_max, held, tail, covered_but };
         self.with_member(session, |member| member.is_loading = true);
-        self.load(query, Loading::Feed(session, to));
+        self.load(Query::Feed(query), Loading::Feed(session, to));
     }
 
     /// As [`Mailbox::pump`], for everybody.
@@ -88,7 +89,7 @@ impl Mailbox {
         now: Timestamp,
         session: SessionId,
         through: u64,
-        FeedAnswer { items, through: looked_at }: FeedAnswer,
+        FeedAnswer { items, through: looked_at, covered }: FeedAnswer,
     ) {
         let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed()) else {
             return;
@@ -125,6 +126,7 @@ impl Mailbox {
                 }
             }
         }
+        self.counters.passed_over += covered;
         self.with_member(session, |member| {
             member.is_loading = waits;
             member.scanned = member.scanned.max(scanned);
@@ -152,8 +154,10 @@ impl Mailbox {
         &mut self,
         now: Timestamp,
         items: &[Item],
+        left_out: &BTreeSet<usize>,
         feeds: BTreeMap<DeviceNumber, Vec<FeedEntry>>,
     ) {
+        let mut passed_over = 0;
         for (device, entries) in feeds {
             let Some(session) = self.by_device.get(&device).copied() else { continue };
             let Some(member) = self.sessions.get(&session).and_then(|known| known.subscribed())
@@ -166,12 +170,15 @@ impl Mailbox {
             let mut sendable = Vec::new();
             if !member.is_loading && member.refill == Refill::None && scanned + 1 == first {
                 for entry in &entries {
-                    let Some(item) = entry.item.map(|index| &items[index]) else { break };
+                    let Some(index) = entry.item else { break };
+                    let item = &items[index];
                     if room == 0 {
                         break;
                     }
                     scanned = entry.position;
-                    if self.is_for(now, member, &entry.row) {
+                    if left_out.contains(&index) {
+                        passed_over += 1;
+                    } else if self.is_for(now, member, &entry.row) {
                         room = room.saturating_sub(item.bytes.len());
                         sendable.push((entry.position, item.bytes.to_vec()));
                     }
@@ -181,6 +188,7 @@ impl Mailbox {
             self.send_items(now, session, sendable);
             self.pump(session);
         }
+        self.counters.passed_over += passed_over;
     }
 
     fn send_items(&mut self, now: Timestamp, session: SessionId, items: Vec<(u64, Vec<u8>)>) {

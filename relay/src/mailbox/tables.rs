@@ -39,6 +39,8 @@ pub const FORK: Table = Table::named("fork");
 pub const JUDGED: Table = Table::named("judged");
 /// Log position whose envelope is not what was written → where that stands in its chain, and what has become of it.
 pub const ROTTEN: Table = Table::named("rotten");
+/// (scope, author, sequence of the statement) → the numbers of the author's chain that a snapshot stands for.
+pub const SNAPSHOT: Table = table::SNAPSHOT;
 /// Digest of an invitation's secret → invitation.
 pub const INVITE: Table = Table::named("invite");
 

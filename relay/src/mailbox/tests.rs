@@ -15,6 +15,7 @@ mod lanes;
 mod refill;
 mod renew;
 mod rotten;
+mod snapshot;
 mod suspend;
 mod time;
 mod walk;

@@ -35,6 +35,8 @@ pub struct Facility {
     pub(super) identity: Identity,
     /// What its program reads and writes.
     formats: Formats,
+    /// Envelopes of one volume that make it put a snapshot of them into the chart.
+    pub(super) snapshot_after: Option<u64>,
     replica: Option<Replica>,
     pub(super) disk: Disk<EffectId, Vec<Query>>,
     pub(super) clock: Clock,
@@ -94,6 +96,7 @@ impl Facility {
             place,
             identity,
             formats: Formats::default(),
+            snapshot_after: None,
             replica: None,
             disk: Disk::new(),
             clock,
@@ -223,7 +226,9 @@ impl Facility {
         let Ok(answers) = self.told(read) else { return false };
         let (identity, shows) = (self.identity.clone(), self.clock.shows(now));
         let opened = Replica::open(identity, self.formats, answers, shows);
-        self.replica = Some(opened.expect("the replica's own rows are sound"));
+        let mut opened = opened.expect("the replica's own rows are sound");
+        opened.make_snapshots_after(self.snapshot_after);
+        self.replica = Some(opened);
         self.status.take();
         true
     }

@@ -4,9 +4,14 @@
 
 pub(super) mod member;
 
+use std::collections::BTreeSet;
+
+use azalea_core::access::Statement;
+use azalea_core::envelope::{Header, SignedEnvelope};
 use azalea_core::id::Timestamp;
 use azalea_core::sync::heads::HeadWord;
 use azalea_core::sync::message::{Bytes, FeedItem, Message};
+use azalea_core::wire::{Reader, Wire};
 use serde::{Deserialize, Serialize};
 
 use crate::population::Dice;
@@ -33,11 +38,13 @@ pub enum Trick {
     StaleHeads,
     /// Carries what a hostile member wrote where it may not, as if it had been taken.
     Smuggle,
+    /// Gives the word on what a snapshot stands for, and neither the snapshot nor that.
+    WithholdSnapshots,
 }
 
 impl Trick {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Withhold,
         Self::Replay,
         Self::Reorder,
@@ -47,11 +54,13 @@ impl Trick {
         Self::Flood,
         Self::StaleHeads,
         Self::Smuggle,
+        Self::WithholdSnapshots,
     ];
 
-    /// Those that any relay can play by itself; what it smuggles it must be given, and is drawn apart.
+    /// Those that any relay can play by itself; what it smuggles it must be given, and snapshots must be made: these are drawn apart.
     pub const DRAWN: [Self; 8] = {
-        let [withhold, replay, reorder, roll_back, fork, tamper, flood, stale_heads, _] = Self::ALL;
+        let [withhold, replay, reorder, roll_back, fork, tamper, flood, stale_heads, ..] =
+            Self::ALL;
         [withhold, replay, reorder, roll_back, fork, tamper, flood, stale_heads]
     };
 
@@ -67,6 +76,7 @@ impl Trick {
             Self::Flood => "flood",
             Self::StaleHeads => "stale statements",
             Self::Smuggle => "smuggle",
+            Self::WithholdSnapshots => "withhold snapshots",
         }
     }
 }
@@ -195,6 +205,9 @@ impl Hostile {
                 items.extend(items_of.map(|envelope| FeedItem { position, envelope }));
                 vec![Message::Feed { items, end }]
             }
+            (Trick::WithholdSnapshots, Message::Feed { items, end }) => {
+                vec![Message::Feed { items: without_snapshots(items), end }]
+            }
             (Trick::StaleHeads, Message::Heads(words)) => self.stale(words),
             (_, message) => vec![message],
         }
@@ -235,6 +248,22 @@ impl Hostile {
             self.seen[at] = message.clone();
         }
     }
+}
+
+/// What is left of a feed's items without snapshots; the words on them stay.
+fn without_snapshots(items: Vec<FeedItem>) -> Vec<FeedItem> {
+    let header = |item: &FeedItem| Header::read(&mut Reader::new(&item.envelope.0)).ok();
+    let snapshot = |item: &FeedItem| {
+        let signed = SignedEnvelope::from_bytes(item.envelope.0.clone()).ok()?;
+        let header = signed.claimed_header();
+        let is_said = matches!(signed.claimed_statement(), Ok(Some(Statement::Snapshot(_))));
+        is_said.then(|| (header.scope, header.author, header.seq - 1))
+    };
+    let snapshots: BTreeSet<_> = items.iter().filter_map(snapshot).collect();
+    let is_one = |item: &FeedItem| {
+        header(item).is_some_and(|it| snapshots.contains(&(it.scope, it.author, it.seq)))
+    };
+    items.into_iter().filter(|item| !is_one(item)).collect()
 }
 
 /// Messages that it keeps to say again.

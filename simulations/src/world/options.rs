@@ -65,6 +65,9 @@ pub struct Options {
     pub revocations: usize,
     /// Devices that keep their rows in the node's own store, on a disk of pages.
     pub stores: usize,
+    /// Envelopes of one volume that make a hospital's device put a snapshot of them into the chart; 0: it makes none.
+    #[serde(skip_serializing_if = "is_none")]
+    pub snapshot_after: usize,
     /// For how long things are written and broken, in virtual seconds.
     pub seconds: u64,
     /// For how long a healed region may take to come to rest.
@@ -177,6 +180,7 @@ impl Default for Options {
             links: 0,
             revocations: 0,
             stores: 0,
+            snapshot_after: 0,
             seconds: 600,
             rest_seconds: 900,
             statement_seconds: 20,
@@ -257,6 +261,14 @@ impl Options {
         let mut rotten = dice.fork("relay rot", 0);
         let relay_rot = if rotten.below(6) == 0 { 1 + rotten.below(3) as usize } else { 0 };
         let relay_tables = usize::from(dice.fork("relay tables", 0).below(12) == 0);
+        let mut snapshots = dice.fork("snapshots", 0);
+        let snapshot_after = match snapshots.below(4) {
+            0 => 0,
+            // Few patients have more than a dozen imports in one year.
+            1 | 2 => 2 + snapshots.below(3) as usize,
+            _ => 2 + snapshots.below(39) as usize,
+        };
+        let withholds = snapshot_after > 0 && snapshots.below(8) == 0;
         // Every other relay's clock is right.
         let mut wrong = dice.fork("relay clock", 0);
         let (relay_skew_ms, relay_drift_ppm, relay_jumps) = match wrong.below(2) {
@@ -272,6 +284,7 @@ impl Options {
             _ => Vec::new(),
         };
         tricks.extend(smuggles.then_some(Trick::Smuggle));
+        tricks.extend(withholds.then_some(Trick::WithholdSnapshots));
         let mut drawn = Self {
             seed,
             hospitals: 1 + dice.below(3) as usize,
@@ -289,6 +302,7 @@ impl Options {
             links,
             revocations,
             stores,
+            snapshot_after,
             seconds: 300 + dice.below(900),
             lines: Quality::ALL.into_iter().filter(|_| dice.below(2) == 0).collect(),
             skew_ms,
@@ -345,6 +359,9 @@ mod tests {
         let smuggles = drawn.iter().filter(|it| it.tricks.contains(&Trick::Smuggle));
         assert!(smuggles.clone().all(|it| it.hostile_member), "who smuggles carries for somebody");
         assert!((30..120).contains(&smuggles.count()));
+        let withholds = drawn.iter().filter(|it| it.tricks.contains(&Trick::WithholdSnapshots));
+        assert!((40..160).contains(&withholds.count()));
+        assert!((150..350).contains(&drawn.iter().filter(|it| it.snapshot_after == 0).count()));
         assert!((60..250).contains(&drawn.iter().filter(|it| it.late > 0).count()));
         assert!((100..250).contains(&drawn.iter().filter(|it| it.faults.upgrades > 0).count()));
         assert!((150..350).contains(&drawn.iter().filter(|it| it.region.is_some()).count()));

@@ -233,6 +233,7 @@ fn japanese_trick(trick: Trick) -> &'static str {
         Trick::Flood => "溢れさせる",
         Trick::StaleHeads => "古い申告を出す",
         Trick::Smuggle => "紛れ込ませる",
+        Trick::WithholdSnapshots => "写しを隠す",
     }
 }
 

@@ -95,7 +95,9 @@ impl ScopeAccess {
                 let again = Beginning::Pair { owner: beginning.owner(), from: author, to: *to };
                 return known_if(again == beginning);
             }
-            (Statement::Certificate(_), _) | (_, Beginning::Pair { .. }) => {
+            // A snapshot rules on nobody.
+            (Statement::Certificate(_) | Statement::Snapshot(_), _)
+            | (_, Beginning::Pair { .. }) => {
                 return Err(AccessError::OutOfPlace);
             }
             (Statement::Grant { .. }, Beginning::Created { kind: ScopeKind::Office, .. }) => {
@@ -130,6 +132,12 @@ impl ScopeAccess {
     /// The facility that created the scope. It may do everything in it, always.
     pub fn owner(&self) -> FacilityId {
         self.beginning.owner()
+    }
+
+    /// Whether a facility may say here that a snapshot of its own stands for other envelopes of its own: only in a chart, where
+    /// nobody but its owner writes.
+    pub fn may_snapshot(&self, facility: &FacilityId) -> bool {
+        self.kind() == ScopeKind::Chart && self.owner() == *facility
     }
 
     /// Of a pair scope: the device that writes and the one that reads.

@@ -1,6 +1,8 @@
 //! What a clear control envelope says.
 
 use super::scope::ScopeKind;
+use super::snapshot::Snapshot;
+use crate::envelope::Formats;
 use crate::id::{ConsentId, DeviceId, FacilityId, GrantId, Timestamp};
 use crate::identity::{Certificate, Cutoff, read_cutoffs};
 use crate::wire::{Reader, Wire, WireError, Writer};
@@ -62,6 +64,18 @@ pub enum Statement {
         /// The new epoch, from 2.
         epoch: u32,
     },
+    /// The author's envelope before this one is a snapshot of a volume. Rules on nobody.
+    Snapshot(Snapshot),
+}
+
+impl Statement {
+    /// The format that a program must read to understand it.
+    pub fn format(&self) -> u8 {
+        match self {
+            Self::Snapshot(_) => Formats::SNAPSHOTS,
+            _ => 0,
+        }
+    }
 }
 
 impl Wire for Statement {
@@ -105,6 +119,10 @@ impl Wire for Statement {
                 writer.u8(6);
                 writer.u32(*epoch);
             }
+            Self::Snapshot(snapshot) => {
+                writer.u8(7);
+                snapshot.write(writer);
+            }
         }
     }
 
@@ -144,10 +162,11 @@ impl Wire for Statement {
                 0 | 1 => return Err(WireError::Invalid { field: "epoch" }),
                 epoch => Self::Rotate { epoch },
             },
+            7 => Self::Snapshot(Snapshot::read(reader)?),
             0 => return Err(WireError::Invalid { field: "statement kind" }),
             found => {
                 let field = "statement kind";
-                return Err(WireError::Version { field, found, known: 6 });
+                return Err(WireError::Version { field, found, known: 7 });
             }
         })
     }

@@ -36,7 +36,7 @@ pub(super) fn pack(plain: &[u8], format: u8) -> Vec<u8> {
 pub(super) fn unpack(frame: &[u8], formats: Formats) -> Result<Vec<u8>, UnpackError> {
     let mut reader = Reader::new(frame);
     let dictionary = reader.u8("dictionary")?;
-    let known = formats.reads();
+    let known = formats.reads().min(compression::NEWEST);
     if dictionary > known {
         let field = "compression dictionary";
         return Err(WireError::Version { field, found: dictionary, known }.into());

@@ -7,10 +7,9 @@
 //! |---|---|
 //! | 0 | plain zstd |
 //! | 1 | the first dictionary |
+//! | 2 | snapshots of volumes: the statement of what one covers |
 //!
 //! Whatever this program learns to read next (a dictionary, a kind of body, a version of a record) is the next format.
-
-use super::compression;
 
 /// What a program reads and writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +19,10 @@ pub struct Formats {
 }
 
 impl Formats {
-    /// The newest format that this program knows; it is also the number of its newest dictionary.
-    pub const NEWEST: u8 = compression::NEWEST;
+    /// The format with which snapshots came.
+    pub const SNAPSHOTS: u8 = 2;
+    /// The newest format that this program knows.
+    pub const NEWEST: u8 = Self::SNAPSHOTS;
 
     /// Reads and writes all up to `number`, as a program did to which nothing newer was known. `None` where this
     /// program does not know `number` itself.

@@ -1,7 +1,7 @@
 //! Writing: sealing an envelope at the end of our own chain in a scope, and creating scopes.
 
 use crate::access::{ScopeKind, Statement, created_scope};
-use crate::envelope::{Body, Draft, seal};
+use crate::envelope::{Body, Draft, SealError, SignedEnvelope, seal};
 use crate::id::PatientId;
 use crate::keys::{Descriptor, ScopeKey};
 use crate::storage::row::{ChainRow, ScopeNumber, VectorRow, chain_key, key};
@@ -19,6 +19,19 @@ impl State {
     /// Sealed under the newest key that we have; a statement goes in the clear. The envelope is in the outbox
     /// in the same batch, so nothing that is saved can miss being sent.
     pub(super) fn author(&mut self, tx: &mut Tx<'_>, number: ScopeNumber, body: &Body) -> u64 {
+        let envelope = self.seal_next(tx, number, body);
+        let envelope = envelope.expect("bodies are cut to the limits before they come here");
+        let urgent = matches!(body, Body::Statement(Statement::Revoke { .. }));
+        self.keep_own(tx, number, &envelope, urgent)
+    }
+
+    /// Seals `body` as our next envelope in a scope, which is not kept yet.
+    pub(super) fn seal_next(
+        &self,
+        tx: &Tx<'_>,
+        number: ScopeNumber,
+        body: &Body,
+    ) -> Result<SignedEnvelope, SealError> {
         let scope = self.scope(number);
         let (seq, previous) = self.vector(number, &self.me);
         let key = body
@@ -33,15 +46,24 @@ impl State {
             at: tx.now,
             formats: self.formats,
         };
-        let envelope = seal(draft, body, key.map(|(_, key)| key), &self.identity.device)
-            .expect("bodies are cut to the limits before they come here");
-        let id = envelope.claimed_id();
-        let position = self.place(tx, number, self.me, seq + 1, id, envelope.as_bytes());
-        let vector = VectorRow { seq: seq + 1, id, ahead: Vec::new() };
+        seal(draft, body, key.map(|(_, key)| key), &self.identity.device)
+    }
+
+    /// Keeps what [`State::seal_next`] has sealed, and gives its position in the log.
+    pub(super) fn keep_own(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        envelope: &SignedEnvelope,
+        urgent: bool,
+    ) -> u64 {
+        let (seq, id) = (envelope.claimed_header().seq, envelope.claimed_id());
+        let position = self.place(tx, number, self.me, seq, id, envelope.as_bytes());
+        let vector = VectorRow { seq, id, ahead: Vec::new() };
         self.set_vector(tx, number, self.me, vector);
-        let urgent = matches!(body, Body::Statement(Statement::Revoke { .. }));
         self.queue(tx, position, OutboxRow { scope: number, urgent });
         tx.sealed.push((position, envelope.as_bytes().to_vec()));
+        self.look_at_chart(number);
         position
     }
 

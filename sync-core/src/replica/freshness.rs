@@ -371,6 +371,17 @@ impl State {
         freshness.unsaved_since.get_or_insert(tx.now);
     }
 
+    /// Something of a publisher that counted as held is not here after all.
+    pub(super) fn take_complete_back(&mut self, tx: &mut Tx<'_>, publisher: &DeviceId) {
+        let freshness = &mut self.freshness;
+        if let Some(row) = freshness.publishers.get_mut(publisher) {
+            row.complete = None;
+            freshness.undurable.remove(publisher);
+            freshness.unsaved.insert(*publisher);
+            freshness.unsaved_since.get_or_insert(tx.now);
+        }
+    }
+
     /// When publishers' words are written down at the latest: one interval of them later.
     pub(super) fn heads_due(&self) -> Option<Timestamp> {
         let interval = self.roster.statement_interval_ms();
@@ -415,6 +426,7 @@ impl State {
             || self.suspensions.set_aside.keys().any(is_theirs)
             || self.has_other_program()
             || self.reading_again.keys().any(is_theirs)
+            || self.set_back.iter().any(|(at, author)| is_theirs(author) && is_ours(at).is_some())
             || self.newer.keys().any(|(at, author)| is_theirs(author) && is_ours(at).is_some())
             || self.waiting_for_key.keys().any(|at| is_ours(at) == Some(device.facility))
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::access::{Change, Denial, ScopeAccess, ScopeKind, Statement, registry_scope};
-use crate::document::{Author, Contribution, DocumentId};
+use crate::document::{Author, Contribution, DocumentId, RecordVersion};
 use crate::envelope::{
     AdmittedEnvelope, Body, Header, OpenError, SignedEnvelope, VerifiedEnvelope, VerifyError, prove,
 };
@@ -22,6 +22,7 @@ use super::Tx;
 use super::effect::{Applied, Query};
 use super::hold::{Cause, QuarantineRow, Wait, WaitingRow};
 use super::input::Answer;
+use super::snapshot::advance;
 use super::state::{Described, Given, State};
 
 /// Held envelopes that are tried again in one step.
@@ -65,7 +66,9 @@ impl State {
             let scope = self.scopes.get(&header.scope)?;
             let held = scope.vectors.get(&header.author)?.seq;
             let place = (header.scope, header.author, header.seq);
-            (header.seq <= held).then_some((scope.number, place))
+            // More of it may be here than the vector has room to name.
+            let is_longer = self.set_back.contains(&(scope.number, header.author));
+            (header.seq <= held || is_longer).then_some((scope.number, place))
         });
         claims
             .map(|(number, place)| {
@@ -201,7 +204,7 @@ impl State {
             None if header.seq == vector.seq + 1 && header.previous != vector.id => {
                 Err(Stop::Apart(Cause::Fork, number))
             }
-            None if vector.ahead.len() >= limits::AHEAD.max => {
+            None if vector.ahead.len() >= limits::AHEAD.max && header.seq != vector.seq + 1 => {
                 Err(Stop::Refuse("too far ahead of what is held of its author"))
             }
             None => Ok(()),
@@ -238,9 +241,10 @@ impl State {
         let arrived = AheadRow { seq: header.seq, id, previous: header.previous };
         let at = vector.ahead.partition_point(|ahead| ahead.seq < header.seq);
         vector.ahead.insert(at, arrived);
-        while vector.ahead.first().is_some_and(|first| first.seq == vector.seq + 1) {
-            let first = vector.ahead.remove(0);
-            (vector.seq, vector.id) = (first.seq, first.id);
+        advance(&mut vector, self.scope(number).snapshots.get(&header.author));
+        let chain = (number, header.author);
+        if vector.ahead.is_empty() && self.set_back.contains(&chain) {
+            tx.set_back.insert(chain);
         }
         self.set_vector(tx, number, header.author, vector);
         position
@@ -260,7 +264,11 @@ impl State {
         let body = if header.is_clear() {
             let statement = admitted.statement();
             let statement = statement.map_err(|cause| Stop::Apart(unread(&cause), number))?;
-            Body::Statement(statement.ok_or(Stop::Apart(Cause::Body, number))?)
+            let statement = statement.ok_or(Stop::Apart(Cause::Body, number))?;
+            if statement.format() > self.formats.reads() {
+                return Err(Stop::Apart(Cause::Newer, number));
+            }
+            Body::Statement(statement)
         } else {
             let scope = self.scope(number);
             let Some(key) = scope.keys.get(&header.epoch) else {
@@ -280,9 +288,10 @@ impl State {
             Body::Statement(statement) => {
                 self.apply_statement(tx, number, position, &header, &statement)
             }
-            Body::Records { document: DocumentId::Volume { year }, versions } => {
-                let versions = versions.into_iter().map(|version| (version.version_id(), version));
-                self.index_records(tx, number, year, position, versions);
+            Body::Records { document: document @ DocumentId::Volume { year }, versions } => {
+                let ids: Vec<_> = versions.iter().map(RecordVersion::version_id).collect();
+                self.hold_against_statement(tx, number, &header, &document, &ids)?;
+                self.index_records(tx, number, year, position, ids.into_iter().zip(versions));
                 Ok(())
             }
             Body::Note { note, changes } => {
@@ -314,6 +323,9 @@ impl State {
                 return Err(Stop::Apart(Cause::Body, number));
             }
             return self.take_certificate(tx, certificate.clone());
+        }
+        if let Statement::Snapshot(claim) = statement {
+            return self.take_snapshot(tx, number, position, header, claim);
         }
         let network = self.identity.network;
         let Some(device) = self.roster.device(&header.author) else {

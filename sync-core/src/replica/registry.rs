@@ -12,6 +12,7 @@ use super::Tx;
 use super::effect::Applied;
 use super::receive::NOWHERE;
 use super::rejudge::Rejudge;
+use super::snapshot::Check;
 use super::state::{Scope, State, meta, scope_row};
 use super::step::Work;
 
@@ -40,7 +41,9 @@ impl State {
 
     /// The work that a step makes necessary.
     pub(super) fn follow_up(&self, tx: &mut Tx<'_>) -> Vec<Work> {
-        let mut work = Vec::new();
+        // Before anything else: until then the vectors say more than is held.
+        let back = std::mem::take(&mut tx.set_back);
+        let mut work: Vec<Work> = back.into_iter().map(Work::SetBack).collect();
         if tx.registry {
             work.push(Work::Registry);
         }
@@ -54,6 +57,7 @@ impl State {
         let untried = tx.untried.iter().cloned();
         work.extend(untried.map(|(scope, after)| Work::Retry { scope, after }));
         work.extend(tx.doubted.iter().map(|doubt| Work::Rejudge(Rejudge::begin(*doubt))));
+        work.extend(Check::begin(&tx.unread).map(Work::Snapshots));
         work.append(&mut tx.further);
         work
     }
@@ -65,7 +69,10 @@ impl State {
         let retry = held.map(|scope| Work::Retry { scope: *scope, after: Vec::new() });
         let doubts = self.doubts.keys().map(|it| Work::Rejudge(Rejudge::begin(*it)));
         let follows = self.owns_content().then_some(Work::Start);
-        program.into_iter().chain(retry).chain(doubts).chain(follows).collect()
+        let back = self.set_back.iter().copied().map(Work::SetBack);
+        let unread = Check::begin(&self.unread_snapshots()).map(Work::Snapshots);
+        let snapshots = back.chain(unread);
+        program.into_iter().chain(snapshots).chain(retry).chain(doubts).chain(follows).collect()
     }
 
     /// Whether we have a chart or a directory, so that something may follow from what others say.

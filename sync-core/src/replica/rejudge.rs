@@ -257,6 +257,8 @@ impl State {
             (Ok(admitted), None) if doubt.reads && self.is_newer(number, &admitted) => {
                 self.set_apart_as_newer(tx, (number, author), place);
             }
+            // What does not say what its author said of it has no rows.
+            (Ok(_), Some(Cause::Body)) => {}
             (Ok(admitted), _) if doubt.anew => self.list_anew(tx, number, place, &admitted),
             (Ok(_), _) | (Err(_), Some(Cause::Late)) => {}
             (Err(_), _) => self.set_apart_after_all(tx, number, place, envelope),
@@ -284,7 +286,10 @@ impl State {
     fn is_newer(&self, number: ScopeNumber, admitted: &AdmittedEnvelope) -> bool {
         let header = admitted.header();
         if header.is_clear() {
-            return admitted.statement().is_err_and(|cause| cause.is_newer());
+            return match admitted.statement() {
+                Ok(statement) => statement.is_some_and(|it| it.format() > self.formats.reads()),
+                Err(cause) => cause.is_newer(),
+            };
         }
         let key = self.scope(number).keys.get(&header.epoch);
         // Set aside for a person's decision already, and read after that.
@@ -338,12 +343,18 @@ impl State {
         let header = admitted.header().clone();
         let Some(body) = self.body_of(number, admitted) else { return };
         match body {
+            Body::Statement(Statement::Snapshot(_)) => {
+                self.withdraw_snapshot(tx, (number, header.author, place.seq));
+            }
             Body::Statement(statement) => {
                 if !self.take_statement_back(tx, number, &header, &statement) {
                     return;
                 }
             }
-            Body::Records { versions, .. } => self.unlist(tx, number, &versions),
+            Body::Records { versions, .. } => {
+                self.unlist(tx, number, &versions);
+                self.end_cover(tx, (number, header.author, place.seq));
+            }
             Body::Note { .. } | Body::Document { .. } => {
                 let Some(document) = body.document() else { return };
                 let at = document_key(number, &document, place.position);
@@ -397,7 +408,12 @@ impl State {
         true
     }
 
-    fn unlist(&mut self, tx: &mut Tx<'_>, number: ScopeNumber, versions: &[RecordVersion]) {
+    pub(super) fn unlist(
+        &mut self,
+        tx: &mut Tx<'_>,
+        number: ScopeNumber,
+        versions: &[RecordVersion],
+    ) {
         for version in versions {
             let id = version.version_id();
             let at = record_key(number, &version.key.kind, &version.key.id, &id);

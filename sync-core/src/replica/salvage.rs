@@ -53,6 +53,7 @@ impl State {
             self.rebuilding = false;
             self.relink(tx, links);
             self.catch_up_with_consequences(tx);
+            self.look_at_charts();
             tx.batch.remove(table::META, meta::REBUILDING);
             return Vec::new();
         }

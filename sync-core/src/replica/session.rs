@@ -222,9 +222,11 @@ impl State {
             if position >= self.undurable || session.on_its_way.contains(&position) {
                 continue;
             }
-            if session.in_flight_bytes + bytes >= window
-                || bytes >= push_bytes
-                || push.len() + load.len() >= limits::ENVELOPES.max / 4
+            let last = push.last().map(|(position, _)| position).or(load.last());
+            if !self.goes_along(last, position)
+                && (session.in_flight_bytes + bytes >= window
+                    || bytes >= push_bytes
+                    || push.len() + load.len() >= limits::ENVELOPES.max / 4)
             {
                 break;
             }
@@ -258,6 +260,12 @@ impl State {
         }
     }
 
+    /// Whether an envelope of ours leaves in one message with the one before it: a relay that has the statement together with the
+    /// snapshot need not send that to whoever has its originals.
+    fn goes_along(&self, last: Option<&u64>, position: u64) -> bool {
+        last.is_some_and(|last| last + 1 == position) && self.paired.contains(&position)
+    }
+
     /// Pushes envelopes that were read, in messages of the right size, as far as the window has room; they weigh what they weigh.
     pub(super) fn push_all(
         &self,
@@ -268,16 +276,17 @@ impl State {
         let mut messages = Vec::new();
         let (mut part, mut bytes) = (Vec::new(), 0);
         for (position, envelope) in envelopes {
-            if session.in_flight_bytes + bytes >= session.pace.window_bytes() {
+            let goes_along = self.goes_along(part.last().map(|(position, _)| position), position);
+            if !goes_along && bytes >= session.pace.message_bytes() {
+                messages.push(self.push(session, now, std::mem::take(&mut part)));
+                bytes = 0;
+            }
+            if !goes_along && session.in_flight_bytes + bytes >= session.pace.window_bytes() {
                 session.bring_back.put_back(position);
                 continue;
             }
             bytes += envelope.len();
             part.push((position, envelope));
-            if bytes >= session.pace.message_bytes() {
-                messages.push(self.push(session, now, std::mem::take(&mut part)));
-                bytes = 0;
-            }
         }
         if !part.is_empty() {
             messages.push(self.push(session, now, part));

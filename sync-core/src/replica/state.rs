@@ -10,7 +10,7 @@ use crate::envelope::Formats;
 use crate::id::{DeviceId, EnvelopeId, FacilityId, PatientId, ScopeId, Timestamp};
 use crate::identity::{Certificate, Identity, Roster};
 use crate::keys::{Descriptor, ScopeKey};
-use crate::storage::row::{LocalRow, ScopeNumber, VectorRow};
+use crate::storage::row::{LocalRow, ScopeNumber, SnapshotRow, VectorRow};
 use crate::storage::{Order, Range, Table, table};
 use crate::sync::message::Cursor;
 use crate::sync::peer::{self, Digest};
@@ -23,6 +23,7 @@ use super::input::Answer;
 use super::outbox::{Outbox, OutboxRow};
 use super::program::{self, Program};
 use super::rejudge::Doubt;
+use super::snapshot::{LastOpened, Making, SNAPSHOT_AFTER};
 use super::suspend::{self, Suspensions};
 
 /// A scope as this device knows it.
@@ -37,6 +38,8 @@ pub(super) struct Scope {
     pub(super) described: Option<Described>,
     pub(super) keys: BTreeMap<u32, ScopeKey>,
     pub(super) vectors: BTreeMap<DeviceId, VectorRow>,
+    /// What authors said of snapshots, by the numbers of the statements.
+    pub(super) snapshots: BTreeMap<DeviceId, BTreeMap<u64, SnapshotRow>>,
     /// The digest of the vectors, kept as they grow: what a session with another replica compares.
     pub(super) digest: Digest,
 }
@@ -51,6 +54,7 @@ impl Scope {
             described: None,
             keys: BTreeMap::new(),
             vectors: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
             digest: peer::digest(&BTreeMap::new()),
         }
     }
@@ -181,6 +185,20 @@ pub(super) struct State {
     /// In how many scopes it is not known yet what of these authors this program reads.
     pub(super) reading_again: BTreeMap<DeviceId, usize>,
     pub(super) suspensions: Suspensions,
+    /// Chains of which a snapshot no longer covers anything, and whose vectors are still to be set back.
+    pub(super) set_back: BTreeSet<(ScopeNumber, DeviceId)>,
+    /// What was last opened of each chain, for a statement that may follow.
+    pub(super) last_opened: LastOpened,
+    /// How many envelopes of our own make us look for a snapshot to make; `None`: none are made.
+    pub(super) snapshot_after: Option<u64>,
+    /// Charts of ours that are to be looked at for that.
+    pub(super) to_look_at: BTreeSet<ScopeNumber>,
+    /// How many of our envelopes in a chart have to be outside of snapshots before it is looked at again.
+    pub(super) looked: BTreeMap<ScopeNumber, u64>,
+    /// The snapshot that is being made.
+    pub(super) making: Option<Making>,
+    /// Where statements stand that leave together with the snapshot before them.
+    pub(super) paired: BTreeSet<u64>,
     /// The relay holds other envelopes under numbers of ours.
     pub(super) contradicted: bool,
     pub(super) cursor: Option<Cursor>,
@@ -218,12 +236,14 @@ pub enum OpenError {
 }
 
 /// What is read at start, each table whole.
-const TABLES: [Table; 14] = [
+const TABLES: [Table; 16] = [
     table::META,
     table::CERTIFICATE,
     table::SCOPE,
     table::KEY,
     table::VECTOR,
+    table::SNAPSHOT,
+    table::LOOKED,
     table::LOCAL,
     table::GIVEN,
     table::DESCRIBED,
@@ -282,6 +302,13 @@ impl State {
             doubts: BTreeMap::new(),
             reading_again: BTreeMap::new(),
             suspensions: Suspensions::default(),
+            set_back: BTreeSet::new(),
+            last_opened: LastOpened::default(),
+            snapshot_after: Some(SNAPSHOT_AFTER),
+            to_look_at: BTreeSet::new(),
+            looked: BTreeMap::new(),
+            making: None,
+            paired: BTreeSet::new(),
             contradicted: false,
             cursor: None,
             offering: false,
@@ -315,6 +342,7 @@ impl State {
             scope.digest = peer::digest(&scope.vectors);
             state.tally(number, now);
         }
+        state.look_at_charts();
         Ok(state)
     }
 
@@ -358,6 +386,13 @@ impl State {
             let (number, author) = (at.u32("scope number")?, DeviceId::read(&mut at)?);
             let vector = VectorRow::from_bytes(value)?;
             self.known(number)?.vectors.insert(author, vector);
+        } else if table == table::SNAPSHOT {
+            let (number, author) = (at.u32("scope number")?, DeviceId::read(&mut at)?);
+            let place = (number, author, at.u64("seq")?);
+            self.note_snapshot(place, SnapshotRow::from_bytes(value)?)?;
+        } else if table == table::LOOKED {
+            let count = Reader::new(value).u64("looked at")?;
+            self.looked.insert(at.u32("scope number")?, count);
         } else if table == table::LOCAL {
             let id = String::from_utf8(key.to_vec())
                 .map_err(|_| WireError::Invalid { field: "local patient id" })?;
@@ -402,7 +437,7 @@ impl State {
         Ok(())
     }
 
-    fn known(&mut self, number: ScopeNumber) -> Result<&mut Scope, WireError> {
+    pub(super) fn known(&mut self, number: ScopeNumber) -> Result<&mut Scope, WireError> {
         let missing = WireError::Invalid { field: "scope number" };
         let id = self.numbers.get(&number).ok_or(missing.clone())?;
         self.scopes.get_mut(id).ok_or(missing)

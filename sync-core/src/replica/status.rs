@@ -59,6 +59,10 @@ pub struct Status {
     pub suspended_by_relay: bool,
     /// Whether the relay holds other envelopes under numbers of ours: this store came from a backup, or has a twin.
     pub contradicted: bool,
+    /// Snapshots of volumes that this device has made.
+    pub snapshots_made: usize,
+    /// Snapshots of others that are held here, and are what their authors say.
+    pub snapshots_held: usize,
     /// Patients of whom something is held.
     pub patients: usize,
     /// Whether the store is being rebuilt from the relay.
@@ -116,6 +120,8 @@ impl Replica {
             suspended: state.suspended(),
             suspended_by_relay: self.session.suspended,
             contradicted: state.contradicted,
+            snapshots_made: state.snapshots(true),
+            snapshots_held: state.snapshots(false),
             patients: state.patients.values().filter(|scopes| !scopes.is_empty()).count(),
             rebuilding: state.rebuilding,
             store_failing: self.store_pause.is_some(),

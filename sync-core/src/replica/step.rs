@@ -21,6 +21,7 @@ use super::outbox::OutboxRow;
 use super::receive::{self, Place};
 use super::rejudge::Rejudge;
 use super::session::Flight;
+use super::snapshot::Check;
 use super::state::State;
 use crate::access::{Action, Question, ScopeKind, decide};
 
@@ -78,6 +79,12 @@ pub(super) enum Work {
     },
     /// A store that was rebuilt has learnt what this device wrote before.
     Rebuilt,
+    /// Snapshots are held against what their authors said of them.
+    Snapshots(Check),
+    /// A snapshot no longer covers anything: how far this chain is held follows from what is here.
+    SetBack((ScopeNumber, DeviceId)),
+    /// The next part of making a snapshot of our own.
+    Making,
 }
 
 /// A step under way.
@@ -215,6 +222,9 @@ impl Work {
                 state.offer_queries(lacking)
             }
             Self::Rebuilt => state.rebuilt_queries(),
+            Self::Snapshots(check) => check.queries(),
+            Self::SetBack(chain) => vec![chain_query(*chain)],
+            Self::Making => state.making_queries(),
             Self::Behind
             | Self::Refilled(_)
             | Self::Offered
@@ -317,7 +327,29 @@ impl Work {
             }
             Self::BringBack { .. } => vec![After::BringBack(offer::positions(answers))],
             Self::Rebuilt => state.rebuilt(tx, answers),
+            Self::Snapshots(check) => {
+                state.check_snapshots(tx, check, answers);
+                Vec::new()
+            }
+            Self::SetBack(chain) => {
+                state.set_chain_back(tx, chain, answers);
+                Vec::new()
+            }
+            Self::Making => {
+                state.make_snapshot(tx, answers);
+                Vec::new()
+            }
         }
+    }
+}
+
+/// All that is held of a chain.
+pub(super) fn chain_query((scope, author): (ScopeNumber, DeviceId)) -> Query {
+    Query::Scan {
+        table: table::CHAIN,
+        range: Range::prefix(&key(&[&scope.to_be_bytes(), author.as_bytes()])),
+        order: Order::Ascending,
+        limit: usize::MAX,
     }
 }
 
@@ -398,13 +430,7 @@ impl State {
 
     pub(super) fn own_chain_queries(&self) -> Vec<Query> {
         let mine = self.scopes.values().filter(|scope| scope.vectors.contains_key(&self.me));
-        mine.map(|scope| Query::Scan {
-            table: table::CHAIN,
-            range: Range::prefix(&key(&[&scope.number.to_be_bytes(), self.me.as_bytes()])),
-            order: Order::Ascending,
-            limit: usize::MAX,
-        })
-        .collect()
+        mine.map(|scope| chain_query((scope.number, self.me))).collect()
     }
 
     /// Takes envelopes out of the outbox that the relay has, or has refused for good.
@@ -506,6 +532,7 @@ impl State {
 
     fn clear_outbox(&mut self, tx: &mut Tx<'_>, position: u64) {
         self.outbox.remove(position);
+        self.paired.remove(&position);
         tx.batch.remove(table::OUTBOX, position.to_be_bytes());
     }
 }

@@ -12,12 +12,13 @@ mod rebuild;
 mod refill;
 mod rejudge;
 mod renew;
+mod snapshot;
 mod stories;
 mod suspend;
 mod time;
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -298,6 +299,8 @@ struct Region {
     online: BTreeMap<&'static str, usize>,
     /// How many entries of the post go into one message of a feed.
     feed_max: usize,
+    /// What the relay passes over in a node's feed; where it is asked for that once more, it sends it.
+    passed_over: BTreeMap<&'static str, BTreeSet<EnvelopeId>>,
 }
 
 impl Region {
@@ -317,6 +320,7 @@ impl Region {
             rolls_said: Vec::new(),
             online: BTreeMap::new(),
             feed_max: usize::MAX,
+            passed_over: BTreeMap::new(),
         };
         for (at, (name, identity)) in (0..).zip(identities) {
             let mut node = Node::new(identity, seed + 1 + at);
@@ -398,6 +402,7 @@ impl Region {
             .take(to)
             .skip(from)
             .filter(|(_, (author, _))| want_own || *author != me)
+            .filter(|(_, (_, envelope))| !self.passes_over(name, envelope))
             .map(|(position, (_, envelope))| FeedItem { position, envelope: envelope.clone() })
             .collect();
         self.online.insert(name, to);
@@ -406,6 +411,14 @@ impl Region {
             self.node(name).handle(now, Input::Received(feed));
         }
         moved
+    }
+
+    fn passes_over(&self, name: &'static str, envelope: &Bytes) -> bool {
+        let passed_over = self.passed_over.get(name);
+        passed_over.is_some_and(|ids| {
+            let signed = SignedEnvelope::from_bytes(envelope.0.clone());
+            ids.contains(&signed.expect("nodes push envelopes").claimed_id())
+        })
     }
 
     /// How far the post has somebody's chain.

@@ -35,6 +35,10 @@ pub(super) struct Tx<'a> {
     pub(super) untried: Vec<(ScopeNumber, Vec<u8>)>,
     /// What is held of these authors in these scopes is to be judged again.
     pub(super) doubted: BTreeSet<(ScopeNumber, DeviceId)>,
+    /// Snapshots that are to be held against their statements, by the statements' numbers.
+    pub(super) unread: BTreeSet<(ScopeNumber, DeviceId, u64)>,
+    /// Chains that are held less far than their vectors say.
+    pub(super) set_back: BTreeSet<(ScopeNumber, DeviceId)>,
     /// Work that goes on where this step stopped.
     pub(super) further: Vec<Work>,
     /// Whether the registry changed.
@@ -59,6 +63,8 @@ impl<'a> Tx<'a> {
             grown: BTreeSet::new(),
             untried: Vec::new(),
             doubted: BTreeSet::new(),
+            unread: BTreeSet::new(),
+            set_back: BTreeSet::new(),
             further: Vec::new(),
             registry: false,
             sealed: Vec::new(),

@@ -1,5 +1,6 @@
 //! The keys and values of the core's tables as types. Integers in keys are big-endian, so that keys ascend.
 
+use crate::access::Snapshot;
 use crate::id::{DeviceId, EnvelopeId, PatientId, ScopeId, Timestamp, VersionId};
 use crate::wire::{Reader, Wire, WireError, Writer, limits};
 
@@ -123,7 +124,7 @@ pub struct AheadRow {
     pub seq: u64,
     /// Its id.
     pub id: EnvelopeId,
-    /// The id that it names as its predecessor.
+    /// The id that it names as its predecessor; zero where the row was made anew without reading the envelope.
     pub previous: EnvelopeId,
 }
 
@@ -166,6 +167,82 @@ impl Wire for VectorRow {
     }
 }
 
+/// What an author said of a snapshot of its own, and what came of it here. The snapshot is the envelope before the statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotRow {
+    /// The author's word.
+    pub claim: Snapshot,
+    /// Whether what it covers counts as held here.
+    pub standing: Standing,
+    /// What it covers no longer counts, and the vector is still to be set back.
+    pub ended: bool,
+}
+
+/// How a snapshot stands here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Only the statement counts: the snapshot is not here, or is set apart as written late.
+    Stated,
+    /// Still to be looked at.
+    Due,
+    /// Here, and not to be opened yet: its key, a decision on its author or a program that reads it is missing.
+    Sealed,
+    /// Here, and what the statement says.
+    Sound,
+    /// Here, and not what the statement says.
+    Broken,
+    /// The statement itself is taken back.
+    Withdrawn,
+}
+
+impl Standing {
+    /// Whether all that is covered counts as held.
+    pub fn covers(self) -> bool {
+        matches!(self, Self::Sealed | Self::Sound)
+    }
+}
+
+impl Wire for Standing {
+    fn write(&self, writer: &mut Writer) {
+        writer.u8(match self {
+            Self::Stated => 0,
+            Self::Due => 1,
+            Self::Sealed => 2,
+            Self::Sound => 3,
+            Self::Broken => 4,
+            Self::Withdrawn => 5,
+        });
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(match reader.u8("standing")? {
+            0 => Self::Stated,
+            1 => Self::Due,
+            2 => Self::Sealed,
+            3 => Self::Sound,
+            4 => Self::Broken,
+            5 => Self::Withdrawn,
+            _ => return Err(WireError::Invalid { field: "standing" }),
+        })
+    }
+}
+
+impl Wire for SnapshotRow {
+    fn write(&self, writer: &mut Writer) {
+        self.claim.write(writer);
+        self.standing.write(writer);
+        writer.bool(self.ended);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            claim: Snapshot::read(reader)?,
+            standing: Standing::read(reader)?,
+            ended: reader.bool("ended")?,
+        })
+    }
+}
+
 /// What a facility's own patient id stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LocalRow {
@@ -197,6 +274,23 @@ mod tests {
         assert_eq!(parse_record_key(&bytes), Some((7, "Observation", "a-1", version)));
         assert!(bytes.starts_with(&record_prefix(7, "Observation", "a-1")));
         assert_eq!(parse_record_key(&bytes[..12]), None);
+    }
+
+    #[test]
+    fn a_snapshot_row_survives_its_binary_form() {
+        let covered = crate::access::Ranges::of([(3, 7), (9, 9)]).expect("some");
+        let claim = Snapshot { covered, epoch: 2, digest: [4; 32] };
+        for standing in [
+            Standing::Stated,
+            Standing::Due,
+            Standing::Sealed,
+            Standing::Sound,
+            Standing::Broken,
+            Standing::Withdrawn,
+        ] {
+            let row = SnapshotRow { claim: claim.clone(), standing, ended: !standing.covers() };
+            assert_eq!(SnapshotRow::from_bytes(&row.to_bytes()), Ok(row));
+        }
     }
 
     #[test]

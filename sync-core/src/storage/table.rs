@@ -30,6 +30,10 @@ pub const LOG: Table = Table::named("log");
 pub const CHAIN: Table = Table::named("chain");
 /// (scope number, author) → the last sequence held without a gap, and its envelope id.
 pub const VECTOR: Table = Table::named("vector");
+/// (scope number, author, sequence of the statement) → what a snapshot covers, and whether that counts.
+pub const SNAPSHOT: Table = Table::named("snapshot");
+/// Scope number of a chart of ours → how many of our envelopes in it have to be outside of snapshots before it is looked at again.
+pub const LOOKED: Table = Table::named("looked");
 /// (scope number, record key, version) → where the version stands.
 pub const RECORD: Table = Table::named("record");
 /// (scope number, document) → the merged document.
@@ -59,7 +63,7 @@ pub const LEDGER: Table = Table::named("node.access");
 pub const SALVAGED: Table = Table::named("salvaged");
 
 /// All tables of the core.
-pub const CORE: [Table; 20] = [
+pub const CORE: [Table; 22] = [
     META,
     CERTIFICATE,
     SCOPE,
@@ -67,6 +71,8 @@ pub const CORE: [Table; 20] = [
     LOG,
     CHAIN,
     VECTOR,
+    SNAPSHOT,
+    LOOKED,
     RECORD,
     DOCUMENT,
     OUTBOX,

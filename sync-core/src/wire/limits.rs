@@ -31,6 +31,8 @@ pub const PARENTS: Limit = Limit { name: "parents_max", max: 64 };
 pub const CERTIFICATE: Limit = Limit { name: "certificate_bytes_max", max: 8 << 20 };
 /// Accepted ends of authors in one revocation.
 pub const CUTOFFS: Limit = Limit { name: "cutoffs_max", max: 131_072 };
+/// Ranges of numbers that one snapshot covers.
+pub const COVERED: Limit = Limit { name: "covered_ranges_max", max: 4_096 };
 /// Automerge changes of one batch, in bytes.
 pub const CHANGES: Limit = Limit { name: "changes_bytes_max", max: 4 << 20 };
 /// Changes of one document that wait for others, in bytes.

@@ -1,6 +1,8 @@
 //! One of each certificate and statement, the same in every run.
 
-use azalea_core::access::{Access, PAIR_ENC_LEN, ScopeAccess, ScopeKind, Statement, created_scope};
+use azalea_core::access::{
+    Access, PAIR_ENC_LEN, Ranges, ScopeAccess, ScopeKind, Snapshot, Statement, created_scope,
+};
 use azalea_core::id::{ConsentId, DeviceId, FacilityId, GrantId, NetworkId, ScopeId, Timestamp};
 use azalea_core::identity::{
     AgreementKeypair, Certificate, Certified, Cutoff, Device, Facility, FacilityKind, Identity,
@@ -117,7 +119,13 @@ pub(crate) fn statements() -> Vec<(&'static str, Statement)> {
             },
         ),
         ("rotate", Statement::Rotate { epoch: 2 }),
+        ("snapshot", Statement::Snapshot(snapshot())),
     ]
+}
+
+fn snapshot() -> Snapshot {
+    let covered = Ranges::of([(3, 7), (9, 9)]).expect("some numbers");
+    Snapshot { covered, epoch: 2, digest: [0xb9; 32] }
 }
 
 /// A care scope after its create, grant, revoke and rotate.
@@ -125,7 +133,7 @@ pub(crate) fn access() -> ScopeAccess {
     let (author, owner) = (DeviceId([0xb8; 16]), FacilityId([0xb1; 16]));
     let scope = created_scope(ScopeKind::Care, &owner, &[0xb6; 16]);
     let mut held = None;
-    for (_, statement) in statements().split_off(2) {
+    for (_, statement) in statements().drain(2..6) {
         ScopeAccess::take(&mut held, &NetworkId::ZERO, scope, author, owner, &statement)
             .expect("the owner's own statements");
     }

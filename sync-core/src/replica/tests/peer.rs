@@ -15,13 +15,13 @@ use crate::sync::peer::{
 use crate::wire::Wire;
 
 /// What a session of two came to, and all that went over the line between them.
-struct Met {
+pub(super) struct Met {
     ended: [Result<Summary, Failure>; 2],
     line: Vec<Vec<u8>>,
 }
 
 impl Met {
-    fn summary(&self) -> Summary {
+    pub(super) fn summary(&self) -> Summary {
         let [caller, _] = &self.ended;
         (*caller).expect("the session finished")
     }
@@ -46,7 +46,7 @@ fn begin(
 }
 
 /// Lets `caller` have a session with `answerer`.
-fn meet(region: &mut Region, caller: &'static str, answerer: &'static str) -> Met {
+pub(super) fn meet(region: &mut Region, caller: &'static str, answerer: &'static str) -> Met {
     region.now = region.now.plus_ms(1_000);
     let names = [caller, answerer];
     let mut sides = [
