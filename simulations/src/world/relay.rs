@@ -1,5 +1,6 @@
 //! The relay: the real mailbox with a disk that takes its time, and its operator.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use azalea_core::envelope::SignedEnvelope;
@@ -25,6 +26,11 @@ const LOOKED_AT: u64 = 16;
 /// Envelopes in which a bit turns at once.
 const ROTTEN: usize = 6;
 
+/// What is left of a row that cannot be read any more.
+fn unreadable(value: &[u8]) -> &[u8] {
+    &value[1..]
+}
+
 pub(super) struct Relay {
     mailbox: Option<Mailbox>,
     /// Its own; all that it is told of time goes through it.
@@ -32,6 +38,8 @@ pub(super) struct Relay {
     pub(super) disk: Disk<EffectId, Query>,
     /// What its operator put away last, for the day when the machine burns.
     backup: Option<Memory>,
+    /// A row of a feed that could not be read any more: its key, and what had been written there.
+    rotten_row: Option<(Vec<u8>, Vec<u8>)>,
     keys: (SigningKeypair, SigningKeypair),
     rng: StdRng,
     life: u64,
@@ -73,6 +81,7 @@ impl Relay {
             clock,
             disk,
             backup: None,
+            rotten_row: None,
             keys: (council.relay_device.clone(), council.registrar.clone()),
             rng: StdRng::seed_from_u64(seed ^ 0x7265_6c61),
             life: 0,
@@ -131,9 +140,24 @@ impl Relay {
         if !kept.is_empty() {
             let (key, value) = dice.pick(&kept);
             let mut batch = Batch::new();
-            batch.put(tables::FEED, key.clone(), &value[1..]);
+            batch.put(tables::FEED, key.clone(), unreadable(value));
             self.disk.rows.take(batch);
+            self.rotten_row = Some((key.clone(), value.clone()));
         }
+    }
+
+    /// Its rows as they were written: a row that cannot be read stood for what it had fed.
+    pub(super) fn rows_as_written(&self) -> Cow<'_, Memory> {
+        let rows = &self.disk.rows;
+        let rotten = self.rotten_row.as_ref().filter(|(key, value)| {
+            let there = rows.get(tables::FEED, key).expect("memory");
+            there.as_deref() == Some(unreadable(value))
+        });
+        let Some((key, value)) = rotten else { return Cow::Borrowed(rows) };
+        let (mut mended, mut batch) = (rows.clone(), Batch::new());
+        batch.put(tables::FEED, key.clone(), value.clone());
+        mended.take(batch);
+        Cow::Owned(mended)
     }
 
     /// A bit turns in some of its envelopes; the pages of its store have no seal that would say so, its log has checksums.

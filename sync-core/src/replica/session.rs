@@ -223,10 +223,10 @@ impl State {
                 continue;
             }
             let last = push.last().map(|(position, _)| position).or(load.last());
-            if !self.goes_along(last, position)
-                && (session.in_flight_bytes + bytes >= window
-                    || bytes >= push_bytes
-                    || push.len() + load.len() >= limits::ENVELOPES.max / 4)
+            let is_enough =
+                bytes >= push_bytes || push.len() + load.len() >= limits::ENVELOPES.max / 4;
+            if session.in_flight_bytes + bytes >= window
+                || is_enough && !self.goes_along(last, position)
             {
                 break;
             }
@@ -260,8 +260,8 @@ impl State {
         }
     }
 
-    /// Whether an envelope of ours leaves in one message with the one before it: a relay that has the statement together with the
-    /// snapshot need not send that to whoever has its originals.
+    /// Whether an envelope of ours leaves in one message with the one before it, where the window has room: a relay that has the
+    /// statement together with the snapshot need not send that to whoever has its originals.
     fn goes_along(&self, last: Option<&u64>, position: u64) -> bool {
         last.is_some_and(|last| last + 1 == position) && self.paired.contains(&position)
     }
@@ -281,7 +281,7 @@ impl State {
                 messages.push(self.push(session, now, std::mem::take(&mut part)));
                 bytes = 0;
             }
-            if !goes_along && session.in_flight_bytes + bytes >= session.pace.window_bytes() {
+            if session.in_flight_bytes + bytes >= session.pace.window_bytes() {
                 session.bring_back.put_back(position);
                 continue;
             }

@@ -163,7 +163,7 @@ struct Feeds {
 
 impl Feeds {
     fn of(world: &World) -> Self {
-        let rows = &world.relay.disk.rows;
+        let rows = world.relay.rows_as_written();
         let mut sizes: Vec<usize> = Vec::new();
         rows.scan(tables::LOG, &Range::all(), Order::Ascending, &mut |key, value| {
             let position = u64::from_be_bytes(key.try_into().expect("a position")) as usize;
@@ -182,7 +182,7 @@ impl Feeds {
         })
         .expect("memory");
         let mut by_number = vec![Amount::default(); numbers.len()];
-        for (recipient, log) in feeds(rows, world.now).expect("a store that was written") {
+        for (recipient, log) in feeds(&*rows, world.now).expect("a store that was written") {
             let size = usize::try_from(log).ok().and_then(|log| sizes.get(log));
             if let Some(feed) = by_number.get_mut(recipient as usize) {
                 feed.add(size.copied().unwrap_or(0));
