@@ -40,11 +40,12 @@ mod subscribe;
 mod suspend;
 pub mod tables;
 mod time;
+mod unsaid;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use azalea_core::id::{DeviceId, FacilityId, ScopeId, Timestamp};
-use azalea_core::identity::{PublicKey, SigningKeypair};
+use azalea_core::identity::{Certificate, PublicKey, SigningKeypair};
 use azalea_core::storage::{Read, StorageError};
 use azalea_core::sync::heads::rounds;
 use azalea_core::sync::message::{Lane, Message};
@@ -60,6 +61,7 @@ use queued::Queued;
 use session::Session;
 use state::State;
 use tables::{DeviceNumber, Member, Progress};
+use unsaid::Unsaid;
 
 pub use ahead::{AheadQuery, Pick};
 pub use blobs::BlobWish;
@@ -105,6 +107,9 @@ pub struct Mailbox {
     met: Vec<rotten::Met>,
     /// Who was asked for envelopes that are gone, by their log positions.
     asked_again: BTreeMap<u64, rotten::AskedAgain>,
+    unsaid: Unsaid,
+    /// Certificates that the relay said and has to say again.
+    say_again: Vec<Certificate>,
     /// Which session was asked for which chain that this store lacks.
     asked: BTreeMap<(ScopeId, DeviceId), holding::Asked>,
     effects: VecDeque<Effect>,
@@ -136,6 +141,7 @@ enum Loading {
     /// Whose, for which lane, and up to where.
     Ahead(SessionId, Lane, u64),
     Repeats(Vec<queued::Repeated>),
+    Unsaid,
     Fills(Vec<(Fill, Progress, u64)>),
 }
 
@@ -195,6 +201,8 @@ impl Mailbox {
             flush: false,
             met: Vec::new(),
             asked_again: BTreeMap::new(),
+            unsaid: Unsaid::None,
+            say_again: Vec::new(),
             asked: BTreeMap::new(),
             effects: VecDeque::new(),
             next_effect: 0,
@@ -209,6 +217,9 @@ impl Mailbox {
             counters: Counters::default(),
         };
         mailbox.queue_fills(fills);
+        if mailbox.has_lost_its_own() {
+            mailbox.unsaid = Unsaid::Suspected;
+        }
         Ok(mailbox)
     }
 
@@ -262,6 +273,7 @@ impl Mailbox {
             }
             self.close_stalled(now);
             self.look_for_rotten(now);
+            self.look_for_unsaid();
             self.forget_asked(now);
         }
     }
@@ -286,6 +298,10 @@ impl Mailbox {
                 self.repeats_loaded(repeats, held);
             }
             (Loading::Repeats(repeats), _) => self.repeats_failed(repeats),
+            (Loading::Unsaid, Ok(Answer::Unsaid(certificates))) => {
+                self.unsaid_loaded(Some(certificates));
+            }
+            (Loading::Unsaid, _) => self.unsaid_loaded(None),
             (Loading::Fills(asked), Ok(Answer::Scopes(answers))) => {
                 self.is_filling = false;
                 for ((fill, progress, through), answer) in asked.into_iter().zip(answers) {

@@ -69,6 +69,8 @@ pub(crate) struct Group {
     pub(crate) own_done: Vec<DeviceNumber>,
     /// Envelopes that are gone from the log, or here again, by the log position at which they stood.
     pub(crate) rotten: BTreeMap<u64, RottenRow>,
+    /// Certificates whose envelopes had rotted are said again in it.
+    pub(crate) says_again: bool,
     /// Items that are snapshots of what their readers were sent before.
     pub(crate) left_out: BTreeSet<usize>,
     /// Sessions whose feeds met them.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use azalea_core::envelope::Header;
 use azalea_core::id::EnvelopeId;
+use azalea_core::identity::Certificate;
 use azalea_core::storage::{Order, Range, Read, StorageError};
 use azalea_core::wire::{Reader, Wire};
 
@@ -17,6 +18,7 @@ use super::refill::{End, Held};
 use super::tables::{
     self, ChainRow, DeviceNumber, FeedPlace, FeedRow, Lost, RottenRow, ScopeNumber,
 };
+use super::unsaid;
 
 /// One question to the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,11 @@ pub enum Query {
     Feed(FeedQuery),
     /// Items of a recipient's feed that go ahead of their places.
     Ahead(AheadQuery),
+    /// The certificates that nothing in the registry says any more.
+    Unsaid {
+        /// The registry's number.
+        registry: u32,
+    },
     /// The ids that the log holds at places of chains.
     Chains {
         /// (scope, author, sequence).
@@ -76,6 +83,8 @@ pub struct Part {
 pub enum Answer {
     /// To [`Query::Feed`] and [`Query::Ahead`].
     Feed(FeedAnswer),
+    /// To [`Query::Unsaid`].
+    Unsaid(Vec<Certificate>),
     /// To [`Query::Chains`].
     Chains(Vec<Option<EnvelopeId>>),
     /// To [`Query::Scopes`].
@@ -144,6 +153,7 @@ pub fn run(store: &dyn Read, query: &Query) -> Result<Answer, StorageError> {
     match query {
         Query::Feed(query) => feed(store, query).map(Answer::Feed),
         Query::Ahead(query) => ahead::run(store, query).map(Answer::Feed),
+        Query::Unsaid { registry } => unsaid::run(store, *registry).map(Answer::Unsaid),
         Query::Chains { places } => {
             let place =
                 |(scope, author, seq): &(u32, u32, u64)| chain_id(store, (*scope, *author), *seq);
@@ -275,7 +285,7 @@ pub(crate) fn found(store: &dyn Read, row: &FeedRow) -> Result<Found, StorageErr
 }
 
 /// The envelope at a log position, if it is there and what was written.
-fn entry(store: &dyn Read, log: u64) -> Result<Option<Vec<u8>>, StorageError> {
+pub(super) fn entry(store: &dyn Read, log: u64) -> Result<Option<Vec<u8>>, StorageError> {
     let value = sound(store.get(tables::LOG, &log.to_be_bytes()))?;
     let envelope = value.as_deref().and_then(|value| tables::parse_log_value(log, value));
     Ok(envelope.map(<[u8]>::to_vec))

@@ -24,6 +24,7 @@ use super::state::OpenError;
 use super::tables::{
     self, ChainRow, DeviceNumber, FeedRow, Lost, MISSED, Missed, RottenRow, ScopeNumber,
 };
+use super::unsaid::Unsaid;
 use super::{Effect, Mailbox, Notice, SessionId};
 
 /// Rotten envelopes that are remembered and asked for; a log that has lost more is set up from a backup.
@@ -246,6 +247,10 @@ impl Mailbox {
             self.state.rotten.note(log, row);
         }
         if is_new {
+            if self.has_lost_its_own() {
+                self.unsaid = Unsaid::Suspected;
+                self.look_for_unsaid();
+            }
             self.look_for_rotten(now);
         }
     }

@@ -9,6 +9,7 @@ use azalea_core::sync::message::{Goodbye, Message, Refusal, RefusalCause};
 use super::group::{Draft, Group};
 use super::load::Query;
 use super::queued::Queued;
+use super::unsaid::Unsaid;
 use super::{Effect, EffectId, Loading, Mailbox, Notice, RETRY_MS, Request, SessionId};
 
 /// Envelopes of one commit.
@@ -28,6 +29,7 @@ impl Mailbox {
                 && self.admits.is_empty()
                 && self.filled.is_empty()
                 && self.met.is_empty()
+                && self.say_again.is_empty()
                 && due.is_empty())
                 || self.flush && (!self.noted.is_empty() || self.state.heads.is_unsaved());
             if !has_work {
@@ -40,6 +42,7 @@ impl Mailbox {
             let admits = std::mem::take(&mut self.admits);
             let noted = std::mem::take(&mut self.noted);
             let met = std::mem::take(&mut self.met);
+            let say_again = std::mem::take(&mut self.say_again);
             for (_, request) in &requests {
                 if let Request::Registrar(key) = request {
                     self.registrars.insert(key.public(), key.clone());
@@ -66,6 +69,11 @@ impl Mailbox {
             for (id, request) in requests {
                 let result = draft.request(request, &self.own, &self.registrars);
                 draft.group.requests.push((id, result));
+            }
+            for certificate in say_again {
+                // One that would not be taken any more says nothing that still counts.
+                let _ = draft.publish(&self.own, certificate);
+                draft.group.says_again = true;
             }
             for admit in admits {
                 draft.admit(admit, &self.own, &self.registrars);
@@ -213,6 +221,9 @@ impl Mailbox {
         let turned_away = group.turned_away.into_iter().map(|(session, _)| session);
         for session in enrolling.chain(turned_away) {
             self.close(now, session, Goodbye::Busy { retry_after_ms: 5_000 });
+        }
+        if group.says_again {
+            self.unsaid = Unsaid::Suspected;
         }
         // What they met they will meet again.
         for session in group.met {

@@ -58,6 +58,21 @@ impl World {
         position
     }
 
+    /// What an envelope of the log says.
+    fn said(&self, id: &EnvelopeId) -> Option<Statement> {
+        let mut said = None;
+        let mut visit = |key: &[u8], value: &[u8]| {
+            let position = u64::from_be_bytes(key.try_into().unwrap());
+            let envelope = tables::parse_log_value(position, value);
+            let envelope = envelope.map(|it| SignedEnvelope::from_bytes(it).unwrap());
+            let it = envelope.filter(|it| it.claimed_id() == *id);
+            said = said.take().or(it.and_then(|it| it.claimed_statement().unwrap()));
+            true
+        };
+        self.store.scan(tables::LOG, &Range::all(), Order::Ascending, &mut visit).unwrap();
+        said
+    }
+
     fn lacking(&self) -> u64 {
         self.mailbox.report(self.now).lacking
     }
@@ -285,4 +300,35 @@ fn what_rots_of_the_registry_is_fetched_from_a_member() {
     assert_eq!(world.fed_ids(&clinic), [envelope.claimed_id()]);
     let asked = world.asked_of(&hospital, chain);
     assert_eq!(asked, [], "of the registry only what has rotted is asked for");
+}
+
+/// A certificate that rotted before anybody had read it stood in the relay's memory and reached nobody: the device that it was about
+/// was given no keys.
+#[test]
+fn what_the_relay_said_and_nobody_holds_is_said_again() {
+    let mut world = World::new();
+    let mut hospital = world.member(FacilityKind::Hospital);
+    let clinic = world.member(FacilityKind::Clinic);
+    let certificate = clinic.certificate(&world);
+    let says = |world: &World, id: &EnvelopeId| {
+        let said = world.said(id);
+        said.is_some_and(|said| said == Statement::Certificate(certificate.clone()))
+    };
+    let position = world.mailbox.state.next_log - 1;
+    let value = world.store.get(tables::LOG, &position.to_be_bytes()).unwrap().unwrap();
+    let envelope = tables::parse_log_value(position, &value).unwrap().to_vec();
+    let envelope = SignedEnvelope::from_bytes(envelope).unwrap();
+    assert!(says(&world, &envelope.claimed_id()));
+    world.rot(&envelope);
+    world.connect(&mut hospital, None).unwrap();
+    let fed = world.fed_ids(&hospital);
+    assert!(!fed.contains(&envelope.claimed_id()));
+    let again: Vec<_> = fed.iter().filter(|id| says(&world, id)).collect();
+    assert_eq!(again.len(), 1, "said once more");
+    // Nothing is left to be said.
+    let written = world.mailbox.state.next_log;
+    (0..4).for_each(|_| world.wait(60_000));
+    world.restart();
+    (0..4).for_each(|_| world.wait(60_000));
+    assert_eq!(world.mailbox.state.next_log, written);
 }
