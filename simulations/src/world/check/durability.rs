@@ -99,7 +99,8 @@ fn told(world: &World, written: &Written) -> String {
 
 /// A device that has lost its disk learns again what its relay may tell it. Where its facility is put out of a patient's care by
 /// the time at which that is done, it is told nothing of that care any more, what it wrote there itself included; nor is a
-/// device that was reported lost. Then it is the hospital whose patient it is that must have all of it: merged, or set apart
+/// device that was reported lost. Nor has one been told all of it that has been cut off ever since the relay's clock, by which its consent
+/// had yet to begin, was set right. Then it is the hospital whose patient it is that must have all of it: merged, or set apart
 /// for a person where it was written too late.
 fn is_kept_for(world: &World, written: &Written, is_in: IsIn<'_>) -> bool {
     let Some(lost) = world.truth.lost.get(&written.place) else { return false };
@@ -120,7 +121,11 @@ fn is_kept_for(world: &World, written: &Written, is_in: IsIn<'_>) -> bool {
             let since = untold.map_or(out, |untold| untold.min(out));
             rebuilt.is_none_or(|it| since < it.at || yet_to_begin(it))
         };
-        out.is_some_and(was_out) || is_revoked
+        // Its own words have come, and wait for those of the hospital.
+        let is_cut_off = !world.core().any(|it| it.place() == written.place);
+        let was_early = rebuilt
+            .is_some_and(|rebuilt| is_cut_off && last.is_some_and(|it| it.begins > rebuilt.hour));
+        out.is_some_and(was_out) || is_revoked || was_early
     });
     let keeps = |place: usize| holds(&world.facilities[place].kept_notes(), written.id, is_in);
     written.asked < *lost && owners.any(|((owner, _), _)| keeps(*owner))
