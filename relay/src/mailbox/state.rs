@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use azalea_core::access::{ScopeAccess, ScopeKind, registry_scope};
+use azalea_core::access::{ScopeAccess, ScopeKind};
 use azalea_core::envelope::Chain;
 use azalea_core::id::{DeviceId, FacilityId, NetworkId, RelayEpoch, ScopeId, Timestamp};
 use azalea_core::identity::{Certificate, Roster};
@@ -358,7 +358,7 @@ impl State {
     }
 
     pub(crate) fn registry(&self) -> ScopeId {
-        registry_scope(&self.network)
+        self.roster.registry()
     }
 
     pub(crate) fn scope_kinds(&self) -> BTreeMap<&'static str, u64> {

@@ -16,7 +16,7 @@
 //! as to put itself out; which statement it makes is judged by [`ScopeAccess`].
 
 use super::grant::{Grant, ScopeAccess, WriteGrant};
-use super::scope::{ScopeKind, pair_scope, registry_scope};
+use super::scope::{ScopeKind, pair_scope};
 use super::statement::Access;
 use crate::id::{DeviceId, ScopeId, Timestamp};
 use crate::identity::{Facility, Roster, Standing, StandingError};
@@ -68,7 +68,7 @@ pub fn decide(
             }
         }
     };
-    if *scope == registry_scope(&roster.network()) {
+    if *scope == roster.registry() {
         return Ok(());
     }
     let Some(access) = access else {

@@ -81,7 +81,7 @@ impl SignedEnvelope {
         if header.network != *network {
             return Err(VerifyError::OtherNetwork);
         }
-        if header.scope == registry_scope(network) && !header.is_clear() {
+        if !header.is_clear() && header.scope == registry_scope(network) {
             return Err(VerifyError::SealedRegistry);
         }
         let author =

@@ -15,12 +15,15 @@ use super::history::{History, Renewable};
 use super::keypair::{PublicKey, SignatureError};
 use super::revocation::{Revocation, Subject};
 use super::signed::Signed;
-use crate::id::{DeviceId, FacilityId, NetworkId};
+use crate::access::registry_scope;
+use crate::id::{DeviceId, FacilityId, NetworkId, ScopeId};
 
 /// Everybody known in one network.
 #[derive(Clone)]
 pub struct Roster {
     network: NetworkId,
+    /// Asked for with each decision, and a digest to derive.
+    registry: ScopeId,
     root: Option<History<Root>>,
     pub(super) registrars: BTreeMap<PublicKey, History<Registrar>>,
     pub(super) facilities: BTreeMap<FacilityId, History<Facility>>,
@@ -38,6 +41,7 @@ impl Roster {
     pub fn new(network: NetworkId) -> Self {
         Self {
             network,
+            registry: registry_scope(&network),
             root: None,
             registrars: BTreeMap::new(),
             facilities: BTreeMap::new(),
@@ -69,6 +73,11 @@ impl Roster {
     /// The network.
     pub fn network(&self) -> NetworkId {
         self.network
+    }
+
+    /// The scope of the network's certificates.
+    pub fn registry(&self) -> ScopeId {
+        self.registry
     }
 
     /// The council's root, once it is known.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::access::{Change, Denial, ScopeAccess, ScopeKind, Statement, registry_scope};
+use crate::access::{Change, Denial, ScopeAccess, ScopeKind, Statement};
 use crate::document::{Author, Contribution, DocumentId, RecordVersion};
 use crate::envelope::{
     AdmittedEnvelope, Body, Header, OpenError, SignedEnvelope, VerifiedEnvelope, VerifyError, prove,
@@ -163,7 +163,7 @@ impl State {
         number: ScopeNumber,
         verified: &VerifiedEnvelope,
     ) -> Result<(), Stop> {
-        if verified.header().scope != registry_scope(&self.identity.network) {
+        if verified.header().scope != self.roster.registry() {
             return Ok(());
         }
         let admitted = self.admit(number, verified.clone())?;
@@ -319,7 +319,7 @@ impl State {
         statement: &Statement,
     ) -> Result<(), Stop> {
         if let Statement::Certificate(certificate) = statement {
-            if header.scope != registry_scope(&self.identity.network) {
+            if header.scope != self.roster.registry() {
                 return Err(Stop::Apart(Cause::Body, number));
             }
             return self.take_certificate(tx, certificate.clone());

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::access::{AccessError, Change, ScopeAccess, ScopeKind, Statement, registry_scope};
+use crate::access::{AccessError, Change, ScopeAccess, ScopeKind, Statement};
 use crate::document::RecordVersion;
 use crate::envelope::{AdmittedEnvelope, Body, Header};
 use crate::id::{DeviceId, EnvelopeId, FacilityId};
@@ -138,7 +138,7 @@ impl State {
 
     /// Casts doubt wherever a revocation in the registry says otherwise than what is merged or set apart.
     pub(super) fn doubt_by_registry(&mut self, tx: &mut Tx<'_>) {
-        let registry = registry_scope(&self.identity.network);
+        let registry = self.roster.registry();
         let mut doubted = BTreeSet::new();
         for author in self.roster.devices().map(crate::identity::Device::id) {
             if self.roster.cutoff(&author, &registry).is_none() {

@@ -1,6 +1,6 @@
 //! A device's certificate is renewed by the device itself, where it holds its facility's key, long before it ends.
 
-use crate::access::{Statement, registry_scope};
+use crate::access::Statement;
 use crate::id::Timestamp;
 use crate::identity::{Certificate, Device, Signed, Validity};
 use crate::storage::table;
@@ -35,7 +35,7 @@ impl State {
         }
         tx.batch.put(table::CERTIFICATE, certificate.digest(), bytes);
         tx.registry = true;
-        let registry = self.number(registry_scope(&self.identity.network));
+        let registry = self.number(self.roster.registry());
         self.state_it(tx, registry, Statement::Certificate(certificate));
     }
 

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::registry_scope;
 use crate::envelope::Header;
 use crate::id::{DeviceId, EnvelopeId, FacilityId, Timestamp};
 use crate::identity::FacilityKind;
@@ -92,8 +91,7 @@ impl Suspensions {
 impl State {
     /// Whether what this header's author says waits for a person's decision on the author.
     pub(super) fn is_suspended(&self, header: &Header) -> bool {
-        header.scope != registry_scope(&self.identity.network)
-            && self.suspensions.contains(&header.author)
+        header.scope != self.roster.registry() && self.suspensions.contains(&header.author)
     }
 
     /// A person trusts a device again: what was set aside is merged, and what was kept as evidence stays.
