@@ -129,6 +129,8 @@ pub fn import_source(
         Err(Stop::Refused(cause)) => (cause, None),
         Err(Stop::Scan(error)) => error.into(),
     };
+    // What was taken before that stays taken.
+    report.counts.add_batch(&sink.settle()?);
     let lasting = !matches!(cause, Cause::Changed | Cause::Unreadable(_));
     report.quarantine(cause, place);
     if lasting {

@@ -100,6 +100,9 @@ pub trait Sink {
     ///
     /// A record equal in content to the current version of its key is unchanged; any other is a new version. A batch
     /// may hold the same key more than once: its order counts.
+    ///
+    /// Batches are kept in the order in which they are given, and a sink may return before the disk has this one, so that the file
+    /// is read on meanwhile. What it returns is what became of those that are durable and were not told yet.
     fn take(
         &mut self,
         file: &[u8; 32],
@@ -107,7 +110,12 @@ pub trait Sink {
         batch: Vec<RecordInput>,
     ) -> Result<BatchOutcome, SinkError>;
 
-    /// Nothing more comes of this file, taken or not; what the report lists as quarantined waits for a person. The mark
+    /// Waits until the disk has every batch; what became of those that were not told yet.
+    fn settle(&mut self) -> Result<BatchOutcome, SinkError> {
+        Ok(BatchOutcome::default())
+    }
+
+    /// Nothing more comes of this file, whose batches are settled, taken or not; what the report lists as quarantined waits for a person. The mark
     /// is kept, so that the same bytes are known when they come again.
     fn finished(
         &mut self,

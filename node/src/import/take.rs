@@ -109,6 +109,7 @@ impl<'t> Taking<'t> {
     /// The mark with which the file is finished.
     pub(crate) fn finish(mut self) -> Result<(), Stop> {
         self.flush()?;
+        self.report.counts.add_batch(&self.sink.settle()?);
         self.report.conclude();
         let mut mark = self.mark();
         mark.whole = self.overflow.is_none();

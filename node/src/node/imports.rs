@@ -1,13 +1,17 @@
 //! What importers hand over becomes records of the replica; what they could not take is written down until it is.
 
+use std::cell::RefCell;
+
 use azalea_core::document::RecordHeader;
 use azalea_core::id::Timestamp;
-use azalea_core::replica::command::{Command, ImportRecord, Outcome, Subject, Taken};
+use azalea_core::replica::command::{Command, CommandError, ImportRecord, Outcome, Subject, Taken};
 use azalea_core::storage::{Batch, Order, Range, Read};
+
+use tokio::sync::oneshot::Receiver;
 
 use super::Node;
 use super::quarantine::{Because, Withheld};
-use crate::driver::DriveError;
+use crate::driver::Gone;
 use crate::import::{self, BatchOutcome, FileReport, Language, Mark, RecordInput, Sink, SinkError};
 use crate::store::tables::{BEARER, IMPORT, MARK};
 
@@ -19,12 +23,17 @@ const SOURCE: &str = "fhir";
 pub struct NodeSink<'a> {
     node: &'a Node,
     by: String,
+    /// The batch that the replica has and nobody has waited for: it is sealed and written while the next one is read.
+    under_way: RefCell<Option<Receiver<Result<Outcome, CommandError>>>>,
+    /// What became of the batches before it, where it was not told yet.
+    untold: RefCell<Result<BatchOutcome, SinkError>>,
 }
 
 impl Node {
     /// A sink for an import by `by`.
     pub fn sink(&self, by: impl Into<String>) -> NodeSink<'_> {
-        NodeSink { node: self, by: by.into() }
+        let untold = RefCell::new(Ok(BatchOutcome::default()));
+        NodeSink { node: self, by: by.into(), under_way: RefCell::default(), untold }
     }
 }
 
@@ -48,10 +57,16 @@ impl Sink for NodeSink<'_> {
         let records = batch.into_iter().map(|record| self.record(record, received));
         let import = Command::Import { records: records.collect::<Result<_, _>>()? };
         let command = Command::Beside { rows, command: Box::new(import) };
-        match self.node.command(command).map_err(|error: DriveError| failed(&error))? {
-            Outcome::Imported(taken) => Ok(outcome(&taken)),
-            _ => Err(SinkError { reason: "the replica answered something else".to_owned() }),
-        }
+        // One at a time: what is given here takes room until it is on the disk.
+        let settled = self.settle()?;
+        let begun = self.node.handle.begin_blocking(command).map_err(|error| failed(&error))?;
+        *self.under_way.get_mut() = Some(begun);
+        Ok(settled)
+    }
+
+    fn settle(&mut self) -> Result<BatchOutcome, SinkError> {
+        self.wait();
+        self.untold.replace(Ok(BatchOutcome::default()))
     }
 
     fn finished(
@@ -78,6 +93,8 @@ impl Sink for NodeSink<'_> {
     }
 
     fn patient_by_identifier(&self, system: &str, value: &str) -> Option<String> {
+        // A patient of the batch before counts too.
+        self.wait();
         let front = bearer_front(system, value);
         let mut bearers = Vec::new();
         let visit = &mut |key: &[u8], _: &[u8]| {
@@ -94,6 +111,21 @@ impl Sink for NodeSink<'_> {
 }
 
 impl NodeSink<'_> {
+    /// Waits for the batch under way, if there is one.
+    fn wait(&self) {
+        let Some(under_way) = self.under_way.take() else { return };
+        let settled = match under_way.blocking_recv() {
+            Ok(Ok(Outcome::Imported(taken))) => Ok(outcome(&taken)),
+            Ok(Ok(_)) => {
+                Err(SinkError { reason: "the replica answered something else".to_owned() })
+            }
+            Ok(Err(error)) => Err(failed(&error)),
+            Err(_) => Err(failed(&Gone)),
+        };
+        // There is never more than one that is not told.
+        *self.untold.borrow_mut() = settled;
+    }
+
     fn record(&self, record: RecordInput, received: Timestamp) -> Result<ImportRecord, SinkError> {
         let subject = match record.subject {
             import::Subject::Patient(id) => Subject::Patient(id),

@@ -151,6 +151,32 @@ async fn what_is_imported_comes_back_byte_for_byte_and_survives_closing() {
     opened.close().await;
 }
 
+/// A file is read on while the batch before is written; what became of each is told once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_many_batches_is_counted_whole() {
+    let hospital = Hospital::new();
+    let opened = hospital.open().await.expect("a new node");
+    let result = |number: u32| {
+        format!(
+            r#"{{"resource":{{"resourceType":"Observation","id":"o-{number}","status":"final",
+               "code":{{"text":"HbA1c"}},"subject":{{"reference":"Patient/p-1"}}}}}}"#
+        )
+    };
+    let patient = format!(r#"{{"resource":{PATIENT}}}"#);
+    let entries: Vec<String> = [patient].into_iter().chain((0..2_500).map(result)).collect();
+    let bundle = |space: &str| {
+        let entries = entries.join(&format!(",{space}"));
+        format!(r#"{{"resourceType":"Bundle","type":"collection","entry":[{entries}]}}"#)
+    };
+    let counts = async |name: &str, space: &str| {
+        let report = answer(&opened, import(&hospital.file(name, &bundle(space)))).await;
+        (report["counts"]["taken"].clone(), report["counts"]["unchanged"].clone())
+    };
+    assert_eq!(counts("year.json", "").await, (Value::from(2_501), Value::from(0)));
+    assert_eq!(counts("again.json", " ").await, (Value::from(0), Value::from(2_501)));
+    opened.close().await;
+}
+
 #[tokio::test]
 async fn other_content_is_a_new_version_and_the_old_one_stays() {
     let hospital = Hospital::new();
