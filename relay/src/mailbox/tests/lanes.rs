@@ -244,6 +244,26 @@ fn what_is_wanted_first_goes_ahead_as_far_as_it_may_be_read() {
 }
 
 #[test]
+fn of_what_is_wanted_first_a_snapshot_goes_ahead_and_not_what_it_stands_for() {
+    let mut behind = behind();
+    let (chart, created) = behind.hospital.create(&behind.world, ScopeKind::Chart, 7);
+    let grant = behind.hospital.grant(&behind.world, chart, &behind.clinic, Access::READ, 1);
+    let results: Vec<_> =
+        (0..3).map(|n| behind.hospital.write(&behind.world, chart, &[n])).collect();
+    let snapshot = behind.hospital.write(&behind.world, chart, b"all of them");
+    let covered: Vec<_> = results.iter().collect();
+    let statement = behind.hospital.state(&behind.world, chart, &covered);
+    let spared = ids(&results);
+    let all: Vec<_> =
+        [created, grant].into_iter().chain(results).chain([snapshot, statement]).collect();
+    behind.world.push_all(&behind.hospital, &all);
+    behind.first(&[chart]);
+    let came: Vec<_> = behind.came_ahead().iter().map(|(_, _, id)| *id).collect();
+    let wanted: Vec<_> = ids(&all).into_iter().filter(|id| !spared.contains(id)).collect();
+    assert_eq!(came, wanted);
+}
+
+#[test]
 fn no_more_goes_ahead_than_is_remembered() {
     let mut behind = behind();
     let (chart, created) = behind.hospital.create(&behind.world, ScopeKind::Chart, 7);

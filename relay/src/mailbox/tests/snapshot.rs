@@ -17,7 +17,7 @@ struct Covered {
 }
 
 impl Member {
-    fn state(
+    pub(super) fn state(
         &mut self,
         world: &World,
         chart: ScopeId,
