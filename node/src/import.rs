@@ -125,7 +125,11 @@ pub fn import_source(
     let read = read_source(&mut file, &fingerprint, &before, path, sink, progress, &mut report);
     let (cause, place) = match read {
         Ok(()) => return Ok(report),
-        Err(Stop::Sink(error)) => return Err(error),
+        Err(Stop::Sink(error)) => {
+            // The next file is not told what became of this one; why it stopped is said already.
+            let _ = sink.settle();
+            return Err(error);
+        }
         Err(Stop::Refused(cause)) => (cause, None),
         Err(Stop::Scan(error)) => error.into(),
     };

@@ -61,7 +61,6 @@ use queued::Queued;
 use session::Session;
 use state::State;
 use tables::{DeviceNumber, Member, Progress};
-use unsaid::Unsaid;
 
 pub use ahead::{AheadQuery, Pick};
 pub use blobs::BlobWish;
@@ -107,7 +106,8 @@ pub struct Mailbox {
     met: Vec<rotten::Met>,
     /// Who was asked for envelopes that are gone, by their log positions.
     asked_again: BTreeMap<u64, rotten::AskedAgain>,
-    unsaid: Unsaid,
+    /// Something that the relay said itself may have rotted.
+    is_unsaid: bool,
     /// Certificates that the relay said and has to say again.
     say_again: Vec<Certificate>,
     /// Which session was asked for which chain that this store lacks.
@@ -201,7 +201,7 @@ impl Mailbox {
             flush: false,
             met: Vec::new(),
             asked_again: BTreeMap::new(),
-            unsaid: Unsaid::None,
+            is_unsaid: false,
             say_again: Vec::new(),
             asked: BTreeMap::new(),
             effects: VecDeque::new(),
@@ -217,9 +217,7 @@ impl Mailbox {
             counters: Counters::default(),
         };
         mailbox.queue_fills(fills);
-        if mailbox.has_lost_its_own() {
-            mailbox.unsaid = Unsaid::Suspected;
-        }
+        mailbox.is_unsaid = mailbox.has_lost_its_own();
         Ok(mailbox)
     }
 

@@ -115,8 +115,8 @@ pub trait Sink {
         Ok(BatchOutcome::default())
     }
 
-    /// Nothing more comes of this file, whose batches are settled, taken or not; what the report lists as quarantined waits for a person. The mark
-    /// is kept, so that the same bytes are known when they come again.
+    /// Nothing more comes of this file, taken or not, and its batches are settled; what the report lists as quarantined
+    /// waits for a person. The mark is kept, so that the same bytes are known when they come again.
     fn finished(
         &mut self,
         file: &[u8; 32],

@@ -6,7 +6,6 @@ use azalea_core::document::RecordHeader;
 use azalea_core::id::Timestamp;
 use azalea_core::replica::command::{Command, CommandError, ImportRecord, Outcome, Subject, Taken};
 use azalea_core::storage::{Batch, Order, Range, Read};
-
 use tokio::sync::oneshot::Receiver;
 
 use super::Node;

@@ -24,7 +24,6 @@ use super::state::OpenError;
 use super::tables::{
     self, ChainRow, DeviceNumber, FeedRow, Lost, MISSED, Missed, RottenRow, ScopeNumber,
 };
-use super::unsaid::Unsaid;
 use super::{Effect, Mailbox, Notice, SessionId};
 
 /// Rotten envelopes that are remembered and asked for; a log that has lost more is set up from a backup.
@@ -248,7 +247,7 @@ impl Mailbox {
         }
         if is_new {
             if self.has_lost_its_own() {
-                self.unsaid = Unsaid::Suspected;
+                self.is_unsaid = true;
                 self.look_for_unsaid();
             }
             self.look_for_rotten(now);

@@ -9,7 +9,6 @@ use azalea_core::sync::message::{Goodbye, Message, Refusal, RefusalCause};
 use super::group::{Draft, Group};
 use super::load::Query;
 use super::queued::Queued;
-use super::unsaid::Unsaid;
 use super::{Effect, EffectId, Loading, Mailbox, Notice, RETRY_MS, Request, SessionId};
 
 /// Envelopes of one commit.
@@ -222,9 +221,7 @@ impl Mailbox {
         for session in enrolling.chain(turned_away) {
             self.close(now, session, Goodbye::Busy { retry_after_ms: 5_000 });
         }
-        if group.says_again {
-            self.unsaid = Unsaid::Suspected;
-        }
+        self.is_unsaid |= group.says_again;
         // What they met they will meet again.
         for session in group.met {
             self.with_member(session, |member| member.is_loading = false);

@@ -13,18 +13,6 @@ use super::load::{Query, damaged, entry, sound};
 use super::tables::{self, ChainRow, ScopeNumber};
 use super::{Loading, Mailbox};
 
-/// How far the relay is with finding out what it has to say again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Unsaid {
-    /// All that it said is in the log, or was said anew.
-    #[default]
-    None,
-    /// Something that it said has rotted.
-    Suspected,
-    /// The disk is asked what of it is left.
-    Asked,
-}
-
 /// The certificates that no envelope of the registry says any more, whoever vouches for others first.
 pub(super) fn run(
     store: &dyn Read,
@@ -72,20 +60,19 @@ impl Mailbox {
 
     /// Asks the disk what of the relay's own words is gone, if any is suspected to be.
     pub(crate) fn look_for_unsaid(&mut self) {
-        if self.unsaid != Unsaid::Suspected {
+        let is_asked = || self.loads.values().any(|loading| matches!(loading, Loading::Unsaid));
+        if !self.is_unsaid || is_asked() {
             return;
         }
         let registry = self.state.registry();
         let Some(scope) = self.state.scopes.get(&registry) else { return };
-        self.unsaid = Unsaid::Asked;
+        self.is_unsaid = false;
         self.load(Query::Unsaid { registry: scope.number }, Loading::Unsaid);
     }
 
     pub(crate) fn unsaid_loaded(&mut self, certificates: Option<Vec<Certificate>>) {
-        // What rotted meanwhile is looked for again.
-        let is_new = self.unsaid == Unsaid::Suspected;
-        self.unsaid =
-            if is_new || certificates.is_none() { Unsaid::Suspected } else { Unsaid::None };
+        // A disk that failed is asked again before long, and so it is for what rotted meanwhile.
+        self.is_unsaid |= certificates.is_none();
         self.say_again.extend(certificates.into_iter().flatten());
     }
 }

@@ -122,9 +122,8 @@ fn is_kept_for(world: &World, written: &Written, is_in: IsIn<'_>) -> bool {
             rebuilt.is_none_or(|it| since < it.at || yet_to_begin(it))
         };
         // Its own words have come, and wait for those of the hospital.
-        let is_cut_off = !world.core().any(|it| it.place() == written.place);
-        let was_early = rebuilt
-            .is_some_and(|rebuilt| is_cut_off && last.is_some_and(|it| it.begins > rebuilt.hour));
+        let was_early = world.is_left_out(written.place)
+            && rebuilt.is_some_and(|it| last.is_some_and(|last| last.begins > it.hour));
         out.is_some_and(was_out) || is_revoked || was_early
     });
     let keeps = |place: usize| holds(&world.facilities[place].kept_notes(), written.id, is_in);
