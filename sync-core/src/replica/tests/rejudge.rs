@@ -11,6 +11,23 @@ use crate::id::{EnvelopeId, ScopeId};
 use crate::identity::{Cutoff, Revocation, Subject as Whom};
 use crate::sync::message::{Refusal, RefusalCause};
 
+impl Region {
+    /// The hospital puts its own device out, and says what of it is accepted.
+    pub(super) fn hospital_stolen(&self, accepted: impl Iterator<Item = Cutoff>) -> Certificate {
+        let hospital = &self.nodes["hospital"].identity;
+        let key = hospital.facility_key.clone().expect("of its facility");
+        let revocation = Revocation {
+            network: hospital.network,
+            subject: Whom::Device(hospital.device_id()),
+            at: self.now,
+            reason: "盗難".into(),
+            accepted: Cutoff::in_order(accepted),
+            by: key.public(),
+        };
+        Certificate::Revocation(Signed::sign(revocation, &key).expect("a small one"))
+    }
+}
+
 const MEMBERS: [(&str, FacilityKind); 4] = [
     ("hospital", FacilityKind::Hospital),
     ("second", FacilityKind::Hospital),
@@ -211,21 +228,11 @@ fn records_of_a_revoked_device_are_taken_back() {
         (*author == hospital.device_id()).then_some(header)
     };
     let headers: Vec<_> = region.post.iter().filter_map(chart).collect();
-    let accepted = Cutoff::in_order(headers.into_iter().map(|header| Cutoff {
+    let word = region.hospital_stolen(headers.into_iter().map(|header| Cutoff {
         scope: header.scope,
         author: header.author,
         seq: header.seq,
     }));
-    let revocation = Revocation {
-        network: hospital.network,
-        subject: Whom::Device(hospital.device_id()),
-        at: region.now,
-        reason: "盗難".into(),
-        accepted,
-        by: hospital.facility_key.as_ref().expect("of its facility").public(),
-    };
-    let key = hospital.facility_key.clone().expect("of its facility");
-    let word = Certificate::Revocation(Signed::sign(revocation, &key).expect("a small one"));
     let changed = vec![record("p1", "o1", "{\"value\": 666}"), record("p1", "o9", "{}")];
     region.command("hospital", import(changed)).expect("an import");
     region.run();

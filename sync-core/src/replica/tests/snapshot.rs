@@ -5,7 +5,7 @@ use super::*;
 use crate::access::{Ranges, Snapshot, Statement, registry_scope};
 use crate::document::{DocumentId, RecordVersion};
 use crate::envelope::{AdmittedEnvelope, Body, Draft, Header, seal};
-use crate::identity::{Cutoff, Revocation, Subject as Whom};
+use crate::identity::Cutoff;
 use crate::keys::ScopeKey;
 use crate::replica::Tx;
 use crate::replica::state::State;
@@ -468,17 +468,7 @@ fn a_snapshot_beyond_what_is_accepted_of_its_author_covers_nothing() {
         let accepted = if header.scope == scope { header.seq.min(at - 2) } else { header.seq };
         Cutoff { scope: header.scope, author: header.author, seq: accepted }
     });
-    let accepted = Cutoff::in_order(cutoffs);
-    let key = hospital.facility_key.clone().expect("of its facility");
-    let revocation = Revocation {
-        network: hospital.network,
-        subject: Whom::Device(hospital.device_id()),
-        at: region.now,
-        reason: "盗難".into(),
-        accepted,
-        by: key.public(),
-    };
-    let word = Certificate::Revocation(Signed::sign(revocation, &key).expect("a small one"));
+    let word = region.hospital_stolen(cutoffs);
     let author = region.nodes["nurse"].identity.clone();
     let (network, previous, formats) = (author.network, EnvelopeId::ZERO, Formats::default());
     let (scope, at) = (registry_scope(&network), region.now);
