@@ -66,6 +66,10 @@ pub(super) enum Fault {
     RollBack,
     /// A hostile member has its say.
     Attack,
+    /// Whoever has a stolen device has its say.
+    Steal {
+        place: usize,
+    },
     /// A device's program is replaced by the newest, or by the one before.
     Install {
         place: usize,
@@ -210,6 +214,21 @@ impl World {
         }
     }
 
+    /// Whoever has a device that is reported lost writes with its keys before that, while nobody suspects anything, and after.
+    pub(super) fn plan_thief(&mut self, place: usize, revoked_at: u64) {
+        if !self.options.thief {
+            return;
+        }
+        let mut dice = self.dice.fork("thief", place as u64);
+        let span = self.options.seconds * 1_000;
+        let steals = Event::Fault(Fault::Steal { place });
+        self.after(revoked_at - dice.below(span / 10), steals);
+        for _ in 0..3 {
+            let steals = Event::Fault(Fault::Steal { place });
+            self.after(revoked_at + dice.below(span / 6), steals);
+        }
+    }
+
     /// Of devices, only the node's own store has pages that can rot.
     fn plan_rot(&mut self, span: u64) {
         let mut dice = self.dice.fork("rot", 0);
@@ -312,6 +331,7 @@ impl World {
                 self.drain_facility(place);
             }
             Fault::Attack => self.attack(),
+            Fault::Steal { place } => self.steal(place),
             Fault::Install { place, newest } => {
                 let formats = if newest { Formats::default() } else { old_program() };
                 let was_up = self.facilities[place].is_up();

@@ -3,6 +3,7 @@
 //! It sits between the real mailbox and the lines. It cannot sign for anybody, which is all that stops it.
 
 pub(super) mod member;
+pub(super) mod thief;
 
 use std::collections::BTreeSet;
 

@@ -94,6 +94,9 @@ pub struct Options {
     pub tricks: Vec<Trick>,
     /// Whether a member with good papers does what it may not.
     pub hostile_member: bool,
+    /// Whether whoever has a device that is revoked writes with its keys.
+    #[serde(skip_serializing_if = "is_not")]
+    pub thief: bool,
     /// Readers that stay cut when the others are healed.
     pub left_out: usize,
 }
@@ -193,6 +196,7 @@ impl Default for Options {
             faults: Faults::default(),
             tricks: Vec::new(),
             hostile_member: false,
+            thief: false,
             left_out: 0,
         }
     }
@@ -201,6 +205,10 @@ impl Default for Options {
 /// Whether a clock is right, of which older lines do not know that it may be wrong.
 fn is_right(by: &i64) -> bool {
     *by == 0
+}
+
+fn is_not(whether: &bool) -> bool {
+    !whether
 }
 
 /// Whether there is none of something that older lines do not know.
@@ -269,6 +277,7 @@ impl Options {
             _ => 2 + snapshots.below(39) as usize,
         };
         let withholds = snapshot_after > 0 && snapshots.below(8) == 0;
+        let thief = revocations > 0 && dice.fork("thief", 0).below(2) == 0;
         // Every other relay's clock is right.
         let mut wrong = dice.fork("relay clock", 0);
         let (relay_skew_ms, relay_drift_ppm, relay_jumps) = match wrong.below(2) {
@@ -313,6 +322,7 @@ impl Options {
             tricks,
             // Who smuggles carries for somebody.
             hostile_member: dice.below(4) == 0 || smuggles,
+            thief,
             left_out,
             ..Self::default()
         };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use azalea_core::envelope::SignedEnvelope;
-use azalea_core::id::{DeviceId, RelayEpoch, Timestamp};
+use azalea_core::id::{EnvelopeId, RelayEpoch, Timestamp};
 use azalea_core::identity::{Certificate, PublicKey, SigningKeypair, Subject};
 use azalea_core::storage::{Batch, Memory, Order, Range, Read, Store};
 use azalea_core::sync::message::Message;
@@ -330,17 +330,24 @@ impl Relay {
         self.mailbox.as_ref().map(Mailbox::burden)
     }
 
-    /// The author of each envelope that its disk has whole.
-    pub(super) fn each_kept(&self, visit: &mut dyn FnMut(DeviceId)) {
+    /// Each envelope that its disk has whole.
+    pub(super) fn each_kept(&self, visit: &mut dyn FnMut(&SignedEnvelope)) {
         let each = &mut |key: &[u8], value: &[u8]| {
             let position = u64::from_be_bytes(key.try_into().expect("a position"));
             let envelope = tables::parse_log_value(position, value).map(SignedEnvelope::from_bytes);
             if let Some(Ok(envelope)) = envelope {
-                visit(envelope.claimed_header().author);
+                visit(&envelope);
             }
             true
         };
         self.disk.rows.scan(tables::LOG, &Range::all(), Order::Ascending, each).expect("memory");
+    }
+
+    /// Whether its disk has this envelope whole.
+    pub(super) fn keeps(&self, id: &EnvelopeId) -> bool {
+        let mut keeps = false;
+        self.each_kept(&mut |envelope| keeps |= envelope.claimed_id() == *id);
+        keeps
     }
 
     pub(super) fn is_up(&self) -> bool {

@@ -1,6 +1,8 @@
 //! Between a device and the relay: connections, what is said on them, and what engines ask of their disks and clocks.
 
-use azalea_core::sync::message::Message;
+use azalea_core::envelope::SignedEnvelope;
+use azalea_core::id::Timestamp;
+use azalea_core::sync::message::{Bytes, Message};
 use azalea_relay::mailbox::SessionId;
 
 use super::event::Event;
@@ -93,6 +95,41 @@ impl World {
         }
     }
 
+    /// Whoever has a stolen device speaks to the relay as that device: it uses a number again, and once the device is
+    /// revoked goes on with its chain, dated back.
+    pub(super) fn steal(&mut self, place: usize) {
+        let choice = self.dice.draw();
+        let Some(loot) = self.facilities[place].loot(choice) else { return };
+        if !self.relay.is_up() {
+            return;
+        }
+        let (identity, now) = (self.members[place].identity.clone(), self.now);
+        self.watch.attacks += 1;
+        // Where the relay has not met the first one, the second is as good as that.
+        let is_met = self.relay.keeps(&loot.end.1);
+        let twin = hostile::thief::twin(&identity, &loot, &mut self.rng, now).filter(|_| is_met);
+        let mut forged: Vec<Vec<u8>> = twin.into_iter().collect();
+        if let Some(revoked) = self.truth.revoked.get(&place) {
+            let before = Timestamp(revoked.0.saturating_sub(DATED_BACK_MS));
+            let next = hostile::thief::next(&identity, &loot, &mut self.rng, before);
+            // What it uses again is for the relay alone: a reader who has not met the first has no means to tell.
+            next.iter().for_each(|bytes| {
+                self.hostile.is_handed(&Message::Push(vec![Bytes(bytes.clone())]));
+            });
+            forged.extend(next);
+        }
+        for bytes in forged {
+            let id = SignedEnvelope::from_bytes(&*bytes).expect("sealed just above").claimed_id();
+            self.truth.forged.insert(id);
+            let session = self.new_session();
+            self.relay.opened(now, session, NOBODY, identity.device.public());
+            self.relay.received(now, session, hostile::member::hello(&identity, now));
+            self.relay.received(now, session, Message::Push(vec![Bytes(bytes)]));
+            self.drain_relay();
+            self.after(60, Event::Lost { place: NOBODY, session });
+        }
+    }
+
     fn any_target(&mut self) -> Option<hostile::member::Target> {
         let place = self.dice.below(self.facilities.len() as u64) as usize;
         let choice = self.dice.draw();
@@ -175,3 +212,6 @@ impl World {
         }
     }
 }
+
+/// How far back whoever has a stolen device dates what it writes, from when that was reported.
+const DATED_BACK_MS: u64 = 3_600_000;

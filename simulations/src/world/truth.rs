@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use azalea_core::id::{DeviceId, FacilityId, NoteId, PatientId, Timestamp};
+use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, Timestamp};
 
 use super::opening::Opening;
 use super::operator::Repair;
@@ -39,6 +39,8 @@ pub(super) struct Truth {
     pub(super) torn_ledgers: BTreeSet<usize>,
     /// Pages that were shown, by place, in their order.
     pub(super) openings: BTreeMap<usize, Vec<Opening>>,
+    /// What was written by hand with the keys of devices that were stolen.
+    pub(super) forged: BTreeSet<EnvelopeId>,
     /// Devices that the council has revoked, since when.
     pub(super) revoked: BTreeMap<usize, Timestamp>,
     pub(super) healed: Option<Timestamp>,

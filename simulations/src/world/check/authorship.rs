@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use azalea_core::envelope::{Header, SignedEnvelope};
+use azalea_core::id::EnvelopeId;
 use azalea_core::identity::{Certificate, Domain, FacilityKind, PublicKey, Signature};
 use azalea_core::replica::Cause;
 use azalea_core::storage::{Order, Range, Read, table};
@@ -16,7 +17,8 @@ use crate::world::{Facility, World};
 
 pub(super) fn check(world: &World) -> Words {
     let mut words = Vec::new();
-    let honest = world.options.tricks.is_empty() && !world.options.hostile_member;
+    let options = &world.options;
+    let honest = options.tricks.is_empty() && !options.hostile_member && !options.thief;
     let forks = world.relay.report(world.now).map_or(0, |report| report.forks);
     if honest && forks > 0 {
         words.push(format!("the relay was handed {forks} envelopes under numbers that were taken"));
@@ -50,7 +52,10 @@ pub(super) fn check(world: &World) -> Words {
         }
         words.extend(kept(world, facility, &mut signed));
         words.extend(papers(world, facility));
-        for row in facility.quarantined().iter().filter(|row| row.cause == Cause::Fork) {
+        let quarantined = facility.quarantined();
+        let is_thiefs = |id: &EnvelopeId| world.truth.forged.contains(id);
+        let forks = quarantined.iter().filter(|row| row.cause == Cause::Fork);
+        for row in forks.filter(|row| !is_thiefs(&row.id)) {
             // The relay's own entries of the registry prove themselves, whatever their number.
             let author = world.facilities.iter().find(|each| each.device() == row.author);
             if let Some(author) = author {
@@ -64,12 +69,13 @@ pub(super) fn check(world: &World) -> Words {
     words
 }
 
-/// The relay keeps nothing of a member that wrote where it may not: it wrote nowhere else.
+/// The relay keeps nothing of a member that wrote where it may not: it wrote nowhere else. Nor what was written with stolen keys.
 pub(super) fn relay(world: &World) -> Words {
     let mut words = Vec::new();
     let hostile = world.hostile_member.identity.device_id();
-    world.relay.each_kept(&mut |author| {
-        if author == hostile {
+    world.relay.each_kept(&mut |envelope| {
+        let is_forged = world.truth.forged.contains(&envelope.claimed_id());
+        if envelope.claimed_header().author == hostile || is_forged {
             words.push("the relay keeps what its author had no right to write".to_owned());
         }
     });
@@ -86,6 +92,13 @@ fn kept(world: &World, facility: &Facility, signed: &mut HashSet<[u8; 32]>) -> W
     rows.scan(table::LOG, &Range::all(), Order::Ascending, &mut |_, value| {
         let is_signed = SignedEnvelope::from_bytes(value).is_ok_and(|envelope| {
             let header = envelope.claimed_header();
+            // One that came before word of the theft stays where it is, and is set apart since.
+            let id = envelope.claimed_id();
+            let is_apart = || facility.quarantined().iter().any(|row| row.id == id);
+            if world.truth.forged.contains(&id) && !is_apart() {
+                let place = facility.place();
+                words.push(format!("device {place} keeps what was written with stolen keys"));
+            }
             // A statement may come before the word that the scope begins with, and is judged when that has come.
             if header.author == hostile.device_id() && !header.is_clear() {
                 let place = facility.place();

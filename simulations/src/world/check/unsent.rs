@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use azalea_core::envelope::SignedEnvelope;
 use azalea_core::id::DeviceId;
 use azalea_core::replica::Cause;
 use azalea_core::storage::row::VectorRow;
@@ -43,7 +44,10 @@ pub(super) fn check(world: &World) -> Words {
 /// How many envelopes of each author the relay has.
 fn taken(world: &World) -> BTreeMap<DeviceId, u64> {
     let mut taken = BTreeMap::new();
-    world.relay.each_kept(&mut |author| *taken.entry(author).or_default() += 1);
+    let count = &mut |kept: &SignedEnvelope| {
+        *taken.entry(kept.claimed_header().author).or_default() += 1;
+    };
+    world.relay.each_kept(count);
     taken
 }
 

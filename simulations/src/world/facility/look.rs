@@ -12,14 +12,16 @@ use azalea_core::envelope::{Body, SignedEnvelope};
 use azalea_core::id::{
     ConsentId, DeviceId, EnvelopeId, FacilityId, NoteId, PatientId, ScopeId, Timestamp,
 };
+use azalea_core::keys::ScopeKey;
 use azalea_core::replica::{Cause, QuarantineRow};
-use azalea_core::storage::row::{VectorRow, key};
+use azalea_core::storage::row::{ChainRow, VectorRow, chain_key, key};
 use azalea_core::storage::{Memory, Order, Range, Read, table};
 use azalea_core::view::{ScopeEntry, View};
 use azalea_core::wire::{Reader, Wire, WireError, limits};
 
 use super::Facility;
 use crate::world::hostile::member::Target;
+use crate::world::hostile::thief::Loot;
 pub(super) use seen::Looked;
 use seen::{Notes, Scopes, Source};
 
@@ -326,5 +328,37 @@ impl Facility {
         let end = end.map_or((0, EnvelopeId::ZERO), |end| (end.seq, end.id));
         let kind = scope.access.as_ref()?.kind();
         Some(Target { scope: scope.id, kind, victim: me, end })
+    }
+
+    /// What a thief would have of one patient's care, by this device's disk.
+    pub(in crate::world) fn loot(&self, choice: u64) -> Option<Loot> {
+        let (all, me, rows) = (self.scopes(), self.device(), &self.disk.rows);
+        let is_care = |it: &&ScopeEntry| {
+            it.access.as_ref().is_some_and(|access| access.kind() == ScopeKind::Care)
+        };
+        let keyed = all.values().filter(is_care).filter_map(|scope| {
+            let number = scope.number.to_be_bytes();
+            let mut newest = None;
+            let of_scope = Range::prefix(&number);
+            rows.scan(table::KEY, &of_scope, Order::Descending, &mut |key, value| {
+                let epoch = key[number.len()..].try_into().map(u32::from_be_bytes);
+                newest = epoch.ok().zip(ScopeKey::from_bytes(value).ok());
+                false
+            })
+            .expect("memory");
+            Some((scope, newest?))
+        });
+        let mut keyed: Vec<(&ScopeEntry, (u32, ScopeKey))> = keyed.collect();
+        let chosen = choice as usize % keyed.len().max(1);
+        let (scope, newest) = (chosen < keyed.len()).then(|| keyed.swap_remove(chosen))?;
+        let at = key(&[&scope.number.to_be_bytes(), me.as_bytes()]);
+        let end = rows.get(table::VECTOR, &at).expect("memory");
+        let end = end.and_then(|row| VectorRow::from_bytes(&row).ok());
+        let end = end.map_or((0, EnvelopeId::ZERO), |end| (end.seq, end.id));
+        let before = end.0.checked_sub(1).map(|seq| chain_key(scope.number, &me, seq));
+        let before = before.and_then(|at| rows.get(table::CHAIN, &at).expect("memory"));
+        let before = before.and_then(|row| ChainRow::from_bytes(&row).ok());
+        let before = before.map_or(EnvelopeId::ZERO, |row| row.id);
+        Some(Loot { scope: scope.id, key: newest, end, before })
     }
 }

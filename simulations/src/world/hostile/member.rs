@@ -11,6 +11,7 @@ use azalea_core::id::{DeviceId, EnvelopeId, FacilityId, GrantId, NoteId, ScopeId
 use azalea_core::identity::{Certificate, Identity, Rights, Signed};
 use azalea_core::keys::ScopeKey;
 use azalea_core::sync::message::{Bytes, Hello, Message};
+use azalea_core::wire::limits;
 use rand::rngs::StdRng;
 
 use crate::world::council::Member;
@@ -101,6 +102,11 @@ pub(in crate::world) fn attack(
     let mut messages: Vec<Message> =
         batch.into_iter().map(|bytes| Message::Push(vec![Bytes(bytes)])).collect();
     messages.push(Message::Push(vec![Bytes(vec![7; 5]); 64]));
+    // Longer than an envelope may be, though it begins as one; and more of them than a message may hold.
+    let mut long = forge(first, now, &records);
+    long.resize(limits::ENVELOPE.max + 1, 0);
+    messages.push(Message::Push(vec![Bytes(long)]));
+    messages.push(Message::Push(vec![Bytes(Vec::new()); limits::ENVELOPES.max + 1]));
     messages.push(Message::Seen { position: u64::MAX });
     messages
 }
@@ -133,7 +139,7 @@ fn record(now: Timestamp) -> RecordVersion {
     }
 }
 
-fn note(identity: &Identity, rng: &mut StdRng, now: Timestamp) -> Body {
+pub(super) fn note(identity: &Identity, rng: &mut StdRng, now: Timestamp) -> Body {
     let edit = NoteEdit { text: Some(MARK.to_owned()), ..NoteEdit::default() };
     let author = Author { device: identity.device_id(), facility: identity.facility };
     let editor = Editor { author, staff: "nobody".to_owned() };

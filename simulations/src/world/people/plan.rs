@@ -24,7 +24,9 @@ impl World {
         for number in 0..lost {
             let at = span / 2 + self.dice.below(span / 3);
             // Tablets are lost first.
-            self.job(at, Job::Revoke { place: last - 1 - number });
+            let place = last - 1 - number;
+            self.job(at, Job::Revoke { place });
+            self.plan_thief(place, at);
         }
     }
 
