@@ -38,6 +38,7 @@ fn the_trace_is_the_same_on_one_thread_and_on_two() {
             crashes: 2,
             full_disks: 1,
             clock_jumps: 1,
+            rebuilds: 2,
             lasting: 20,
             ..Faults::default()
         },

@@ -193,6 +193,8 @@ impl World {
             && !self.truth.rebuilt.contains_key(&place)
             && self.facilities[place].status().is_some_and(|status| !status.rebuilding)
         {
+            // The relay may be at work ahead of this.
+            self.await_all();
             let hour = self.relay.clock.shows(now);
             self.truth.rebuilt.insert(place, Rebuilt { at: now, hour });
         }
