@@ -566,7 +566,14 @@ impl World {
         self.truth.openings.remove(&place);
         self.truth.lost.insert(place, self.now);
         self.truth.rebuilt.remove(&place);
+        self.begin_again(place);
+    }
+
+    /// A device begins with its keys and an empty store, and rebuilds that from the relay.
+    fn begin_again(&mut self, place: usize) {
         let (now, given) = (self.now, self.council.given());
+        // A crash that was drawn while no process ran there has nobody left to hit.
+        self.facilities[place].dies_in = None;
         let rebuild = self.mutation != Some(Mutation::ReuseNumbers);
         let begun = self.facilities[place].join(now, given, rebuild);
         assert!(begun, "an empty disk that works keeps what enrolment gave");

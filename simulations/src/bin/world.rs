@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use azalea_simulations::world::campaign::{Ran, Verdict, kept_runs, run, run_on, shrink};
+use azalea_simulations::world::campaign::{
+    Ran, Verdict, kept_runs, most_serious, replay, run, run_as, shrink,
+};
 use azalea_simulations::world::check::Checker;
 use azalea_simulations::world::{Mutation, Options, World, report};
 use clap::Parser;
@@ -15,7 +17,7 @@ use clap::Parser;
 /// Runs the region on virtual time and says whether what it promises was kept.
 ///
 /// Exit codes: 0 clean, 2 wrong usage, 3 something happened that must not, 4 not everything arrived in time,
-/// 5 the program stopped.
+/// 5 the program stopped. Of many runs it is the most serious: 5, then 3, then 4.
 #[derive(Debug, Parser)]
 #[command(name = "azalea-world", version)]
 struct Arguments {
@@ -35,7 +37,7 @@ struct Arguments {
     #[arg(long, value_name = "JSON")]
     options: Option<String>,
     /// Makes a failing run smaller as long as it fails alike, and prints its options.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     shrink: bool,
     /// Runs every mutation of the engine until its checker catches it, over at most so many seeds.
     #[arg(long, value_name = "SEEDS")]
@@ -43,14 +45,17 @@ struct Arguments {
     /// Writes a page about the run, to be opened in a browser.
     #[arg(long, value_name = "HTML")]
     report: Option<PathBuf>,
-    /// Prints one JSON object to a line for each run of a campaign.
+    /// Prints one JSON object to a line for each run, with the command that replays it where it failed.
     #[arg(long)]
     json: bool,
     /// Ends a campaign at the first run in which this checker finds something.
     #[arg(long, value_name = "CHECKER", value_parser = checker)]
     until: Option<Checker>,
-    /// Prints every event.
+    /// Says on the error output what each run of a campaign is, before it begins: what a killed or hanging campaign was at.
     #[arg(long)]
+    progress: bool,
+    /// Prints every event.
+    #[arg(long, conflicts_with = "json")]
     trace: bool,
     /// Runs that go on side by side; of a single run, the threads that it uses.
     #[arg(long, default_value_t = 1)]
@@ -120,18 +125,40 @@ fn one(arguments: &Arguments) -> Result<u8> {
         (Some(given), Some(seed)) => Options { seed, ..given },
         (None, seed) => Options::draw(seed.unwrap_or(1)),
     };
-    println!("{}", options.line());
-    let began = Instant::now();
-    if arguments.trace {
-        let mut world = World::new(options.clone());
-        world.aloud();
-        for finding in world.run() {
-            println!("{finding}");
-        }
-        return Ok(0);
+    if !arguments.json {
+        println!("{}", options.line());
     }
-    let (verdict, world) = run_on(&options, None, arguments.threads);
+    let began = Instant::now();
+    let (threads, aloud) = (arguments.threads, arguments.trace);
+    let (verdict, world) = run_as(&options, None, move |world| {
+        world.use_threads(threads);
+        if aloud {
+            world.aloud();
+        }
+    });
     if let Some(world) = &world {
+        if let Some(path) = &arguments.report {
+            std::fs::write(path, report::page(world, &verdict))
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+    }
+    if arguments.json {
+        let ran = Ran::new(&options, &verdict, world.as_ref(), began.elapsed().as_secs_f64());
+        println!("{}", serde_json::to_string(&ran).expect("plain data"));
+    } else {
+        tell(&options, &verdict, world.as_ref(), began);
+    }
+    // What it takes to give back the memory of a region piece by piece is better left to the end of the process.
+    std::mem::forget(world);
+    if arguments.shrink && verdict != Verdict::Clean {
+        println!("as small as it fails alike:\n  {}", replay(&shrink(&options, None)));
+    }
+    Ok(verdict.code())
+}
+
+/// What a run came to, for people.
+fn tell(options: &Options, verdict: &Verdict, world: Option<&World>, began: Instant) {
+    if let Some(world) = world {
         println!(
             "{} events, {} things saved, at rest {} s after healing, {:.1} s of real time, trace {}",
             world.events(),
@@ -145,32 +172,25 @@ fn one(arguments: &Arguments) -> Result<u8> {
         let kinds: Vec<String> = kinds.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
         println!("{}", kinds.join(", "));
         println!("{}", met(world));
-        if let Some(path) = &arguments.report {
-            std::fs::write(path, report::page(world, &verdict))
-                .with_context(|| format!("{} cannot be written", path.display()))?;
-        }
     }
-    // What it takes to give back the memory of a region piece by piece is better left to the end of the process.
-    std::mem::forget(world);
     println!("{verdict}");
-    if arguments.shrink && verdict != Verdict::Clean {
-        let small = shrink(&options, None);
-        println!("as small as it fails alike:\n  cargo simulate --options '{}'", small.line());
+    if *verdict != Verdict::Clean {
+        println!("{}", replay(options));
     }
-    Ok(verdict.code())
 }
 
 /// What lines and disks did, in words.
 fn met(world: &World) -> String {
     let (lines, watch) = (world.datagrams(), world.watch());
     format!(
-        "{} datagrams: {} lost, {} doubled, {} before earlier ones; {} moves; {} rotten stores repaired, {} unsent lost and named",
+        "{} datagrams: {} lost, {} doubled, {} before earlier ones; {} moves; {} rotten stores repaired, {} taken by ransomware, {} unsent lost with them",
         lines.sent,
         lines.lost,
         lines.doubled,
         lines.overtook,
         lines.moves,
         watch.repairs,
+        watch.ransomed,
         watch.lost_unsent,
     )
 }
@@ -188,6 +208,9 @@ fn campaign(runs: &[Options], arguments: &Arguments) -> u8 {
                 return;
             }
             let (options, began) = (&runs[at as usize], Instant::now());
+            if arguments.progress {
+                eprintln!("{}", replay(options));
+            }
             let (verdict, world) = run(options, None);
             events.fetch_add(world.as_ref().map_or(0, World::events), Ordering::Relaxed);
             if arguments.json {
@@ -195,7 +218,7 @@ fn campaign(runs: &[Options], arguments: &Arguments) -> u8 {
                 let ran = Ran::new(options, &verdict, world.as_ref(), seconds);
                 println!("{}", serde_json::to_string(&ran).expect("plain data"));
             } else if verdict != Verdict::Clean {
-                println!("cargo simulate --options '{}'\n{verdict}", options.line());
+                println!("{}\n{verdict}", replay(options));
             }
             if verdict != Verdict::Clean {
                 failed.lock().expect("nobody stops while holding it").push(verdict.code());
@@ -220,7 +243,7 @@ fn campaign(runs: &[Options], arguments: &Arguments) -> u8 {
             began.elapsed().as_secs_f64()
         );
     }
-    failed.into_iter().max().unwrap_or(0)
+    most_serious(&failed)
 }
 
 /// A checker by its name.

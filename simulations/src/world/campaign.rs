@@ -1,8 +1,13 @@
-//! Many seeds, one after the other; what becomes of one, and how a failing one is made small.
+//! Many seeds, one after the other; what becomes of one, and the command that runs it again.
+
+mod shrink;
+
+use std::panic::{UnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
 use super::check::{Checker, Finding};
+pub use shrink::shrink;
 use super::{Datagrams, Mutation, Options, World};
 
 /// What became of a run.
@@ -26,6 +31,16 @@ impl Verdict {
             Self::Safety(_) => 3,
             Self::Liveness(_) => 4,
             Self::Crash(_) => 5,
+        }
+    }
+
+    /// What was found, if the program came to its end.
+    fn of(findings: Vec<Finding>) -> Self {
+        let late_only = findings.iter().all(|it| it.checker == Checker::Liveness);
+        match (findings.is_empty(), late_only) {
+            (true, _) => Self::Clean,
+            (_, true) => Self::Liveness(findings),
+            _ => Self::Safety(findings),
         }
     }
 
@@ -54,34 +69,37 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// Runs one world to its end.
-pub fn run(options: &Options, mutation: Option<Mutation>) -> (Verdict, Option<World>) {
-    run_on(options, mutation, 1)
+/// The exit code of many runs, the most serious of theirs: a crash, then safety, then liveness.
+pub fn most_serious(codes: &[u8]) -> u8 {
+    [5, 3, 4].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
 }
 
-/// Runs one world to its end, on so many threads; what becomes of it is the same on any number.
-pub fn run_on(
+/// The one command that runs it again. An apostrophe in a story's name would end the shell's quotes: JSON has another way
+/// to write it.
+pub fn replay(options: &Options) -> String {
+    format!("cargo simulate --options '{}'", options.line().replace('\'', "\\u0027"))
+}
+
+/// Runs one world to its end.
+pub fn run(options: &Options, mutation: Option<Mutation>) -> (Verdict, Option<World>) {
+    run_as(options, mutation, |_| ())
+}
+
+/// Runs one world to its end, made ready first: on more threads, aloud.
+pub fn run_as(
     options: &Options,
     mutation: Option<Mutation>,
-    threads: usize,
+    ready: impl FnOnce(&mut World) + UnwindSafe,
 ) -> (Verdict, Option<World>) {
     let options = options.clone();
-    let run = std::panic::catch_unwind(move || {
+    let run = catch_unwind(move || {
         let mut world = World::mutated(options, mutation);
-        world.use_threads(threads);
+        ready(&mut world);
         let findings = world.run();
         (findings, world)
     });
     match run {
-        Ok((findings, world)) => {
-            let late_only = findings.iter().all(|it| it.checker == Checker::Liveness);
-            let verdict = match (findings.is_empty(), late_only) {
-                (true, _) => Verdict::Clean,
-                (_, true) => Verdict::Liveness(findings),
-                _ => Verdict::Safety(findings),
-            };
-            (verdict, Some(world))
-        }
+        Ok((findings, world)) => (Verdict::of(findings), Some(world)),
         Err(panic) => {
             let words = panic
                 .downcast_ref::<String>()
@@ -103,6 +121,8 @@ pub struct Ran {
     pub checkers: Vec<Checker>,
     /// What the program said when it stopped, if it did.
     pub crash: Option<String>,
+    /// The one command that runs it again, where it failed.
+    pub replay: Option<String>,
     /// Events.
     pub events: u64,
     /// What people were told is saved.
@@ -132,6 +152,7 @@ impl Ran {
                 Verdict::Crash(words) => Some(words.clone()),
                 _ => None,
             },
+            replay: (*verdict != Verdict::Clean).then(|| replay(options)),
             events: world.map_or(0, World::events),
             saved: world.map_or(0, World::saved),
             rested_seconds: world.map_or(0, |world| world.watch().rested_ms / 1_000),
@@ -151,98 +172,28 @@ pub fn kept_runs(text: &str) -> Result<Vec<Options>, serde_json::Error> {
     runs.map(serde_json::from_str).collect()
 }
 
-/// Makes a failing run smaller as long as it fails alike: fewer people, fewer facilities, fewer misfortunes.
-pub fn shrink(options: &Options, mutation: Option<Mutation>) -> Options {
-    let (verdict, _) = run(options, mutation);
-    let fails_alike = |smaller: &Options| {
-        let (other, _) = run(smaller, mutation);
-        other.code() == verdict.code()
-            && (other.checkers().iter().any(|it| verdict.checkers().contains(it))
-                || verdict.checkers().is_empty())
-    };
-    let mut best = options.clone();
-    loop {
-        let smaller = smaller(&best).into_iter().find(|it| *it != best && fails_alike(it));
-        match smaller {
-            Some(smaller) => best = smaller,
-            None => return best,
-        }
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn the_most_serious_of_many_runs_is_what_a_campaign_says() {
+        assert_eq!(most_serious(&[]), 0);
+        assert_eq!(most_serious(&[4, 4]), 4);
+        assert_eq!(most_serious(&[4, 3, 4]), 3);
+        assert_eq!(most_serious(&[3, 4, 5]), 5);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_gives_back_the_options_of_a_story_with_an_apostrophe() {
+        let story = "The council's \"bad\" week: $HOME \\ `date`".to_owned();
+        let options = Options { story, ..Options::default() };
+        let words = replay(&options).replace("cargo simulate --options", "printf %s");
+        let said = Command::new("sh").args(["-c", &words]).output().expect("a shell").stdout;
+        let read: Options = serde_json::from_slice(&said).expect("options");
+        assert_eq!(read, options);
     }
 }
-
-/// One step down in each direction.
-fn smaller(options: &Options) -> Vec<Options> {
-    let mut all = Vec::new();
-    let mut with = |change: &dyn Fn(&mut Options)| {
-        let mut smaller = options.clone();
-        change(&mut smaller);
-        all.push(smaller);
-    };
-    with(&|it| it.tricks.clear());
-    with(&|it| it.hostile_member = false);
-    with(&|it| {
-        it.tricks.pop();
-    });
-    for count in FAULTS {
-        with(&|it| *count(it) = 0);
-        with(&|it| *count(it) /= 2);
-    }
-    with(&|it| (it.skew_ms, it.drift_ppm) = (0, 0));
-    for count in KINDS {
-        with(&|it| *count(it) = count(it).saturating_sub(1));
-    }
-    with(&|it| {
-        if let Some(region) = &mut it.region {
-            region.patients = (region.patients / 2).max(1);
-        }
-    });
-    with(&|it| it.hospitals = it.hospitals.saturating_sub(1).max(1));
-    with(&|it| it.withdrawals = 0);
-    with(&|it| it.notes /= 2);
-    with(&|it| it.edits /= 2);
-    with(&|it| it.patients = (it.patients / 2).max(1));
-    with(&|it| it.records = (it.records / 2).max(1));
-    with(&|it| it.lines.clear());
-    with(&|it| it.associations = 0);
-    all.retain(|it| it.readers_of_all_kinds() > 0);
-    all
-}
-
-/// A count in the options.
-type Count = fn(&mut Options) -> &mut usize;
-
-/// Facilities that read; a region has one of them at the least.
-const KINDS: [Count; 4] = [
-    |it| &mut it.clinics,
-    |it| &mut it.pharmacies,
-    |it| &mut it.visiting_nurses,
-    |it| &mut it.reading_hospitals,
-];
-
-const FAULTS: [Count; 25] = [
-    |it| &mut it.faults.cuts,
-    |it| &mut it.faults.half_cuts,
-    |it| &mut it.faults.kills,
-    |it| &mut it.faults.crashes,
-    |it| &mut it.faults.relay_kills,
-    |it| &mut it.faults.relay_crashes,
-    |it| &mut it.faults.relay_restores,
-    |it| &mut it.faults.rebuilds,
-    |it| &mut it.faults.full_disks,
-    |it| &mut it.faults.slow_disks,
-    |it| &mut it.faults.unreadable,
-    |it| &mut it.faults.clock_jumps,
-    |it| &mut it.faults.relay_jumps,
-    |it| &mut it.faults.typhoons,
-    |it| &mut it.faults.moves,
-    |it| &mut it.faults.rot,
-    |it| &mut it.faults.relay_rot,
-    |it| &mut it.faults.relay_tables,
-    |it| &mut it.stores,
-    |it| &mut it.faults.upgrades,
-    |it| &mut it.tablets,
-    |it| &mut it.joining,
-    |it| &mut it.links,
-    |it| &mut it.revocations,
-    |it| &mut it.left_out,
-];

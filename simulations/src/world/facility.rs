@@ -49,6 +49,8 @@ pub struct Facility {
     pub(super) joined: bool,
     /// Whether its store has what enrolment gave.
     begun: bool,
+    /// Whether it has power; without, nobody starts it.
+    pub(super) has_power: bool,
     /// Effects until the process dies by itself.
     pub(super) dies_in: Option<u64>,
     died: bool,
@@ -106,6 +108,7 @@ impl Facility {
             waits_for_line: false,
             joined: false,
             begun: false,
+            has_power: true,
             dies_in: None,
             died: false,
             trouble: false,
@@ -134,7 +137,7 @@ impl Facility {
     ) -> bool {
         self.joined = true;
         self.begun = false;
-        self.start(now);
+        self.boot(now);
         let command = Command::Begin { certificates, rebuild };
         self.handle(now, Input::Command { id: BEGIN, command });
         while self.disk.is_busy() {
@@ -152,7 +155,12 @@ impl Facility {
     pub(super) fn lose_store(&mut self) {
         self.disk.renew();
         self.look_anew();
-        self.ledger = None;
+        (self.begun, self.ledger) = (false, None);
+    }
+
+    /// Whether its store is gone and nobody has set it up again.
+    pub(super) fn is_to_be_set_up(&self) -> bool {
+        self.joined && !self.begun
     }
 
     /// Its disk said that it is damaged, since this was asked last.
@@ -217,9 +225,13 @@ impl Facility {
         self.session
     }
 
-    /// Starts the process. `false` where it runs already or its disk cannot be read.
+    /// Starts the process. `false` where it runs already, has no power or nothing to begin with, or its disk cannot be read.
     pub(super) fn start(&mut self, now: Timestamp) -> bool {
-        if self.replica.is_some() || !self.joined {
+        self.begun && self.boot(now)
+    }
+
+    fn boot(&mut self, now: Timestamp) -> bool {
+        if self.replica.is_some() || !self.joined || !self.has_power {
             return false;
         }
         let read = self.disk.read(|rows| answer(rows, &Replica::queries()));

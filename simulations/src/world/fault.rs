@@ -1,5 +1,8 @@
 //! What befalls the region, when, and for how long.
 
+mod ransomware;
+mod typhoon;
+
 use azalea_core::envelope::Formats;
 
 use super::link::{Quality, Way};
@@ -16,6 +19,13 @@ pub(super) enum Fault {
         way: Way,
     },
     Restore {
+        place: usize,
+    },
+    /// A place is without power, and so is its line.
+    PowerLost {
+        place: usize,
+    },
+    PowerBack {
         place: usize,
     },
     /// A device moves to another network, and its connections with it.
@@ -50,6 +60,10 @@ pub(super) enum Fault {
     /// The store of a node is lost; it is set up again with its keys.
     Rebuild {
         place: usize,
+    },
+    /// All devices of a hospital lose their stores at once.
+    Ransomware {
+        hospital: usize,
     },
     /// A disk's trouble; the place after the last facility's is the relay's.
     Disk {
@@ -114,9 +128,14 @@ impl World {
             self.misfortune(Fault::CrashRelay { effects }, Fault::StartRelay);
         }
         for _ in 0..faults.relay_restores {
-            let at = span / 4 + self.dice.below(span / 4);
+            let (at, age) = (span / 4 + self.dice.below(span / 4), self.dice.below(span / 3));
+            let (at, age) = match faults.backup_age * 1_000 {
+                0 => (at, age),
+                // As old as it should be, and set up while there is still something to do.
+                asked => (at.min((span * 9 / 10).saturating_sub(asked)), asked),
+            };
             self.after(at, Event::Fault(Fault::BackUpRelay));
-            let at = at + self.dice.below(span / 3);
+            let at = at + age;
             self.after(at, Event::Fault(Fault::RestoreRelay));
             self.after(at + span / 40, Event::Fault(Fault::StartRelay));
         }
@@ -148,20 +167,14 @@ impl World {
             let (place, by_ms) = (self.facilities.len(), dice.between(-600_000, 300_000));
             self.after(dice.below(span), Event::Fault(Fault::Jump { place, by_ms }));
         }
-        for _ in 0..faults.typhoons {
-            let at = span / 4 + self.dice.below(span / 4);
-            for place in self.options.hospitals..self.facilities.len() {
-                let late = self.dice.below(span / 50);
-                self.after(at + late, Event::Fault(Fault::Cut { place }));
-                self.after(at + span / 3, Event::Fault(Fault::Restore { place }));
-            }
-        }
         if self.hostile.rolls_back() {
             let at = span / 4 + self.dice.below(span / 4);
             self.after(at, Event::Fault(Fault::BackUpRelay));
             self.after(at + span / 5, Event::Fault(Fault::RollBack));
             self.after(at + span / 5 + 3_000, Event::Fault(Fault::StartRelay));
         }
+        self.plan_typhoons(span);
+        self.plan_ransomware(span);
         self.plan_upgrades(span);
         self.plan_moves(span);
         self.plan_rot(span);
@@ -274,6 +287,8 @@ impl World {
             }
             Fault::CutOneWay { place, way } => self.cut(place, way),
             Fault::Restore { place } => self.restore(place),
+            Fault::PowerLost { place } => self.power_lost(place),
+            Fault::PowerBack { place } => self.power_is_back(place),
             Fault::Rot { place } => self.rot(place),
             Fault::RotFeed => self.relay.rot_feed(&mut self.dice.fork("rotten feed", 0)),
             Fault::Move { place, to } => self.change_address(place, to),
@@ -299,9 +314,10 @@ impl World {
                     self.tell_again();
                 }
             }
-            Fault::BackUpRelay => self.relay.back_up(),
+            Fault::BackUpRelay => self.relay.back_up(now),
             Fault::RestoreRelay => {
                 self.kill_relay();
+                self.watch.backup_ages.extend(self.relay.backup_age(now));
                 self.relay.restore(true);
                 self.told_again = true;
             }
@@ -310,6 +326,7 @@ impl World {
                 self.relay.restore(false);
             }
             Fault::Rebuild { place } => self.rebuild(place),
+            Fault::Ransomware { hospital } => self.ransom(hospital),
             Fault::Disk { place, trouble, begins } => {
                 let condition = match self.facilities.get_mut(place) {
                     Some(facility) => &mut facility.disk.condition,

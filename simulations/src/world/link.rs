@@ -61,6 +61,8 @@ pub(super) type Said = (SessionId, Box<Message>);
 /// One facility's line.
 pub(super) struct Link {
     pub(super) quality: Quality,
+    /// Whether the network around it has power.
+    pub(super) has_power: bool,
     dice: Dice,
     /// Since when each direction is cut.
     cut: [Option<Timestamp>; 2],
@@ -87,6 +89,7 @@ impl Link {
         let lane = || Lane::new(us(now), quality.figures());
         Self {
             quality,
+            has_power: true,
             dice,
             cut: [None; 2],
             lanes: [lane(), lane()],

@@ -1,5 +1,5 @@
 //! Whoever looks after a device whose disk has rotted: stops it, has its store repaired as `azalea repair` does, and asks
-//! those who wrote there for what the repair named as lost.
+//! those who wrote there for what the repair named as lost. A device that lost its whole store is set up anew in the same way.
 //!
 //! ```text
 //! a read fails ─ stop ─ repair: what reads and is nowhere else ─ rebuild from the relay ─ what is missing? ─ asked for again
@@ -16,6 +16,7 @@ use azalea_core::envelope::{Body, SignedEnvelope};
 use azalea_core::id::{EnvelopeId, NoteId, ScopeId};
 use azalea_core::replica::Cause;
 use azalea_core::storage::{Memory, Order, Range, Read, StorageError, Table, table};
+use azalea_core::view::View;
 use azalea_store::salvage::{Unsent, put, rows};
 
 use super::check::Checker;
@@ -33,7 +34,7 @@ pub(super) struct Repair {
 }
 
 /// What an envelope was about.
-enum Written {
+pub(super) enum Written {
     Records(BTreeSet<Vec<u8>>),
     Note(NoteId),
     Statement(ScopeId),
@@ -59,6 +60,15 @@ impl World {
         if place == self.facilities.len() {
             return self.relay.rot(&mut self.dice.fork("rotten relay", 0));
         }
+        if self.gets_back_what_was_sent(place)
+            && let Some(pages) = &mut self.facilities[place].disk.pages
+        {
+            pages.rot();
+        }
+    }
+
+    /// Whether a device that lost its store would get back from the relay what it had sent there.
+    pub(super) fn gets_back_what_was_sent(&self, place: usize) -> bool {
         let keeps = self.options.tricks.is_empty() && !self.options.faults.relay_goes_back();
         let is_linked = self.truth.charts.iter().any(|((owner, _), chart)| {
             *owner == place && (chart.linked.is_some() || chart.parting)
@@ -68,13 +78,8 @@ impl World {
             |asked: &Asked| matches!(asked.job, Job::Revoke { place: it } if it == place);
         let is_alone = self.is_left_out(place) || self.jobs.iter().any(is_revoked);
         let is_under_repair = self.truth.repairs.contains_key(&place);
-        let facility = &mut self.facilities[place];
-        if !keeps || is_linked || is_alone || is_under_repair || !facility.joined {
-            return;
-        }
-        if let Some(pages) = &mut facility.disk.pages {
-            pages.rot();
-        }
+        let has_joined = self.facilities[place].joined;
+        keeps && !is_linked && !is_alone && !is_under_repair && has_joined
     }
 
     /// Whoever sees a device in trouble calls for somebody.
@@ -115,10 +120,20 @@ impl World {
             self.fault(Fault::RestoreRelay);
             return self.after(CALLED_MS, Event::StartRelay);
         }
+        let facility = &mut self.facilities[place];
+        if !facility.has_power {
+            return self.call(place);
+        }
+        if facility.is_to_be_set_up() {
+            if facility.disk.condition.is_bad() {
+                return self.call(place);
+            }
+            self.restore(place);
+            return self.set_up_anew(place);
+        }
         if self.truth.repairs.contains_key(&place) {
             return self.settle(place);
         }
-        let facility = &mut self.facilities[place];
         let is_rotten = facility.disk.pages.as_ref().is_some_and(Pages::is_rotten);
         if !is_rotten || self.truth.revoked.contains_key(&place) {
             return;
@@ -130,7 +145,6 @@ impl World {
     }
 
     fn repair(&mut self, place: usize) {
-        let now = self.now;
         self.kill(place);
         let owed = self.facilities[place].owed();
         let repaired = self.facilities[place].repair_store();
@@ -153,23 +167,32 @@ impl World {
             self.truth.torn_ledgers.insert(place);
         }
         self.watch.repairs += 1;
+        self.is_lost(place, owed, lost);
+        self.set_up_anew(place);
+    }
+
+    /// A store is gone, and what had not been sent of it, but for what was saved.
+    pub(super) fn is_lost(
+        &mut self,
+        place: usize,
+        owed: BTreeMap<EnvelopeId, Written>,
+        lost: BTreeSet<EnvelopeId>,
+    ) {
         self.watch.lost_unsent += lost.len() as u64;
         // Until it is known what the relay had of it all the same, nobody counts on what was not sent.
         for import in self.truth.imports.iter_mut().filter(|import| import.place == place) {
             let bytes = content(&import.local, import.number, import.version);
             import.lost |= owed.values().any(|it| it.has(&bytes));
         }
-        self.truth.lost.insert(place, now);
+        self.truth.lost.insert(place, self.now);
         // Of an earlier repair: what was told to the device until then is lost once more.
         self.truth.rebuilt.remove(&place);
         self.truth.repairs.insert(place, Repair { owed, lost });
-        let given = self.council.given();
-        // A crash that was drawn while no process ran there has nobody left to hit.
-        self.facilities[place].dies_in = None;
-        let begun = self.facilities[place].join(now, given, true);
-        assert!(begun, "a new store on a disk that works keeps what enrolment gave");
-        self.drain_facility(place);
-        self.after(500, Event::Reconnect { place });
+    }
+
+    /// A device begins again with its keys; somebody looks later what it lacks.
+    fn set_up_anew(&mut self, place: usize) {
+        self.begin_again(place);
         self.call(place);
     }
 
@@ -340,9 +363,10 @@ struct Repaired {
 
 impl Facility {
     /// What the relay has not acknowledged, by what its disk should have.
-    fn owed(&self) -> BTreeMap<EnvelopeId, Written> {
+    pub(super) fn owed(&self) -> BTreeMap<EnvelopeId, Written> {
         let rows = &self.disk.rows;
-        let mut view = self.view();
+        // By the newest program: whoever wrote there and stepped back since knows what it was all the same.
+        let mut view = View::new(rows);
         let mut owed = BTreeMap::new();
         let each = &mut |position: &[u8], _: &[u8]| {
             let envelope = rows.get(table::LOG, position).expect("memory");

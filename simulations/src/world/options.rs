@@ -119,8 +119,15 @@ pub struct Faults {
     pub relay_crashes: usize,
     /// The relay rebuilt from a backup.
     pub relay_restores: usize,
+    /// How old that backup is then, in virtual seconds; 0: drawn, up to a third of the time.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub backup_age: u64,
     /// A node's store lost, and the node set up again with its kit.
     pub rebuilds: usize,
+    /// Hospitals that disclose, of which all devices lose their stores at once, are down for a seventh of the time, and are then set
+    /// up again with their kits. Its line is pulled a hundredth of the time before: what is written from then on is lost.
+    #[serde(skip_serializing_if = "is_none")]
+    pub ransomware: usize,
     /// Disks that are full for a while, the relay's among them.
     pub full_disks: usize,
     /// Disks that are slow for a while.
@@ -132,7 +139,8 @@ pub struct Faults {
     /// The relay's clock set wrong.
     #[serde(skip_serializing_if = "is_none")]
     pub relay_jumps: usize,
-    /// A cut of every clinic's line at once, lasting a third of the time.
+    /// A valley without power for a third of the time: of one district, not the city's where there is another, processes are
+    /// down and lines dead; tablets run on without a line. It comes back to everybody there at once.
     pub typhoons: usize,
     /// Changes of a reader's address, in the middle of whatever it is doing, mostly to a line of another kind.
     pub moves: usize,
@@ -211,6 +219,10 @@ fn is_not(whether: &bool) -> bool {
     !whether
 }
 
+fn is_zero(seconds: &u64) -> bool {
+    *seconds == 0
+}
+
 /// Whether there is none of something that older lines do not know.
 fn is_none(count: &usize) -> bool {
     *count == 0
@@ -236,7 +248,9 @@ impl Options {
             relay_kills: some(3),
             relay_crashes: some(5),
             relay_restores: some(2).min(1),
+            backup_age: 0,
             rebuilds: some(2),
+            ransomware: 0,
             full_disks: some(3),
             slow_disks: some(3),
             unreadable: some(2),
@@ -277,6 +291,7 @@ impl Options {
             _ => 2 + snapshots.below(39) as usize,
         };
         let withholds = snapshot_after > 0 && snapshots.below(8) == 0;
+        let ransomware = usize::from(dice.fork("ransomware", 0).below(8) == 0);
         let thief = revocations > 0 && dice.fork("thief", 0).below(2) == 0;
         // Every other relay's clock is right.
         let mut wrong = dice.fork("relay clock", 0);
@@ -285,7 +300,7 @@ impl Options {
             _ => (wrong.below(300_001) as i64, wrong.below(201) as i64, wrong.below(4) as usize),
         };
         let faults =
-            Faults { upgrades, moves, rot, relay_rot, relay_tables, relay_jumps, ..faults };
+            Faults { ransomware, upgrades, moves, rot, relay_rot, relay_tables, relay_jumps, ..faults };
         let (mut kinds, mut field) = (dice.fork("kinds", 0), dice.fork("field", 0));
         let mut dice = dice.fork("region", 0);
         let mut tricks: Vec<Trick> = match dice.below(3) {

@@ -37,7 +37,7 @@ pub(super) struct Relay {
     pub(super) clock: Clock,
     pub(super) disk: Disk<EffectId, Query>,
     /// What its operator put away last, for the day when the machine burns.
-    backup: Option<Memory>,
+    backup: Option<(Timestamp, Memory)>,
     /// A row of a feed that could not be read any more: its key, and what had been written there.
     rotten_row: Option<(Vec<u8>, Vec<u8>)>,
     keys: (SigningKeypair, SigningKeypair),
@@ -184,14 +184,19 @@ impl Relay {
     }
 
     /// The operator makes a backup; the next one replaces it.
-    pub(super) fn back_up(&mut self) {
-        self.backup = Some(self.disk.rows.clone());
+    pub(super) fn back_up(&mut self, now: Timestamp) {
+        self.backup = Some((now, self.disk.rows.clone()));
+    }
+
+    /// How old its backup is, in seconds.
+    pub(super) fn backup_age(&self, now: Timestamp) -> Option<u64> {
+        self.backup.as_ref().map(|(made, _)| now.since_ms(*made) / 1_000)
     }
 
     /// The machine is lost and set up again from the backup, in a new epoch as `azalea-relay restore` draws it.
     pub(super) fn restore(&mut self, honest: bool) {
         self.kill(false);
-        if let Some(backup) = self.backup.clone() {
+        if let Some((_, backup)) = self.backup.clone() {
             self.disk.rows = backup;
             self.lives_anew += 1;
         }

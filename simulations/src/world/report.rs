@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::campaign::Verdict;
+use super::campaign::{Verdict, replay};
 use super::hostile::Trick;
 use super::watch::Sample;
 use super::{Quality, World};
@@ -46,7 +46,7 @@ pub fn page(world: &World, verdict: &Verdict) -> String {
                 }
                 footer {
                     p { "同じ条件は同じ経過になります。 " (english("The same options give the same trace:")) " " code { (world.trace()) } }
-                    pre { "cargo simulate --options '" (world.options().line()) "'" }
+                    pre { (replay(world.options())) }
                 }
             }
         }

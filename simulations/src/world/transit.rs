@@ -57,6 +57,10 @@ impl World {
 
     /// The line is back, and what fell into the cut is sent again.
     pub(super) fn restore(&mut self, place: usize) {
+        // Whoever mends a line cannot give it power.
+        if !self.links[place].has_power {
+            return;
+        }
         for way in Way::BOTH {
             let held = self.links[place].open(self.now, way);
             held.into_iter().for_each(|said| self.transmit(place, said, way));

@@ -17,10 +17,14 @@ pub struct Watch {
     pub rested_ms: u64,
     /// How much work of each kind the region's days brought.
     pub days: BTreeMap<Work, u64>,
-    /// Stores that were repaired after bits of them had turned, and envelopes that were lost with them.
+    /// Stores that were repaired after bits of them had turned.
     pub repairs: u64,
-    /// Of what had not been sent.
+    /// Envelopes that had not been sent and were lost, with those or with stores that were taken.
     pub lost_unsent: u64,
+    /// Devices that lost their stores to ransomware.
+    pub ransomed: u64,
+    /// How old each backup was from which the relay was set up, in seconds.
+    pub backup_ages: Vec<u64>,
     /// How often the hostile member had its say.
     pub attacks: u64,
     /// What the hostile relay tried: seconds since the beginning, what, and to whom.

@@ -99,7 +99,7 @@ fn bounds(world: &World, facility: &Facility, feeds: &Feeds) -> Bounds {
     let asked = lives + world.relay.damaged;
     let faults = &world.options.faults;
     let stores = match world.truth.lost.contains_key(&facility.place()) {
-        true => (faults.rebuilds + faults.rot) as u64,
+        true => (faults.rebuilds + faults.rot + faults.ransomware) as u64,
         false => 0,
     };
     let roll = ROLL_BYTES + devices * SHARE_BYTES;

@@ -59,8 +59,11 @@ impl World {
     fn ask_council(&mut self, index: usize, place: usize) {
         let (now, id) = (self.now, index as u64 + 1_000);
         match self.jobs[index].job {
-            // Nobody sets up a machine whose disk takes nothing.
-            Job::Admit { .. } if self.facilities[place].disk.condition.is_bad() => {
+            // Nobody sets up a machine whose disk takes nothing, or without power.
+            Job::Admit { .. }
+                if self.facilities[place].disk.condition.is_bad()
+                    || !self.facilities[place].has_power =>
+            {
                 self.again(index);
             }
             Job::Admit { .. } => {

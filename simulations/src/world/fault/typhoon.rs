@@ -1,0 +1,61 @@
+//! A typhoon takes the power from one valley, and it comes back to everybody there at once.
+//!
+//! ```text
+//! houses go dark one after the other ─ no process, no line ─ a third of the time ─ power ─ a storm of reconnects
+//! ```
+
+use super::Fault;
+use crate::population::Dice;
+use crate::world::link::Way;
+use crate::world::{Event, World};
+
+impl World {
+    pub(super) fn plan_typhoons(&mut self, span: u64) {
+        for number in 0..self.options.faults.typhoons {
+            let mut dice = self.dice.fork("typhoon", number as u64);
+            let Some(valley) = self.valley(&mut dice) else { return };
+            let (begins, spread) = (span / 4 + dice.below(span / 4), span / 50);
+            // Whoever goes dark last is without power for a third of the time too.
+            let ends = begins + spread + span / 3;
+            let there = self.atlas.iter().enumerate().filter(|(_, it)| it.district == valley);
+            let there: Vec<usize> = there.map(|(place, _)| place).collect();
+            for place in there {
+                let at = begins + dice.below(spread);
+                self.after(at, Event::Fault(Fault::PowerLost { place }));
+                self.after(ends, Event::Fault(Fault::PowerBack { place }));
+            }
+        }
+    }
+
+    /// A district in which somebody reads: not the city's, where there is another.
+    fn valley(&self, dice: &mut Dice) -> Option<usize> {
+        let readers = self.atlas.iter().filter(|it| !it.discloses);
+        let mut districts: Vec<usize> = readers.map(|it| it.district).collect();
+        districts.sort_unstable();
+        districts.dedup();
+        if districts.len() > 1 {
+            districts.retain(|district| *district != CITY);
+        }
+        (!districts.is_empty()).then(|| *dice.pick(&districts))
+    }
+
+    /// Tablets have batteries and are charged in cars, but the masts around them are dark too.
+    pub(super) fn power_lost(&mut self, place: usize) {
+        if self.atlas[place].tablet_of.is_none() {
+            self.kill(place);
+            self.facilities[place].has_power = false;
+        }
+        Way::BOTH.into_iter().for_each(|way| self.cut(place, way));
+        self.links[place].has_power = false;
+    }
+
+    pub(super) fn power_is_back(&mut self, place: usize) {
+        self.facilities[place].has_power = true;
+        self.links[place].has_power = true;
+        self.restore(place);
+        self.fault(Fault::StartFacility { place });
+    }
+}
+
+/// The district of the city.
+const CITY: usize = 0;
