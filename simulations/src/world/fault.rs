@@ -289,6 +289,7 @@ impl World {
             Fault::RollBack => {
                 self.kill_relay();
                 self.relay.restore(false);
+                self.hostile.goes_back(now);
             }
             Fault::Rebuild { place } => self.rebuild(place),
             Fault::Disk { place, trouble, begins } => {
