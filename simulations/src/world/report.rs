@@ -169,7 +169,8 @@ fn staleness(world: &World) -> Markup {
                 span class={ "k" (number) } { (japanese_quality(each)) " " (english(each.name())) }
             }
         }
-        (plot::lines(&lines, Axis::seconds(), span(world)))
+        // Where lines lie upon each other, a wider one below is seen.
+        div.layers { (plot::lines(&lines, Axis::seconds(), span(world))) }
     }
 }
 

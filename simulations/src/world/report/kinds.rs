@@ -74,7 +74,7 @@ pub(super) fn kinds(world: &World) -> Markup {
         row.bytes += sample.bytes.iter().flatten().sum::<u64>() * 86_400 / sample.at.max(1);
     }
     html! {
-        div.wide {
+        div.wide.kinds {
             table {
                 thead {
                     tr {

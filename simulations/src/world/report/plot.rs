@@ -184,7 +184,7 @@ fn time_ticks(span: f64) -> Vec<f64> {
 /// A length of time in its largest unit.
 pub(super) fn duration(seconds: f64) -> String {
     match seconds {
-        s if s >= 172_800.0 => format!("{} 日", short(s / 86_400.0)),
+        s if s >= 86_400.0 => format!("{} 日", short(s / 86_400.0)),
         s if s >= 7_200.0 => format!("{} 時間", short(s / 3_600.0)),
         s if s >= 120.0 => format!("{} 分", short(s / 60.0)),
         0.0 => "0".to_owned(),
@@ -247,7 +247,7 @@ mod tests {
     fn numbers_are_said_in_their_units() {
         assert_eq!(amount(1_234_567.0), "1,234,567");
         assert_eq!([duration(0.0), duration(90.0), duration(900.0)], ["0", "90 秒", "15 分"]);
-        assert_eq!([duration(9_000.0), duration(259_200.0)], ["2.5 時間", "3 日"]);
+        assert_eq!([duration(9_000.0), duration(129_600.0)], ["2.5 時間", "1.5 日"]);
         assert_eq!([volume(90.0), volume(12_340.0), volume(1.5e6)], ["90 B", "12.3 kB", "1.50 MB"]);
         assert_eq!(Axis::percent().ticks(100.0), [0.0, 50.0, 100.0]);
     }

@@ -37,7 +37,7 @@ pub(super) fn tricks(world: &World) -> Markup {
             (english("Dots are tries; the bar is when the trick was noticed first."))
         }
         (plot::moments(&moments, span(world)))
-        div.wide {
+        div.wide.tricks {
             table {
                 thead {
                     tr {
