@@ -64,7 +64,7 @@ use event::Event;
 pub use facility::{Facility, Held, HeldNote};
 use fault::Fault;
 use hostile::Hostile;
-pub use hostile::Trick;
+pub use hostile::{Notice, Noticed, Trick};
 pub use link::{Datagrams, Quality};
 use link::{Link, Way};
 use load::Fed;
@@ -76,7 +76,7 @@ use relay::Relay;
 use staff::Staff;
 use trace::Trace;
 use truth::{Standing, Truth};
-pub use watch::{Sample, Watch};
+pub use watch::{Charts, Sample, Watch};
 
 /// The region.
 pub struct World {
@@ -183,7 +183,7 @@ impl World {
             threads: 1,
             signatures,
             is_over: false,
-            hostile: Hostile::new(options.tricks.clone()),
+            hostile: Hostile::new(options.tricks.clone(), &dice),
             hostile_member,
             told_again: false,
             jobs: Vec::new(),
@@ -246,6 +246,7 @@ impl World {
         self.watch.rested_ms = self.now.since_ms(self.truth.healed.unwrap_or(self.now));
         self.is_over = true;
         check::at_the_end(self);
+        watch::tricks(self);
         std::mem::take(&mut self.findings)
     }
 
@@ -257,11 +258,6 @@ impl World {
     /// The devices as they are now.
     pub fn facilities(&self) -> &Devices {
         &self.facilities
-    }
-
-    /// How good a device's line is.
-    pub fn line(&self, place: usize) -> Quality {
-        self.links[place].quality
     }
 
     /// What stands where, by place.

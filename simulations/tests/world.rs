@@ -1,7 +1,7 @@
 //! Seeds of bad luck: a region is disturbed, healed, and then has to be right.
 
 use azalea_simulations::world::campaign::{Verdict, kept_runs, run};
-use azalea_simulations::world::{Faults, Options, Region, Work, World};
+use azalea_simulations::world::{Faults, Notice, Options, Region, Trick, Work, World};
 
 #[test]
 fn a_quiet_region_comes_to_one_view() {
@@ -107,6 +107,61 @@ fn a_region_by_the_fields_figures_comes_to_rest_with_all_of_its_work_done() {
     let records = world.saved() as u64;
     assert!(records > 3 * messages, "{records} things saved by {messages} messages");
     assert_eq!(run().0.trace(), world.trace());
+}
+
+/// The report's first plot: a copy that is here is read on while no line is, and a hospital without power takes its links with it.
+#[test]
+fn a_storm_takes_the_links_and_leaves_the_charts() {
+    let faults = Faults { typhoons: 1, ..Faults::default() };
+    let (seconds, probe_seconds) = (1_800, 30);
+    let mut world = World::new(Options { seconds, probe_seconds, faults, ..Options::default() });
+    assert_eq!(world.run(), []);
+    let charts = world.watch().samples.iter().filter_map(|it| it.charts);
+    let late: Vec<_> = charts.filter(|it| it.may > 0 && it.here > 0).collect();
+    assert!(late.iter().any(|it| it.here == it.may && it.linked == 0), "through the storm");
+    assert!(late.iter().any(|it| it.linked == it.may), "before and after it");
+}
+
+/// The relay that does everything it can, and a member whose forgeries it carries.
+#[test]
+fn every_trick_of_a_hostile_relay_is_tried_and_noticed_as_what_it_is() {
+    let options = Options {
+        clinics: 4,
+        patients: 6,
+        records: 40,
+        edits: 20,
+        snapshot_after: 2,
+        seconds: 7_200,
+        statement_seconds: 120,
+        tricks: Trick::ALL.to_vec(),
+        hostile_member: true,
+        ..Options::default()
+    };
+    let mut world = World::new(options);
+    assert_eq!(world.run(), []);
+    let watch = world.watch();
+    for trick in Trick::ALL {
+        let first = watch.tries.iter().find(|(_, tried, _)| *tried == trick);
+        let (at, ..) = first.unwrap_or_else(|| panic!("{} was never tried", trick.name()));
+        let of_trick = watch.noticed.iter().filter(|((noticed, _), _)| *noticed == trick);
+        let noticed: Vec<_> = of_trick.map(|(_, noticed)| *noticed).collect();
+        assert!(!noticed.is_empty(), "{} was not noticed", trick.name());
+        assert!(noticed.iter().all(|it| it.at >= *at), "{}: {noticed:?}", trick.name());
+        let meant: &[Notice] = match trick {
+            Trick::Withhold | Trick::Fork | Trick::WithholdSnapshots => &[Notice::Missing],
+            Trick::Replay => &[Notice::PassedOver],
+            Trick::Reorder => &[Notice::Sorted],
+            Trick::RollBack => &[Notice::GoneBack],
+            Trick::Tamper => &[Notice::Refused, Notice::Missing],
+            Trick::Flood | Trick::StaleHeads | Trick::Smuggle => &[Notice::Refused],
+            Trick::FalseTaken => &[Notice::SentAgain, Notice::Missing],
+        };
+        assert!(
+            noticed.iter().all(|it| meant.contains(&it.notice)),
+            "{}: {noticed:?}",
+            trick.name()
+        );
+    }
 }
 
 #[test]

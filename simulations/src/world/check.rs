@@ -17,6 +17,7 @@ pub(super) mod liveness;
 mod rotation;
 mod too_new;
 mod unsent;
+mod withheld;
 
 pub(super) use disagreement::shown;
 
@@ -128,20 +129,22 @@ pub(super) fn at_the_end(world: &mut World) {
 type Check = fn(&World) -> Words;
 
 /// What is held against a region all the time, whatever befalls it.
-const ON_THE_WAY: [(Checker, Check); 4] = [
+const ON_THE_WAY: [(Checker, Check); 5] = [
     (Checker::Honesty, honesty::check),
     (Checker::Honesty, unsent::check),
     (Checker::Honesty, too_new::check),
+    (Checker::Honesty, withheld::check),
     (Checker::Confidentiality, confidentiality::check),
 ];
 
 /// What judges a region at rest, and only looks; the order is that of the findings.
-const AT_THE_END: [(Checker, Check); 15] = [
+const AT_THE_END: [(Checker, Check); 16] = [
     (Checker::Liveness, liveness::check),
     (Checker::Durability, too_new::read_again),
     (Checker::Honesty, honesty::check),
     (Checker::Honesty, unsent::check),
     (Checker::Honesty, too_new::check),
+    (Checker::Honesty, withheld::check),
     (Checker::Confidentiality, confidentiality::check),
     (Checker::Durability, durability::check),
     (Checker::Convergence, convergence::check),

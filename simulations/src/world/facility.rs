@@ -64,8 +64,8 @@ pub struct Facility {
     next_command: u64,
     /// What it has under way, seen from outside.
     pub(super) load: Load,
-    /// Envelopes and statements that it refused, by its own word.
-    pub(super) refusals: u64,
+    /// Why it refused envelopes and statements, by its own word, since that was asked last.
+    refused: Vec<&'static str>,
     pub(super) mutation: Option<Mutation>,
     /// Where its ledger ends, once that was looked for.
     pub(super) ledger: Option<Ledger>,
@@ -119,7 +119,7 @@ impl Facility {
             asked: BTreeMap::new(),
             next_command: 0,
             load: Load::default(),
-            refusals: 0,
+            refused: Vec::new(),
             mutation,
             ledger: None,
             looked: Mutex::default(),
@@ -377,7 +377,7 @@ impl Facility {
                         self.done.push((number, result.map_err(Failure::Refused)));
                     }
                 }
-                Effect::Notify(Notice::Refused { .. }) => self.refusals += 1,
+                Effect::Notify(Notice::Refused { cause }) => self.refused.push(cause),
                 Effect::Notify(_) => {}
             }
         }
@@ -390,6 +390,10 @@ impl Facility {
 
     pub(super) fn take_sent(&mut self) -> Vec<Message> {
         std::mem::take(&mut self.sent)
+    }
+
+    pub(super) fn take_refused(&mut self) -> Vec<&'static str> {
+        std::mem::take(&mut self.refused)
     }
 
     pub(super) fn take_hangup(&mut self) -> bool {

@@ -324,6 +324,7 @@ impl World {
             Fault::RollBack => {
                 self.kill_relay();
                 self.relay.restore(false);
+                self.hostile.goes_back(now);
             }
             Fault::Rebuild { place } => self.rebuild(place),
             Fault::Ransomware { hospital } => self.ransom(hospital),

@@ -3,7 +3,10 @@
 //! It sits between the real mailbox and the lines. It cannot sign for anybody, which is all that stops it.
 
 pub(super) mod member;
+mod noticed;
+mod taken;
 pub(super) mod thief;
+mod trick;
 
 use std::collections::BTreeSet;
 
@@ -11,76 +14,16 @@ use azalea_core::access::Statement;
 use azalea_core::envelope::{Header, SignedEnvelope};
 use azalea_core::id::Timestamp;
 use azalea_core::sync::heads::HeadWord;
-use azalea_core::sync::message::{Bytes, FeedItem, Message};
+use azalea_core::sync::message::{Bytes, FeedItem, Lane, Message};
 use azalea_core::wire::{Reader, Wire};
-use serde::{Deserialize, Serialize};
+pub(super) use noticed::Withheld;
+use noticed::{Account, Tried};
+pub use noticed::{Notice, Noticed};
+use taken::Swallowed;
+pub use trick::Trick;
 
+use super::NOBODY;
 use crate::population::Dice;
-
-/// What it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trick {
-    /// Leaves envelopes out and says that there are none.
-    Withhold,
-    /// Sends again what it sent before.
-    Replay,
-    /// Sends in another order.
-    Reorder,
-    /// Serves its state of earlier as if it were today's.
-    RollBack,
-    /// Tells one reader what it does not tell the others.
-    Fork,
-    /// Changes bytes.
-    Tamper,
-    /// Sends what nobody asked for, a great deal of it.
-    Flood,
-    /// Sends old head statements as new.
-    StaleHeads,
-    /// Carries what a hostile member wrote where it may not, as if it had been taken.
-    Smuggle,
-    /// Gives the word on what a snapshot stands for, and neither the snapshot nor that.
-    WithholdSnapshots,
-}
-
-impl Trick {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Withhold,
-        Self::Replay,
-        Self::Reorder,
-        Self::RollBack,
-        Self::Fork,
-        Self::Tamper,
-        Self::Flood,
-        Self::StaleHeads,
-        Self::Smuggle,
-        Self::WithholdSnapshots,
-    ];
-
-    /// Those that any relay can play by itself; what it smuggles it must be given, and snapshots must be made: these are drawn apart.
-    pub const DRAWN: [Self; 8] = {
-        let [withhold, replay, reorder, roll_back, fork, tamper, flood, stale_heads, ..] =
-            Self::ALL;
-        [withhold, replay, reorder, roll_back, fork, tamper, flood, stale_heads]
-    };
-
-    /// For people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Withhold => "withhold",
-            Self::Replay => "replay",
-            Self::Reorder => "reorder",
-            Self::RollBack => "roll back",
-            Self::Fork => "fork between readers",
-            Self::Tamper => "tamper",
-            Self::Flood => "flood",
-            Self::StaleHeads => "stale statements",
-            Self::Smuggle => "smuggle",
-            Self::WithholdSnapshots => "withhold snapshots",
-        }
-    }
-}
 
 /// The hostile relay's mind.
 pub(super) struct Hostile {
@@ -89,8 +32,27 @@ pub(super) struct Hostile {
     seen: Vec<Message>,
     /// What a hostile member gave it to carry.
     smuggled: Vec<Bytes>,
-    /// What it tried, to whom, when.
-    pub(super) tries: Vec<(Timestamp, Trick, usize)>,
+    /// What it lets fall and says that it has taken, where it does.
+    swallowed: Option<Swallowed>,
+    /// Chance for what it has learnt since its tricks were first drawn, so that what those draw stays as it was.
+    own: Dice,
+    /// What it tried, and what came of it.
+    pub(super) account: Account,
+}
+
+/// What it makes of a message for a reader.
+#[derive(Default)]
+struct Told {
+    /// What the reader hears.
+    said: Vec<Message>,
+    /// What the reader's answer would have been: its own mailbox is told that, or it would wait for it.
+    answer: Option<Message>,
+}
+
+impl From<Vec<Message>> for Told {
+    fn from(said: Vec<Message>) -> Self {
+        Self { said, answer: None }
+    }
 }
 
 /// A bit turns in one of them.
@@ -103,8 +65,17 @@ fn tamper(dice: &mut Dice, items: &mut [FeedItem]) {
 }
 
 impl Hostile {
-    pub(super) fn new(tricks: Vec<Trick>) -> Self {
-        Self { tricks, seen: Vec::new(), smuggled: Vec::new(), tries: Vec::new() }
+    pub(super) fn new(mut tricks: Vec<Trick>, dice: &Dice) -> Self {
+        let takes_falsely = tricks.contains(&Trick::FalseTaken);
+        tricks.retain(|trick| *trick != Trick::FalseTaken);
+        Self {
+            tricks,
+            seen: Vec::new(),
+            smuggled: Vec::new(),
+            swallowed: takes_falsely.then(|| Swallowed::new(dice.fork("false taken", 0))),
+            own: dice.fork("hostile", 0),
+            account: Account::default(),
+        }
     }
 
     /// A hostile member hands it a message, for others.
@@ -120,6 +91,12 @@ impl Hostile {
     /// It is found out and replaced.
     pub(super) fn end(&mut self) {
         self.tricks.clear();
+        self.swallowed = None;
+    }
+
+    /// Its mailbox goes back to how it was when it was backed up.
+    pub(super) fn goes_back(&mut self, now: Timestamp) {
+        self.account.tries.push((now, Trick::RollBack, NOBODY));
     }
 
     pub(super) fn rolls_back(&self) -> bool {
@@ -127,43 +104,48 @@ impl Hostile {
     }
 
     /// What a reader is told in place of what the mailbox said.
-    pub(super) fn says(
-        &mut self,
-        dice: &mut Dice,
-        now: Timestamp,
-        place: usize,
-        message: Message,
-    ) -> Vec<Message> {
+    fn says(&mut self, dice: &mut Dice, place: usize, message: Message) -> (Told, Option<Tried>) {
         let acts = !self.tricks.is_empty() && dice.below(4) == 0;
         if !acts {
             self.remember(dice, &message);
-            return vec![message];
+            return (vec![message].into(), None);
         }
         let trick = *dice.pick(&self.tricks);
-        let said = self.act(dice, place, trick, message.clone());
-        if said.as_slice() != std::slice::from_ref(&message) {
-            self.tries.push((now, trick, place));
-        }
+        let told = self.act(dice, place, trick, message.clone());
+        let is_tried = told.said.as_slice() != std::slice::from_ref(&message);
+        let tried = is_tried.then(|| Tried::new(trick, &message, &told.said));
         self.remember(dice, &message);
-        said
+        (told, tried)
     }
 
-    fn act(&self, dice: &mut Dice, place: usize, trick: Trick, message: Message) -> Vec<Message> {
-        let old = |dice: &mut Dice| self.seen.get(dice.below(self.seen.len() as u64) as usize);
-        match (trick, message) {
-            (Trick::Withhold, Message::Feed { mut items, end }) => {
-                let last = items.last().cloned();
-                items.retain(|_| dice.below(2) == 0);
-                if items.is_empty() {
-                    items.extend(last);
+    fn act(&mut self, dice: &mut Dice, place: usize, trick: Trick, message: Message) -> Told {
+        let seen = &self.seen;
+        let old = |dice: &mut Dice| seen.get(dice.below(seen.len() as u64) as usize);
+        let said = match (trick, message) {
+            (Trick::Withhold, Message::Feed { items, end }) if !items.is_empty() => {
+                let last = items.len() - 1;
+                let mut is_left = |_: &FeedItem| dice.below(2) == 0;
+                let mut kept: Vec<bool> = items.iter().map(&mut is_left).collect();
+                // Nothing at all, or not the last, is what a reader has the least to notice it by.
+                if self.own.below(2) == 0 {
+                    kept[last] = self.own.below(2) == 0;
+                } else if !kept.contains(&true) {
+                    kept[last] = true;
                 }
-                vec![Message::Feed { items, end }]
+                return leave_out(items, end, kept);
             }
-            (Trick::Fork, Message::Feed { mut items, end }) if place.is_multiple_of(2) => {
-                if items.len() > 1 {
-                    items.remove(0);
-                }
-                vec![Message::Feed { items, end }]
+            (Trick::Withhold, Message::Ahead { lane, items }) => {
+                let kept = items.iter().map(|_| self.own.below(3) == 0).collect();
+                return leave_out_ahead(lane, items, kept);
+            }
+            // Readers at even places are not told one half of it, the others not the other half.
+            (Trick::Fork, Message::Feed { items, end }) => {
+                let kept = items.iter().map(|item| is_for(place, item)).collect();
+                return leave_out(items, end, kept);
+            }
+            (Trick::Fork, Message::Ahead { lane, items }) => {
+                let kept = items.iter().map(|item| is_for(place, item)).collect();
+                return leave_out_ahead(lane, items, kept);
             }
             (Trick::Replay, message) => {
                 let replayed = match old(dice) {
@@ -211,7 +193,8 @@ impl Hostile {
             }
             (Trick::StaleHeads, Message::Heads(words)) => self.stale(words),
             (_, message) => vec![message],
-        }
+        };
+        said.into()
     }
 
     /// Of each publisher an old word, the same with the new one's time, and the new roll with an old share.
@@ -251,6 +234,41 @@ impl Hostile {
     }
 }
 
+/// Part of a feed. The reader is told that there is no more than what is left, and the mailbox, where nothing is left, that it
+/// has come.
+fn leave_out(items: Vec<FeedItem>, end: u64, kept: Vec<bool>) -> Told {
+    let last = items.last().map_or(end, |item| item.position);
+    let items = those(items, kept);
+    match items.last().map(|item| item.position) {
+        None => Told { said: Vec::new(), answer: Some(Message::Seen { position: last }) },
+        Some(left) => {
+            let end = if end == last { left } else { end };
+            vec![Message::Feed { items, end }].into()
+        }
+    }
+}
+
+/// Part of what goes ahead. The mailbox is told that the rest has come, so that it does not come at its place either.
+fn leave_out_ahead(lane: Lane, items: Vec<FeedItem>, kept: Vec<bool>) -> Told {
+    let is_out = items.iter().zip(&kept).filter(|(_, kept)| !**kept);
+    let held: Vec<u64> = is_out.map(|(item, _)| item.position).collect();
+    let items = those(items, kept);
+    let is_empty = items.is_empty();
+    let said = if is_empty { Vec::new() } else { vec![Message::Ahead { lane, items }] };
+    let answer = (!held.is_empty()).then_some(Message::Kept { held, left: Vec::new() });
+    Told { said, answer }
+}
+
+fn those(items: Vec<FeedItem>, kept: Vec<bool>) -> Vec<FeedItem> {
+    items.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(item, _)| item).collect()
+}
+
+/// Whether a relay that tells its readers different things tells this one of an item.
+fn is_for(place: usize, item: &FeedItem) -> bool {
+    let half = item.envelope.0.last().is_some_and(|byte| byte % 2 == 0);
+    half == place.is_multiple_of(2)
+}
+
 /// What is left of a feed's items without snapshots; the words on them stay.
 fn without_snapshots(items: Vec<FeedItem>) -> Vec<FeedItem> {
     let header = |item: &FeedItem| Header::read(&mut Reader::new(&item.envelope.0)).ok();
@@ -269,3 +287,37 @@ fn without_snapshots(items: Vec<FeedItem>) -> Vec<FeedItem> {
 
 /// Messages that it keeps to say again.
 const REMEMBERED: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(positions: std::ops::Range<u64>) -> Vec<FeedItem> {
+        let item = |position| FeedItem { position, envelope: Bytes(vec![position as u8]) };
+        positions.map(item).collect()
+    }
+
+    #[test]
+    fn what_is_left_out_at_the_end_of_a_feed_is_said_not_to_be_there() {
+        let told = leave_out(items(1..4), 3, vec![true, true, false]);
+        assert_eq!(told.said, [Message::Feed { items: items(1..3), end: 2 }]);
+        let told = leave_out(items(1..4), 9, vec![true, true, false]);
+        assert_eq!(told.said, [Message::Feed { items: items(1..3), end: 9 }], "more is to come");
+        let told = leave_out(items(1..4), 3, vec![false; 3]);
+        assert_eq!((told.said, told.answer), (vec![], Some(Message::Seen { position: 3 })));
+    }
+
+    #[test]
+    fn what_is_left_out_ahead_does_not_come_at_its_place() {
+        let told = leave_out_ahead(Lane::Keys, items(1..4), vec![true, false, false]);
+        assert_eq!(told.said, [Message::Ahead { lane: Lane::Keys, items: items(1..2) }]);
+        assert_eq!(told.answer, Some(Message::Kept { held: vec![2, 3], left: vec![] }));
+    }
+
+    #[test]
+    fn readers_are_told_different_halves() {
+        let told = |place| items(0..8).into_iter().filter(move |item| is_for(place, item));
+        assert_eq!(told(2).map(|item| item.position).collect::<Vec<_>>(), [0, 2, 4, 6]);
+        assert_eq!(told(3).map(|item| item.position).collect::<Vec<_>>(), [1, 3, 5, 7]);
+    }
+}

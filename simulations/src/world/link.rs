@@ -73,6 +73,8 @@ pub(super) struct Link {
     silent: Option<(SessionId, Timestamp)>,
     /// Bytes carried, up and down.
     pub(super) bytes: [u64; 2],
+    /// The same by the quality that the line had then.
+    pub(super) bytes_by_quality: [[u64; 2]; Quality::ALL.len()],
     counts: Datagrams,
 }
 
@@ -96,6 +98,7 @@ impl Link {
             held: Default::default(),
             silent: None,
             bytes: [0; 2],
+            bytes_by_quality: Default::default(),
             counts: Datagrams::default(),
         }
     }
@@ -115,6 +118,11 @@ impl Link {
         ms(self.lanes[way as usize].whole())
     }
 
+    /// When what was said last in a direction has arrived, unless it fell into a cut.
+    pub(super) fn arrives(&self, way: Way) -> Option<Timestamp> {
+        self.cut[way as usize].is_none().then(|| self.whole(way))
+    }
+
     /// Sends a message.
     pub(super) fn send(
         &mut self,
@@ -129,6 +137,7 @@ impl Link {
         let (dice, line) = (&mut self.dice, self.quality.figures());
         let whole = self.lanes[at].carry(dice, line, us(now), (stream, bytes), &mut self.counts);
         self.bytes[at] += whole.bytes;
+        self.bytes_by_quality[self.quality as usize][at] += whole.bytes;
         Sent::Arrives { at: ms(whole.at), hangs: whole.hangs }
     }
 

@@ -299,9 +299,18 @@ impl Options {
             0 => (0, 0, 0),
             _ => (wrong.below(300_001) as i64, wrong.below(201) as i64, wrong.below(4) as usize),
         };
-        let faults =
-            Faults { ransomware, upgrades, moves, rot, relay_rot, relay_tables, relay_jumps, ..faults };
+        let faults = Faults {
+            ransomware,
+            upgrades,
+            moves,
+            rot,
+            relay_rot,
+            relay_tables,
+            relay_jumps,
+            ..faults
+        };
         let (mut kinds, mut field) = (dice.fork("kinds", 0), dice.fork("field", 0));
+        let mut false_taken = dice.fork("false taken", 0);
         let mut dice = dice.fork("region", 0);
         let mut tricks: Vec<Trick> = match dice.below(3) {
             0 => Trick::DRAWN.into_iter().filter(|_| dice.below(3) == 0).collect(),
@@ -309,6 +318,9 @@ impl Options {
         };
         tricks.extend(smuggles.then_some(Trick::Smuggle));
         tricks.extend(withholds.then_some(Trick::WithholdSnapshots));
+        // Beside another trick, so that whoever has an honest relay keeps it.
+        let takes_falsely = !tricks.is_empty() && false_taken.below(3) == 0;
+        tricks.extend(takes_falsely.then_some(Trick::FalseTaken));
         let mut drawn = Self {
             seed,
             hospitals: 1 + dice.below(3) as usize,
@@ -386,6 +398,8 @@ mod tests {
         assert!((30..120).contains(&smuggles.count()));
         let withholds = drawn.iter().filter(|it| it.tricks.contains(&Trick::WithholdSnapshots));
         assert!((40..160).contains(&withholds.count()));
+        let takes_falsely = drawn.iter().filter(|it| it.tricks.contains(&Trick::FalseTaken));
+        assert!((60..200).contains(&takes_falsely.count()));
         assert!((150..350).contains(&drawn.iter().filter(|it| it.snapshot_after == 0).count()));
         assert!((60..250).contains(&drawn.iter().filter(|it| it.late > 0).count()));
         assert!((100..250).contains(&drawn.iter().filter(|it| it.faults.upgrades > 0).count()));

@@ -1,18 +1,19 @@
 //! What a run looked like, as a page that one would rather look at than read: no script, nothing from the network.
 //! Japanese first, English beside it.
 
+mod carried;
 mod kinds;
 mod plot;
+mod tricks;
 
 use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::campaign::{Verdict, replay};
-use super::hostile::Trick;
 use super::watch::Sample;
-use super::{Quality, World};
-use plot::{Axis, Dots, Line, amount, duration};
+use super::{PROBED_AT_ONCE, PROBED_MAX, Quality, World};
+use plot::{Axis, Line, amount, duration};
 
 /// The page of one run.
 pub fn page(world: &World, verdict: &Verdict) -> String {
@@ -33,16 +34,16 @@ pub fn page(world: &World, verdict: &Verdict) -> String {
                 }
                 (figures(world, verdict))
                 @if *verdict != Verdict::Clean { pre.findings lang="en" { (verdict) } }
-                (section("閲覧できた端末の割合", "Devices on which charts can be opened", reading(world)))
+                (section("停電・断線の間も読めるカルテ", "Charts that can be read through an outage", reading(world)))
                 (section("施設の種類", "Kinds of facilities", kinds::kinds(world)))
                 @if world.options().region.is_some() {
                     (section("地域の仕事量", "What there was to do", kinds::days(world)))
                 }
                 (section("表示の鮮度", "Age of what screens show, by quality of the line", staleness(world)))
                 (section("中継サーバの滞留", "What waits at the relay for its readers", backlog(world)))
-                (section("通信量と回線容量", "Bytes per device and day, against the line", bytes(world)))
+                (section("通信量と回線容量", "Bytes per facility and day, against the line", carried::carried(world)))
                 @if !world.watch().tries.is_empty() {
-                    (section("悪意ある中継サーバ", "What the hostile relay tried", tries(world)))
+                    (section("悪意ある中継サーバ", "What the hostile relay tried, and when it was noticed", tricks::tricks(world)))
                 }
                 footer {
                     p { "同じ条件は同じ経過になります。 " (english("The same options give the same trace:")) " " code { (world.trace()) } }
@@ -60,6 +61,10 @@ fn english(words: &str) -> Markup {
 
 fn section(japanese: &str, words: &str, body: Markup) -> Markup {
     html! { section { h2 { (japanese) " " (english(words)) } (body) } }
+}
+
+fn head(japanese: &str, words: &str) -> Markup {
+    html! { th scope="col" { (japanese) br; (english(words)) } }
 }
 
 /// The numbers that one looks for first.
@@ -98,36 +103,52 @@ fn figures(world: &World, verdict: &Verdict) -> Markup {
     }
 }
 
+/// Of the charts that a device may read, the share that can be read there, beside a system of links.
 fn reading(world: &World) -> Markup {
-    let share = |yes: fn(&Sample) -> bool| {
-        by_time(world.watch().samples.iter(), |all| {
-            Some(100.0 * all.iter().filter(|it| yes(it)).count() as f64 / all.len() as f64)
+    let samples = &world.watch().samples;
+    // Of a large region few devices are looked at in a turn: several turns make one point.
+    let turns = if world.facilities().len() > PROBED_MAX { TURNS * PROBED_AT_ONCE } else { 1 };
+    let every = world.options().probe_seconds * turns as u64;
+    let share = |which: usize| {
+        let shares = |it: &&Sample| it.charts?.shares();
+        by_time(samples.iter(), every, |all| {
+            mean(all.iter().filter_map(shares).map(|it| it[which]))
         })
     };
-    let own = share(|it| it.is_up);
-    let linked = share(|it| it.is_up && it.is_online);
-    let mean = |points: &[(f64, f64)]| {
-        points.iter().map(|it| it.1).sum::<f64>() / points.len().max(1) as f64
+    let whole = |which: usize| {
+        let shares = samples.iter().filter_map(|it| it.charts?.shares());
+        mean(shares.map(|it| it[which])).map_or_else(|| "—".to_owned(), |it| format!("{it:.2} %"))
     };
-    let (ours, theirs) = (mean(&own), mean(&linked));
     html! {
         p.compare {
-            span.k0 { "Azalea " b { (format!("{ours:.2} %")) } }
-            span.k1 { "リンク型（回線とサーバが必要） " (english("a system of links")) " " b { (format!("{theirs:.2} %")) } }
+            span.k0 { "Azalea " b { (whole(0)) } }
+            span.k1 { "リンク型 " (english("a system of links")) " " b { (whole(1)) } }
+        }
+        p {
+            "端末ごとに、閲覧が許されたカルテのうちその時に読めるものの割合の平均。リンク型は、自分の回線と、開示する病院の回線とサーバが動いている間だけ読める。 "
+            (english(
+                "Of the charts that each device may read, the share that can be read at that moment. A system of links \
+                 needs the reader's line, and the line and the server of the hospital that discloses."
+            ))
         }
         (plot::lines(&[
-            Line { class: "s1", points: linked, filled: true },
-            Line { class: "s0", points: own, filled: false },
+            Line { class: "s1", points: share(1), filled: true },
+            Line { class: "s0", points: share(0), filled: false },
         ], Axis::percent(), span(world)))
     }
 }
 
+/// The mean of shares, in hundredths.
+fn mean(shares: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, many) = shares.fold((0.0, 0), |(sum, many), share| (sum + share, many + 1));
+    (many > 0).then(|| 100.0 * sum / f64::from(many))
+}
+
 fn staleness(world: &World) -> Markup {
-    let quality = |place: usize| world.line(place);
     let mut series = Vec::new();
     for (number, each) in Quality::ALL.into_iter().enumerate() {
-        let samples = world.watch().samples.iter().filter(|it| quality(it.place) == each);
-        let points = by_time(samples, |all| {
+        let samples = world.watch().samples.iter().filter(|it| it.line == each);
+        let points = by_time(samples, 1, |all| {
             let mut ages: Vec<u64> = all.iter().filter_map(|it| it.staleness).collect();
             ages.sort_unstable();
             ages.get(ages.len() / 2).map(|age| *age as f64)
@@ -148,7 +169,8 @@ fn staleness(world: &World) -> Markup {
                 span class={ "k" (number) } { (japanese_quality(each)) " " (english(each.name())) }
             }
         }
-        (plot::lines(&lines, Axis::seconds(), span(world)))
+        // Where lines lie upon each other, a wider one below is seen.
+        div.layers { (plot::lines(&lines, Axis::seconds(), span(world))) }
     }
 }
 
@@ -161,7 +183,7 @@ fn japanese_quality(quality: Quality) -> &'static str {
 }
 
 fn backlog(world: &World) -> Markup {
-    let points = by_time(world.watch().samples.iter(), |all| {
+    let points = by_time(world.watch().samples.iter(), 1, |all| {
         Some(all.iter().map(|it| it.backlog as f64).sum::<f64>())
     });
     html! {
@@ -170,90 +192,27 @@ fn backlog(world: &World) -> Markup {
     }
 }
 
-/// The last day of each device's traffic would be luck: what it carried over the whole time, as a day's share.
-fn bytes(world: &World) -> Markup {
-    let last: BTreeMap<usize, &Sample> =
-        world.watch().samples.iter().map(|sample| (sample.place, sample)).collect();
-    let mut rows: Vec<Dots> = Vec::new();
-    for (number, quality) in Quality::ALL.into_iter().enumerate() {
-        let of_quality = last.values().filter(|it| world.line(it.place) == quality);
-        let per_day = of_quality.map(|sample| {
-            let carried = sample.bytes[0].max(sample.bytes[1]);
-            carried as f64 * 86_400.0 / sample.at.max(1) as f64
-        });
-        let dots: Vec<f64> = per_day.collect();
-        if !dots.is_empty() {
-            let (name, limit) = (japanese_quality(quality), quality.bytes_per_day() as f64);
-            rows.push(Dots { name, class: CLASSES[number], dots, limit });
-        }
-    }
-    html! {
-        p {
-            "点は端末ごとの一日あたり（上り・下りの多い方）、縦線は回線の一日の容量。目盛りは対数。 "
-            (english("A dot for each device, its busier direction; the bar is what its line can carry in a day. Logarithmic."))
-        }
-        (plot::dots(&rows))
-    }
-}
-
-fn tries(world: &World) -> Markup {
-    let watch = world.watch();
-    let mut tried: BTreeMap<Trick, Vec<u64>> = BTreeMap::new();
-    for (at, trick, _) in &watch.tries {
-        tried.entry(*trick).or_default().push(*at);
-    }
-    let first = watch.noticed.values().min().copied();
-    let rows: Vec<(&str, &str, &[u64])> = tried
-        .iter()
-        .map(|(trick, times)| (japanese_trick(*trick), trick.name(), times.as_slice()))
-        .collect();
-    html! {
-        p {
-            @match first {
-                Some(first) => {
-                    b { (watch.noticed.len()) } " 台が気づき、最初は "
-                    b { (duration(first as f64)) } " の時点（縦線）。 "
-                    (english("devices noticed; the bar is when the first did: what a publisher counts and nobody delivers, or what no key signed."))
-                }
-                None => { "どの端末も気づきませんでした。 " (english("No device noticed.")) }
-            }
-        }
-        (plot::moments(&rows, first, span(world)))
-    }
-}
-
-fn japanese_trick(trick: Trick) -> &'static str {
-    match trick {
-        Trick::Withhold => "隠す",
-        Trick::Replay => "再送する",
-        Trick::Reorder => "順序を変える",
-        Trick::RollBack => "巻き戻す",
-        Trick::Fork => "相手で話を変える",
-        Trick::Tamper => "書き換える",
-        Trick::Flood => "溢れさせる",
-        Trick::StaleHeads => "古い申告を出す",
-        Trick::Smuggle => "紛れ込ませる",
-        Trick::WithholdSnapshots => "写しを隠す",
-    }
-}
-
 /// How long the run lasted, in seconds.
 fn span(world: &World) -> f64 {
     world.watch().samples.last().map_or(1.0, |last| last.at.max(1) as f64)
 }
 
-/// One value for each moment at which the world looked, in seconds.
+/// One value for each moment at which the world looked, or for all moments of so many seconds together; in seconds.
 fn by_time<'a>(
     samples: impl Iterator<Item = &'a Sample>,
+    every: u64,
     value: impl Fn(&[&Sample]) -> Option<f64>,
 ) -> Vec<(f64, f64)> {
     let mut moments: BTreeMap<u64, Vec<&Sample>> = BTreeMap::new();
     for sample in samples {
-        moments.entry(sample.at).or_default().push(sample);
+        moments.entry(sample.at / every).or_default().push(sample);
     }
-    moments.into_iter().filter_map(|(at, all)| Some((at as f64, value(&all)?))).collect()
+    let at = |all: &[&Sample]| all.last().map_or(0.0, |last| last.at as f64);
+    moments.into_values().filter_map(|all| Some((at(&all), value(&all)?))).collect()
 }
 
+/// So many devices that are looked at in turn, times four, make a point.
+const TURNS: usize = 4;
 /// The colours of the qualities of lines.
 const CLASSES: [&str; 3] = ["s0", "s1", "s2"];
 const STYLE: &str = include_str!("report/report.css");

@@ -32,6 +32,7 @@ impl World {
         self.relay.opened(now, session, place, key);
         self.drain_relay();
         self.fed[place].begin();
+        self.hostile.begin(place);
         self.facilities[place].connected(now, session);
         self.drain_facility(place);
         if !self.relay.is_up() {
@@ -138,13 +139,17 @@ impl World {
 
     pub(super) fn drain_relay(&mut self) {
         let now = self.now;
-        for (session, message) in self.relay.take_sent() {
-            let Some(place) = self.relay.place_of(session) else { continue };
-            if let Some(fed) = self.fed.get_mut(place) {
-                fed.is_sent(&message);
+        loop {
+            let sent = self.relay.take_sent();
+            if sent.is_empty() {
+                break;
             }
-            for message in self.hostile.says(&mut self.dice, now, place, message) {
-                self.carry(place, session, message, Way::Down);
+            for (session, message) in sent {
+                let Some(place) = self.relay.place_of(session) else { continue };
+                if let Some(fed) = self.fed.get_mut(place) {
+                    fed.is_sent(&message);
+                }
+                self.relay_says(place, session, message);
             }
         }
         for session in self.relay.take_closed() {
@@ -179,13 +184,16 @@ impl World {
                 let key = (update.roll.publisher, update.roll.at);
                 self.truth.stated.entry(key).or_insert(stated);
             }
-            if let Some(session) = session {
+            if let Some(session) = session
+                && let Some(message) = self.hostile.hears(now, place, message)
+            {
                 self.carry(place, session, message, Way::Up);
             }
         }
         if let Some(session) = session.filter(|_| self.facilities[place].take_hangup()) {
             self.after(60, Event::Lost { place, session });
         }
+        self.notice(place);
         for (index, result) in self.facilities[place].take_done() {
             self.done(place, index, result);
         }

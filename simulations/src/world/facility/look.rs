@@ -198,6 +198,37 @@ impl Facility {
         (facility == access.owner()).then_some(since)
     }
 
+    /// Whether it has an envelope, by its place in its author's chain, or what stands for it.
+    pub(in crate::world) fn holds(&self, scope: &ScopeId, author: &DeviceId, seq: u64) -> bool {
+        let Some(scope) = self.scopes().get(scope).map(|scope| scope.number) else { return false };
+        let at = key(&[&scope.to_be_bytes(), author.as_bytes()]);
+        let row = self.disk.rows.get(table::VECTOR, &at).expect("memory");
+        let row = row.and_then(|row| VectorRow::from_bytes(&row).ok());
+        row.is_some_and(|row| row.seq >= seq || row.ahead.iter().any(|ahead| ahead.seq == seq))
+    }
+
+    /// Whether publishers' words count a scope for this device, as far as it knows.
+    pub(in crate::world) fn is_counted(&self, scope: &ScopeId) -> bool {
+        let scopes = self.scopes();
+        let scope = scopes.get(scope).filter(|scope| self.reads(scope));
+        scope.and_then(|it| it.access.as_ref()).is_some_and(|it| COUNTED.contains(&it.kind()))
+    }
+
+    /// Whether a scope is a chart of `owner` that this device may read at a moment, as far as it knows.
+    pub(in crate::world) fn reads_chart_of(
+        &self,
+        scope: &ScopeId,
+        owner: &FacilityId,
+        at: Timestamp,
+    ) -> bool {
+        let scopes = self.scopes();
+        let access = scopes.get(scope).and_then(|scope| scope.access.as_ref());
+        access.is_some_and(|access| {
+            let may = access.access_of(&self.id(), at).is_some_and(|it| it.read);
+            access.kind() == ScopeKind::Chart && access.owner() == *owner && may
+        })
+    }
+
     /// The envelopes that are kept and not merged, since they are late or wait for a decision.
     pub(in crate::world) fn unmerged(&self) -> BTreeSet<EnvelopeId> {
         self.view().unmerged().expect("a sound store")

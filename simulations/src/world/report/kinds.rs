@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::super::{Place, Quality, Sample, Work, World};
 use super::plot::{amount, duration};
-use super::{english, japanese_quality};
+use super::{english, head, japanese_quality, mean};
 
 /// A kind of facility, or its tablets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,9 +49,8 @@ impl Kind {
 struct Row {
     devices: usize,
     lines: BTreeMap<usize, usize>,
-    looks: usize,
-    up: usize,
-    linked: usize,
+    /// Of the charts that a device may read, the shares that can be read, and by a system of links, at each look.
+    shares: Vec<[f64; 2]>,
     ages: Vec<u64>,
     bytes: u64,
 }
@@ -66,23 +65,21 @@ pub(super) fn kinds(world: &World) -> Markup {
     let mut last: BTreeMap<usize, &Sample> = BTreeMap::new();
     for sample in &world.watch().samples {
         let row = rows.entry(Kind::of(&world.atlas()[sample.place])).or_default();
-        row.looks += 1;
-        row.up += usize::from(sample.is_up);
-        row.linked += usize::from(sample.is_up && sample.is_online);
+        row.shares.extend(sample.charts.and_then(|charts| charts.shares()));
         row.ages.extend(sample.staleness);
         last.insert(sample.place, sample);
     }
     for (place, sample) in last {
         let row = rows.entry(Kind::of(&world.atlas()[place])).or_default();
-        row.bytes += sample.bytes.iter().sum::<u64>() * 86_400 / sample.at.max(1);
+        row.bytes += sample.bytes.iter().flatten().sum::<u64>() * 86_400 / sample.at.max(1);
     }
     html! {
-        div.wide {
+        div.wide.kinds {
             table {
                 thead {
                     tr {
                         (head("種類", "kind")) (head("端末", "devices")) (head("回線", "lines"))
-                        (head("閲覧可", "can be read")) (head("リンク型", "a system of links"))
+                        (head("読めるカルテ", "charts that can be read")) (head("リンク型", "a system of links"))
                         (head("鮮度（中央値）", "median age")) (head("通信量", "MB a day"))
                     }
                 }
@@ -92,14 +89,13 @@ pub(super) fn kinds(world: &World) -> Markup {
     }
 }
 
-fn head(japanese: &str, words: &str) -> Markup {
-    html! { th scope="col" { (japanese) br; (english(words)) } }
-}
-
 fn line(kind: Kind, row: &mut Row) -> Markup {
     let (japanese, words) = kind.names();
-    let share = |part: usize| format!("{:.2} %", 100.0 * part as f64 / row.looks.max(1) as f64);
-    let (up, linked) = (share(row.up), share(row.linked));
+    let share = |which: usize| {
+        let mean = mean(row.shares.iter().map(|it| it[which]));
+        mean.map_or_else(|| "—".to_owned(), |it| format!("{it:.2} %"))
+    };
+    let (here, linked) = (share(0), share(1));
     row.ages.sort_unstable();
     let age = row.ages.get(row.ages.len() / 2).map(|age| duration(*age as f64));
     let per_device = row.bytes as f64 / row.devices.max(1) as f64 / 1e6;
@@ -112,7 +108,7 @@ fn line(kind: Kind, row: &mut Row) -> Markup {
                     span { (japanese_quality(Quality::ALL[*line])) " " (many) } " "
                 }
             }
-            td { (up) }
+            td { (here) }
             td { (linked) }
             td { (age.unwrap_or_else(|| "—".to_owned())) }
             td { (format!("{per_device:.2}")) }

@@ -92,7 +92,8 @@ pub(super) struct Dots {
 }
 
 /// Rows of dots on one logarithmic scale of bytes.
-pub(super) fn dots(rows: &[Dots]) -> Markup {
+pub(super) fn dots<'a>(rows: impl Iterator<Item = &'a Dots>) -> Markup {
+    let rows: Vec<&Dots> = rows.collect();
     let all = || rows.iter().flat_map(|row| row.dots.iter().chain([&row.limit]));
     let low = all().fold(f64::MAX, |low, value| low.min(value.max(100.0))).log10().floor();
     let high = all().fold(1.0, |high: f64, value| high.max(*value)).log10().ceil();
@@ -122,24 +123,32 @@ pub(super) fn dots(rows: &[Dots]) -> Markup {
     }
 }
 
-/// When things happened, a row for each kind, and a moment that stands out.
-pub(super) fn moments(rows: &[(&str, &str, &[u64])], mark: Option<u64>, span: f64) -> Markup {
+/// When things of one kind happened, and a moment that stands out.
+pub(super) struct Moments<'a> {
+    pub(super) name: &'a str,
+    pub(super) words: &'a str,
+    pub(super) times: &'a [u64],
+    pub(super) mark: Option<u64>,
+}
+
+/// A row of moments for each kind.
+pub(super) fn moments(rows: &[Moments<'_>], span: f64) -> Markup {
     let left = 290.0;
     let x = |at: f64| left + at / span * (RIGHT - left);
     let bottom = rows.len() as f64 * 28.0;
     html! {
         svg viewBox={ "0 0 " (WIDTH) " " (bottom + 26.0) } role="img" {
-            @for (number, (japanese, english, times)) in rows.iter().enumerate() {
+            @for (number, row) in rows.iter().enumerate() {
                 @let y = (number as f64 + 0.5) * 28.0;
                 line x1=(left) x2=(RIGHT) y1=(y) y2=(y) class="grid" {}
-                text x="0" y=(y + 5.0) { (japanese) tspan class="en" { " " (english) } }
-                text x=(left - 10.0) y=(y + 5.0) text-anchor="end" { "×" (amount(times.len() as f64)) }
-                @for at in thin(times) {
+                text x="0" y=(y + 5.0) { (row.name) tspan class="en" { " " (row.words) } }
+                text x=(left - 10.0) y=(y + 5.0) text-anchor="end" { "×" (amount(row.times.len() as f64)) }
+                @for at in thin(row.times) {
                     circle class="s0" r="3.5" cx=(x(at as f64)) cy=(y) {}
                 }
-            }
-            @if let Some(mark) = mark {
-                line class="limit" x1=(x(mark as f64)) x2=(x(mark as f64)) y1="0" y2=(bottom) {}
+                @if let Some(mark) = row.mark {
+                    line class="limit" x1=(x(mark as f64)) x2=(x(mark as f64)) y1=(y - 11.0) y2=(y + 11.0) {}
+                }
             }
             @for tick in time_ticks(span) {
                 text x=(x(tick)) y=(bottom + 20.0) text-anchor="middle" { (duration(tick)) }
@@ -175,7 +184,7 @@ fn time_ticks(span: f64) -> Vec<f64> {
 /// A length of time in its largest unit.
 pub(super) fn duration(seconds: f64) -> String {
     match seconds {
-        s if s >= 172_800.0 => format!("{} 日", short(s / 86_400.0)),
+        s if s >= 86_400.0 => format!("{} 日", short(s / 86_400.0)),
         s if s >= 7_200.0 => format!("{} 時間", short(s / 3_600.0)),
         s if s >= 120.0 => format!("{} 分", short(s / 60.0)),
         0.0 => "0".to_owned(),
@@ -196,6 +205,19 @@ fn bytes(value: f64) -> String {
         v if v >= 1e3 => format!("{:.0} kB", v / 1e3),
         v => format!("{v:.0} B"),
     }
+}
+
+/// A number of bytes with three figures.
+pub(super) fn volume(value: f64) -> String {
+    let units = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    let unit = units.into_iter().find(|(unit, _)| value >= *unit);
+    let Some((unit, name)) = unit else { return format!("{value:.0} B") };
+    let digits = match value / unit {
+        v if v >= 100.0 => 0,
+        v if v >= 10.0 => 1,
+        _ => 2,
+    };
+    format!("{:.digits$} {name}", value / unit)
 }
 
 /// A count with its thousands apart.
@@ -225,7 +247,8 @@ mod tests {
     fn numbers_are_said_in_their_units() {
         assert_eq!(amount(1_234_567.0), "1,234,567");
         assert_eq!([duration(0.0), duration(90.0), duration(900.0)], ["0", "90 秒", "15 分"]);
-        assert_eq!([duration(9_000.0), duration(259_200.0)], ["2.5 時間", "3 日"]);
+        assert_eq!([duration(9_000.0), duration(129_600.0)], ["2.5 時間", "1.5 日"]);
+        assert_eq!([volume(90.0), volume(12_340.0), volume(1.5e6)], ["90 B", "12.3 kB", "1.50 MB"]);
         assert_eq!(Axis::percent().ticks(100.0), [0.0, 50.0, 100.0]);
     }
 }
