@@ -115,6 +115,8 @@ pub struct World {
     /// The relay has forgotten what the council said since its backup, and must be told again.
     told_again: bool,
     jobs: Vec<Asked>,
+    /// What is asked of devices that do not run, by place, once they do.
+    parked: BTreeMap<usize, Vec<usize>>,
     /// Who lives in the region, where its work is counted by its patients.
     days: Option<Days>,
     staff: Staff,
@@ -187,6 +189,7 @@ impl World {
             hostile_member,
             told_again: false,
             jobs: Vec::new(),
+            parked: BTreeMap::new(),
             days: None,
             truth: Truth::default(),
             trace: Trace::new(),

@@ -174,6 +174,11 @@ impl World {
 
     pub(super) fn drain_facility(&mut self, place: usize) {
         let now = self.now;
+        if !self.parked.is_empty() && self.facilities[place].is_up() {
+            for index in self.parked.remove(&place).unwrap_or_default() {
+                self.after(RETRY_MS, Event::Job(index));
+            }
+        }
         let session = self.facilities[place].session();
         for message in self.facilities[place].take_sent() {
             self.fed[place].hears(&message);

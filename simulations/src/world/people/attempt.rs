@@ -19,7 +19,8 @@ impl World {
             return;
         }
         if !self.facilities[place].is_up() {
-            return self.again(index);
+            // Nobody asks a machine that does not run; they do as soon as it does.
+            return self.parked.entry(place).or_default().push(index);
         }
         match job {
             Job::Open { place, choice } => return self.open(index, place, choice),
