@@ -53,7 +53,9 @@ fn short_stories_end_well() {
 #[cfg_attr(debug_assertions, ignore = "half a minute where nothing is optimised")]
 fn long_stories_end_well() {
     let stories = stories().into_iter().filter(|(name, _)| LONG.contains(&&**name));
-    stories.filter(|(name, _)| name != "whole-region").for_each(|(_, options)| drop(tell(&options)));
+    stories
+        .filter(|(name, _)| name != "whole-region")
+        .for_each(|(_, options)| drop(tell(&options)));
 }
 
 #[test]
@@ -65,7 +67,11 @@ fn the_typhoon_leaves_one_valley_without_power_for_three_days() {
     let dark = places(&world, days, |it| !it.is_online);
     let valley = atlas[*dark.first().expect("somebody is cut off")].district;
     let there = |place: &usize| atlas[*place].district == valley;
-    assert_eq!(dark, (0..atlas.len()).filter(there).collect(), "all of the valley, and nobody else");
+    assert_eq!(
+        dark,
+        (0..atlas.len()).filter(there).collect(),
+        "all of the valley, and nobody else"
+    );
     let down = places(&world, days, |it| !it.is_up);
     let is_tablet = |place: &usize| atlas[*place].tablet_of.is_some();
     assert_eq!(down, dark.iter().copied().filter(|place| !is_tablet(place)).collect());

@@ -7,8 +7,8 @@ use std::panic::{UnwindSafe, catch_unwind};
 use serde::{Deserialize, Serialize};
 
 use super::check::{Checker, Finding};
-pub use shrink::shrink;
 use super::{Datagrams, Mutation, Options, World};
+pub use shrink::shrink;
 
 /// What became of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -299,8 +299,16 @@ impl Options {
             0 => (0, 0, 0),
             _ => (wrong.below(300_001) as i64, wrong.below(201) as i64, wrong.below(4) as usize),
         };
-        let faults =
-            Faults { ransomware, upgrades, moves, rot, relay_rot, relay_tables, relay_jumps, ..faults };
+        let faults = Faults {
+            ransomware,
+            upgrades,
+            moves,
+            rot,
+            relay_rot,
+            relay_tables,
+            relay_jumps,
+            ..faults
+        };
         let (mut kinds, mut field) = (dice.fork("kinds", 0), dice.fork("field", 0));
         let mut dice = dice.fork("region", 0);
         let mut tricks: Vec<Trick> = match dice.below(3) {

@@ -166,7 +166,8 @@ mod tests {
     #[test]
     fn a_wrong_engine_fails_alike_with_fewer_facilities_and_events() {
         let faults = Faults { cuts: 3, kills: 2, lasting: 60, ..Faults::default() };
-        let options = Options { clinics: 3, tablets: 1, seconds: 200, faults, ..Options::default() };
+        let options =
+            Options { clinics: 3, tablets: 1, seconds: 200, faults, ..Options::default() };
         let mutation = Some(Mutation::DropRecords);
         let small = shrink(&options, mutation);
         let devices = |it: &Options| it.hospitals + it.readers_of_all_kinds() + it.tablets;
@@ -206,9 +207,12 @@ mod tests {
         }
         let large = serde_json::to_value(&options).expect("plain data");
         let reached = |at: &[&str]| {
-            let find = |it: &serde_json::Value| at.iter().fold(it.clone(), |it, key| it[*key].clone());
+            let find =
+                |it: &serde_json::Value| at.iter().fold(it.clone(), |it, key| it[*key].clone());
             let smaller = steps().into_iter().filter_map(|step| taken(&options, &step));
-            smaller.map(|it| serde_json::to_value(it).expect("plain data")).any(|it| find(&it) != find(&large))
+            smaller
+                .map(|it| serde_json::to_value(it).expect("plain data"))
+                .any(|it| find(&it) != find(&large))
         };
         for (key, value) in large.as_object().expect("an object") {
             // What it is called and drawn from, and how long it may take and how often it is looked at.

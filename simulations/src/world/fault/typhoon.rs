@@ -59,3 +59,37 @@ impl World {
 
 /// The district of the city.
 const CITY: usize = 0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{Faults, Options};
+
+    #[test]
+    fn whoever_lives_in_the_valley_has_no_power_and_tablets_run_on() {
+        let faults = Faults { typhoons: 1, kills: 4, cuts: 4, lasting: 80, ..Faults::default() };
+        let options = Options {
+            clinics: 4,
+            visiting_nurses: 2,
+            tablets: 4,
+            associations: 2,
+            probe_seconds: 30,
+            faults,
+            ..Options::default()
+        };
+        let mut world = World::new(options);
+        assert_eq!(world.run(), []);
+        let atlas = world.atlas();
+        let valley = |place: usize| atlas[place].district != CITY;
+        let is_tablet = |place: usize| atlas[place].tablet_of.is_some();
+        assert!((0..atlas.len()).any(|place| valley(place) && is_tablet(place)));
+        assert!((0..atlas.len()).any(|place| valley(place) && !is_tablet(place)));
+        // By then it is dark everywhere, and it is not yet over.
+        let dark = 600 / 2 + 600 / 50..600 / 4 + 600 / 3;
+        for it in world.watch().samples.iter().filter(|it| dark.contains(&it.at)) {
+            if valley(it.place) {
+                assert!(!it.is_online && it.is_up == is_tablet(it.place), "{it:?}");
+            }
+        }
+    }
+}
