@@ -7,7 +7,7 @@ use std::path::Path;
 use azalea_simulations::world::campaign::{Verdict, replay, run};
 use azalea_simulations::world::{Options, Sample, World};
 
-/// What a debug build has no time for. The month of the whole region takes minutes and gigabytes: it is only read here.
+/// What a debug build has no time for, beside the typhoon. The month of the whole region takes minutes and gigabytes: it is only read here.
 const LONG: [&str; 4] = ["bad-upgrade", "ordinary-month", "sixty-clinics", "whole-region"];
 
 fn story(name: &str) -> Options {
@@ -59,6 +59,10 @@ fn long_stories_end_well() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "eight seconds where nothing is optimised; its rule is tested in a small region"
+)]
 fn the_typhoon_leaves_one_valley_without_power_for_three_days() {
     let world = tell(&story("typhoon"));
     let (days, atlas) = (3, world.atlas());

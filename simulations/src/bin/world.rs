@@ -136,11 +136,9 @@ fn one(arguments: &Arguments) -> Result<u8> {
             world.aloud();
         }
     });
-    if let Some(world) = &world {
-        if let Some(path) = &arguments.report {
-            std::fs::write(path, report::page(world, &verdict))
-                .with_context(|| format!("{} cannot be written", path.display()))?;
-        }
+    if let (Some(world), Some(path)) = (&world, &arguments.report) {
+        std::fs::write(path, report::page(world, &verdict))
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     if arguments.json {
         let ran = Ran::new(&options, &verdict, world.as_ref(), began.elapsed().as_secs_f64());

@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use azalea_core::access::ScopeKind;
 use azalea_core::envelope::{Body, SignedEnvelope};
-use azalea_core::id::{EnvelopeId, NoteId, ScopeId};
+use azalea_core::id::{EnvelopeId, NoteId, PatientId};
+use azalea_core::keys::Descriptor;
 use azalea_core::replica::Cause;
 use azalea_core::storage::{Memory, Order, Range, Read, StorageError, Table, table};
 use azalea_core::view::View;
@@ -37,7 +38,8 @@ pub(super) struct Repair {
 pub(super) enum Written {
     Records(BTreeSet<Vec<u8>>),
     Note(NoteId),
-    Statement(ScopeId),
+    /// Somebody was let into this scope, or put out of it.
+    Statement(Option<Descriptor>),
     /// Keys and names: a device says them again by itself.
     Other,
 }
@@ -184,6 +186,9 @@ impl World {
             let bytes = content(&import.local, import.number, import.version);
             import.lost |= owed.values().any(|it| it.has(&bytes));
         }
+        for local in self.spoken_of(place, &owed.values().collect::<Vec<_>>()) {
+            self.truth.chart(place, &local).in_doubt = true;
+        }
         self.truth.lost.insert(place, self.now);
         // Of an earlier repair: what was told to the device until then is lost once more.
         self.truth.rebuilt.remove(&place);
@@ -204,6 +209,7 @@ impl World {
             return self.call(place);
         }
         let Some(mut repair) = self.truth.repairs.remove(&place) else { return };
+        self.truth.is_settled(place);
         let apart = facility.quarantined().into_iter().filter(|row| {
             row.author == facility.device()
                 && matches!(row.cause, Cause::Refused | Cause::Contradicted)
@@ -288,21 +294,7 @@ impl World {
 
     /// Of the patients of whose consents something is gone, nobody knows who may read until the last word is said again.
     fn consents_again(&mut self, place: usize, gone: &[&Written]) {
-        let scopes = self.facilities[place].scopes();
-        let mut is_doubtful = BTreeSet::new();
-        for scope in gone.iter().filter_map(|it| it.statement()) {
-            let descriptor = scopes.get(&scope).and_then(|scope| scope.descriptor.as_ref());
-            let is_named = |local: &str, patient| match descriptor {
-                Some(it) if it.kind == ScopeKind::Chart => it.local.as_deref() == Some(local),
-                Some(it) if it.kind == ScopeKind::Care => it.patient == patient,
-                Some(_) => false,
-                // The scope is gone with its name.
-                None => true,
-            };
-            let own = self.truth.charts.iter().filter(|((owner, _), _)| *owner == place);
-            let named = own.filter(|((_, local), chart)| is_named(local, chart.patient));
-            is_doubtful.extend(named.map(|((_, local), _)| local.clone()));
-        }
+        let is_doubtful = self.spoken_of(place, gone);
         for local in &is_doubtful {
             for reader in self.truth.chart(place, local).readers.values_mut() {
                 (reader.stands, reader.withdrawn) = (None, None);
@@ -319,6 +311,15 @@ impl World {
             }
         }
         last.into_values().for_each(|index| self.again_from_the_start(index));
+    }
+
+    /// The patients of a device on whose consents there is a statement among these.
+    fn spoken_of(&self, place: usize, written: &[&Written]) -> BTreeSet<String> {
+        let own = self.truth.charts.iter().filter(|((owner, _), _)| *owner == place);
+        let named = own.filter(|((_, local), chart)| {
+            written.iter().any(|it| it.is_statement_on(local, chart.patient))
+        });
+        named.map(|((_, local), _)| local.clone()).collect()
     }
 
     fn do_again(&mut self, is_meant: impl Fn(usize, &Job) -> bool) {
@@ -347,10 +348,16 @@ impl Written {
         }
     }
 
-    fn statement(&self) -> Option<ScopeId> {
+    fn is_statement_on(&self, local: &str, patient: Option<PatientId>) -> bool {
         match self {
-            Self::Statement(scope) => Some(*scope),
-            _ => None,
+            Self::Statement(Some(it)) if it.kind == ScopeKind::Chart => {
+                it.local.as_deref() == Some(local)
+            }
+            Self::Statement(Some(it)) if it.kind == ScopeKind::Care => it.patient == patient,
+            Self::Statement(Some(_)) => false,
+            // Nobody knows the scope's name.
+            Self::Statement(None) => true,
+            _ => false,
         }
     }
 }
@@ -367,6 +374,7 @@ impl Facility {
         let rows = &self.disk.rows;
         // By the newest program: whoever wrote there and stepped back since knows what it was all the same.
         let mut view = View::new(rows);
+        let scopes = self.scopes();
         let mut owed = BTreeMap::new();
         let each = &mut |position: &[u8], _: &[u8]| {
             let envelope = rows.get(table::LOG, position).expect("memory");
@@ -380,7 +388,10 @@ impl Facility {
                         Written::Records(raw.map(<[u8]>::to_vec).collect())
                     }
                     Ok(Body::Note { note, .. }) => Written::Note(note),
-                    Ok(Body::Statement(_)) => Written::Statement(header.scope),
+                    Ok(Body::Statement(_)) => {
+                        let scope = scopes.get(&header.scope);
+                        Written::Statement(scope.and_then(|scope| scope.descriptor.clone()))
+                    }
                     _ => Written::Other,
                 };
                 owed.insert(header.id(), written);

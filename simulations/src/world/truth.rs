@@ -92,6 +92,8 @@ pub(super) struct Chart {
     pub(super) parting: bool,
     /// When a link was taken back.
     pub(super) parted: Option<Timestamp>,
+    /// Its hospital has lost its store, and with it words on its consent that the relay may have or not.
+    pub(super) in_doubt: bool,
 }
 
 /// What one facility was ever allowed.
@@ -171,6 +173,12 @@ impl Reader {
 impl Truth {
     pub(super) fn chart(&mut self, place: usize, local: &str) -> &mut Chart {
         self.charts.entry((place, local.to_owned())).or_default()
+    }
+
+    /// It is known what became of all that a device had not sent.
+    pub(super) fn is_settled(&mut self, place: usize) {
+        let own = self.charts.iter_mut().filter(|((owner, _), _)| *owner == place);
+        own.for_each(|(_, chart)| chart.in_doubt = false);
     }
 
     pub(super) fn imported(&mut self, import: Import) {
@@ -287,14 +295,14 @@ impl Truth {
         local: &str,
         reader: &FacilityId,
     ) -> Option<Standing> {
-        let own = self.charts.get(&(owner, local.to_owned()))?;
+        let own = self.charts.get(&(owner, local.to_owned())).filter(|own| !own.in_doubt)?;
         let Some((at, linked)) = own.linked_at.zip(own.linked.as_ref()) else {
             return own.readers.get(reader)?.standing();
         };
         if own.parted.is_some() || own.parting {
             return None;
         }
-        let readers = &self.charts.get(linked)?.readers;
+        let readers = &self.charts.get(linked).filter(|it| !it.in_doubt)?.readers;
         let (ours, theirs) = (readers.get(hospital)?.standing()?, readers.get(reader)?.standing()?);
         Some(Standing {
             since: ours.since.max(theirs.since).max(at),
@@ -309,7 +317,7 @@ impl Truth {
         local: &str,
         reader: &FacilityId,
     ) -> Option<Timestamp> {
-        let own = self.charts.get(&(owner, local.to_owned()))?;
+        let own = self.charts.get(&(owner, local.to_owned())).filter(|own| !own.in_doubt)?;
         if own.parted.is_some() {
             return own.parted;
         }

@@ -59,3 +59,43 @@ impl World {
 
 /// The district of the city.
 const CITY: usize = 0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{Faults, Options, atlas};
+
+    #[test]
+    fn whoever_lives_in_the_valley_has_no_power_and_tablets_run_on() {
+        // So many that some are mended while it is dark.
+        let faults = Faults { typhoons: 1, kills: 40, cuts: 40, lasting: 80, ..Faults::default() };
+        let options = |seed| Options {
+            seed,
+            clinics: 4,
+            visiting_nurses: 2,
+            tablets: 4,
+            associations: 2,
+            probe_seconds: 30,
+            faults: faults.clone(),
+            ..Options::default()
+        };
+        let has_tablets = |options: &Options| {
+            atlas::draw(options).iter().any(|it| it.district != CITY && it.tablet_of.is_some())
+        };
+        let options = (1..).map(options).find(has_tablets).expect("stations are in valleys too");
+        let mut world = World::new(options);
+        assert_eq!(world.run(), []);
+        let atlas = world.atlas();
+        let valley = |place: usize| atlas[place].district != CITY;
+        let is_tablet = |place: usize| atlas[place].tablet_of.is_some();
+        assert!((0..atlas.len()).any(|place| valley(place) && !is_tablet(place)));
+        // By then it is dark everywhere, and it is not yet over.
+        let dark = 600 / 2 + 600 / 50..600 / 4 + 600 / 3;
+        let samples = world.watch().samples.iter();
+        let there = samples.filter(|it| dark.contains(&it.at) && valley(it.place));
+        for it in there.clone() {
+            assert!(!it.is_online && (!it.is_up || is_tablet(it.place)), "{it:?}");
+        }
+        assert!(there.clone().any(|it| it.is_up), "tablets run on, unless they are killed");
+    }
+}
