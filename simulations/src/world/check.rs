@@ -10,6 +10,7 @@ mod confidentiality;
 mod convergence;
 mod disagreement;
 mod durability;
+mod honest_care;
 mod honesty;
 mod keyed;
 mod late;
@@ -19,6 +20,7 @@ mod reached;
 mod rotation;
 mod too_new;
 mod unsent;
+mod written;
 
 pub(super) use disagreement::shown;
 
@@ -130,8 +132,9 @@ pub(super) fn at_the_end(world: &mut World) {
 type Check = fn(&World) -> Words;
 
 /// What is held against a region all the time, whatever befalls it.
-const ON_THE_WAY: [(Checker, Check); 5] = [
+const ON_THE_WAY: [(Checker, Check); 6] = [
     (Checker::Honesty, honesty::check),
+    (Checker::Honesty, honest_care::check),
     (Checker::Honesty, unsent::check),
     (Checker::Honesty, too_new::check),
     (Checker::Confidentiality, confidentiality::check),
@@ -139,10 +142,11 @@ const ON_THE_WAY: [(Checker, Check); 5] = [
 ];
 
 /// What judges a region at rest, and only looks; the order is that of the findings.
-const AT_THE_END: [(Checker, Check); 17] = [
+const AT_THE_END: [(Checker, Check); 18] = [
     (Checker::Liveness, liveness::check),
     (Checker::Durability, too_new::read_again),
     (Checker::Honesty, honesty::check),
+    (Checker::Honesty, honest_care::check),
     (Checker::Honesty, unsent::check),
     (Checker::Honesty, too_new::check),
     (Checker::Confidentiality, confidentiality::check),

@@ -21,7 +21,8 @@ use azalea_core::wire::{Reader, Wire, WireError, limits};
 use super::Facility;
 use crate::world::hostile::member::Target;
 pub(super) use seen::Looked;
-use seen::{Notes, Scopes, Source};
+pub(in crate::world) use seen::Scopes;
+use seen::{Notes, Source};
 
 /// The contents of each record by its owner and key: current ones, and all that are held.
 pub type Held = BTreeMap<(FacilityId, String), Contents>;
