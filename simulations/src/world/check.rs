@@ -10,14 +10,18 @@ mod confidentiality;
 mod convergence;
 mod disagreement;
 mod durability;
+mod honest_care;
 mod honesty;
+mod keyed;
 mod late;
 mod ledger;
 pub(super) mod liveness;
+mod reached;
 mod rotation;
 mod too_new;
 mod unsent;
 mod withheld;
+mod written;
 
 pub(super) use disagreement::shown;
 
@@ -129,23 +133,27 @@ pub(super) fn at_the_end(world: &mut World) {
 type Check = fn(&World) -> Words;
 
 /// What is held against a region all the time, whatever befalls it.
-const ON_THE_WAY: [(Checker, Check); 5] = [
+const ON_THE_WAY: [(Checker, Check); 7] = [
     (Checker::Honesty, honesty::check),
+    (Checker::Honesty, honest_care::check),
     (Checker::Honesty, unsent::check),
     (Checker::Honesty, too_new::check),
     (Checker::Honesty, withheld::check),
     (Checker::Confidentiality, confidentiality::check),
+    (Checker::Confidentiality, keyed::check),
 ];
 
 /// What judges a region at rest, and only looks; the order is that of the findings.
-const AT_THE_END: [(Checker, Check); 16] = [
+const AT_THE_END: [(Checker, Check); 19] = [
     (Checker::Liveness, liveness::check),
     (Checker::Durability, too_new::read_again),
     (Checker::Honesty, honesty::check),
+    (Checker::Honesty, honest_care::check),
     (Checker::Honesty, unsent::check),
     (Checker::Honesty, too_new::check),
     (Checker::Honesty, withheld::check),
     (Checker::Confidentiality, confidentiality::check),
+    (Checker::Confidentiality, keyed::check),
     (Checker::Durability, durability::check),
     (Checker::Convergence, convergence::check),
     (Checker::Late, late::check),
@@ -155,6 +163,7 @@ const AT_THE_END: [(Checker, Check); 16] = [
     (Checker::Authorship, authorship::relay),
     (Checker::Confidentiality, confidentiality::relay),
     (Checker::Confidentiality, rotation::check),
+    (Checker::Confidentiality, reached::by_revocations),
 ];
 
 /// Has the checks look, and keeps what they find.

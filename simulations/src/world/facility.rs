@@ -27,7 +27,7 @@ use super::load::Load;
 use super::mutation::Mutation;
 use look::Looked;
 pub use look::{Held, HeldNote};
-pub(super) use look::{HeldBack, TooNew};
+pub(super) use look::{HeldBack, Kept, Scopes, TooNew};
 
 /// A device of the world, at its place.
 pub struct Facility {

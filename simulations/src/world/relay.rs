@@ -1,7 +1,7 @@
 //! The relay: the real mailbox with a disk that takes its time, and its operator.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use azalea_core::envelope::SignedEnvelope;
 use azalea_core::id::{EnvelopeId, RelayEpoch, Timestamp};
@@ -48,6 +48,8 @@ pub(super) struct Relay {
     died: bool,
     /// It has met damage that nobody can make good.
     trouble: bool,
+    /// Places of which its disk knows that they are revoked: a backup from before does not.
+    pub(super) revoked: BTreeSet<usize>,
     /// Devices that it may know, the hostile one and itself among them.
     pub(super) devices: usize,
     /// What it kept in memory beyond what it may, if that was ever seen.
@@ -89,6 +91,7 @@ impl Relay {
             dies_in: None,
             died: false,
             trouble: false,
+            revoked: BTreeSet::new(),
             devices: 0,
             excess: None,
             handled: 0,
@@ -198,6 +201,7 @@ impl Relay {
         self.kill(false);
         if let Some((_, backup)) = self.backup.clone() {
             self.disk.rows = backup;
+            self.revoked.clear();
             self.lives_anew += 1;
         }
         if honest {

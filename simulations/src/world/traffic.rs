@@ -149,6 +149,9 @@ impl World {
                 if let Some(fed) = self.fed.get_mut(place) {
                     fed.is_sent(&message);
                 }
+                if self.relay.revoked.contains(&place) && !matches!(message, Message::Goodbye(_)) {
+                    self.truth.told_when_out.insert(place);
+                }
                 self.relay_says(place, session, message);
             }
         }
@@ -183,7 +186,13 @@ impl World {
         for message in self.facilities[place].take_sent() {
             self.fed[place].hears(&message);
             if let Message::Roll(update) = &message {
-                let stated = Stated { imports: self.truth.imports.len(), at: now };
+                let stated = Stated {
+                    imports: self.truth.imports.len(),
+                    notes: self.truth.notes.len(),
+                    edits: self.truth.edits.len(),
+                    position: self.facilities[place].log_end(),
+                    at: now,
+                };
                 // Who has its clock set back may say a moment twice: the first word is the one that counts, for the relay as for
                 // readers, since the second is not newer.
                 let key = (update.roll.publisher, update.roll.at);

@@ -21,8 +21,12 @@ pub(super) struct Truth {
     /// Of each chart's records, by their numbers, all versions that a hospital was ever handed, acknowledged or not.
     handed: BTreeMap<Local, Vec<Versions>>,
     pub(super) charts: BTreeMap<Local, Chart>,
+    /// The charts that were ever those of a patient.
+    charts_of: BTreeMap<PatientId, BTreeSet<Local>>,
     pub(super) notes: Vec<Note>,
     pub(super) edits: Vec<Edit>,
+    /// What was written about each patient: places among `notes` and among `edits`.
+    written_of: BTreeMap<PatientId, Vec<Written>>,
     /// Edits as they were asked for, whatever became of them.
     pub(super) overwrites: Vec<Overwrite>,
     /// Head statements as they left: how much of `imports` there was, and when.
@@ -43,6 +47,8 @@ pub(super) struct Truth {
     pub(super) forged: BTreeSet<EnvelopeId>,
     /// Devices that the council has revoked, since when.
     pub(super) revoked: BTreeMap<usize, Timestamp>,
+    /// Of those, whom the relay told anything more.
+    pub(super) told_when_out: BTreeSet<usize>,
     pub(super) healed: Option<Timestamp>,
     /// When anything that was asked for last took effect.
     pub(super) changed: Option<Timestamp>,
@@ -151,10 +157,21 @@ pub(super) struct Overwrite {
     pub(super) saw: BTreeSet<String>,
 }
 
+/// A note's place among all notes, or an edit's among all edits.
+#[derive(Clone, Copy)]
+pub(super) enum Written {
+    Note(usize),
+    Edit(usize),
+}
+
 /// What was true when a statement left.
 #[derive(Clone, Copy)]
 pub(super) struct Stated {
     pub(super) imports: usize,
+    pub(super) notes: usize,
+    pub(super) edits: usize,
+    /// How far its publisher's log went.
+    pub(super) position: u64,
     pub(super) at: Timestamp,
 }
 
@@ -185,6 +202,41 @@ impl Truth {
         let chart = self.imports_of.entry((import.place, import.local.clone())).or_default();
         chart.push(self.imports.len());
         self.imports.push(import);
+    }
+
+    /// Somebody was told that a note is saved.
+    pub(super) fn noted(&mut self, note: Note) {
+        let written = self.written_of.entry(note.patient).or_default();
+        written.push(Written::Note(self.notes.len()));
+        self.notes.push(note);
+    }
+
+    /// Somebody was told that an edit is saved.
+    pub(super) fn edited(&mut self, edit: Edit) {
+        let written = self.written_of.entry(edit.patient).or_default();
+        written.push(Written::Edit(self.edits.len()));
+        self.edits.push(edit);
+    }
+
+    /// What was written about a patient.
+    pub(super) fn written_of(&self, patient: &PatientId) -> &[Written] {
+        self.written_of.get(patient).map_or(&[][..], Vec::as_slice)
+    }
+
+    /// A chart turns out to be a patient's.
+    pub(super) fn is_of(&mut self, place: usize, local: &str, patient: PatientId) {
+        self.chart(place, local).patient = Some(patient);
+        self.charts_of.entry(patient).or_default().insert((place, local.to_owned()));
+    }
+
+    /// The charts that were ever a patient's; none where nobody was told that number.
+    pub(super) fn charts_of(&self, patient: &PatientId) -> impl Iterator<Item = &Local> {
+        self.charts_of.get(patient).into_iter().flatten()
+    }
+
+    /// The numbers of all patients that anybody was told.
+    pub(super) fn patients(&self) -> impl Iterator<Item = &PatientId> {
+        self.charts_of.keys()
     }
 
     /// A hospital is handed a version of a record.
@@ -249,8 +301,8 @@ impl Truth {
         facilities: &[FacilityId],
         given: Standing,
     ) {
+        self.is_of(place, local, patient);
         let chart = self.chart(place, local);
-        chart.patient = Some(patient);
         for facility in facilities {
             let reader = chart.readers.entry(*facility).or_default();
             if reader.stands.is_none() {

@@ -1,16 +1,18 @@
 //! Every visible value has a valid author and a grant: what is kept is what was signed, and what is shown under a
 //! hospital's name was handed to that hospital.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use azalea_core::access::ScopeKind;
+use azalea_core::document::Author;
 use azalea_core::envelope::{Header, SignedEnvelope};
 use azalea_core::id::EnvelopeId;
 use azalea_core::identity::{Certificate, Domain, FacilityKind, PublicKey, Signature};
 use azalea_core::replica::Cause;
 use azalea_core::storage::{Order, Range, Read, table};
 
-use super::Words;
+use super::{Words, keyed};
 use crate::world::hostile::member::MARK;
 use crate::world::people::{content, local_of};
 use crate::world::{Facility, World};
@@ -50,6 +52,7 @@ pub(super) fn check(world: &World) -> Words {
         if forged {
             words.push(format!("device {place} shows a note of somebody who may not write"));
         }
+        words.extend(written(world, facility));
         words.extend(kept(world, facility, &mut signed));
         words.extend(papers(world, facility));
         let quarantined = facility.quarantined();
@@ -63,6 +66,33 @@ pub(super) fn check(world: &World) -> Words {
                 words.push(format!(
                     "device {author} used one number twice, as device {place} sees it"
                 ));
+            }
+        }
+    }
+    words
+}
+
+/// What stands in a note was written at a device that the council admitted, of a facility that somebody let into the patient's
+/// care.
+fn written(world: &World, facility: &Facility) -> Words {
+    let mut words = Vec::new();
+    let place = facility.place();
+    for scope in facility.scopes().values() {
+        let about = scope.descriptor.as_ref().filter(|it| it.kind == ScopeKind::Care);
+        let Some(patient) = about.and_then(|it| it.patient) else { continue };
+        let mut known = BTreeMap::new();
+        let notes = facility.view().notes(scope.number).expect("a sound store");
+        for Author { device, facility: home } in
+            notes.values().flatten().map(|(_, contribution)| contribution.author)
+        {
+            let is_known = known.entry((device, home)).or_insert_with(|| {
+                let mut members = world.members.iter().map(|member| &member.identity);
+                members.any(|it| it.device_id() == device && it.facility == home)
+                    && keyed::cares(world, &patient, &home)
+            });
+            if !*is_known {
+                words
+                    .push(format!("device {place} shows a note of somebody whom nobody let write"));
             }
         }
     }

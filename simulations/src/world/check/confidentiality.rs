@@ -3,8 +3,10 @@
 
 use std::collections::HashSet;
 
+use azalea_core::envelope::SignedEnvelope;
 use azalea_core::id::FacilityId;
 use azalea_core::storage::{Order, Range, Read, table};
+use azalea_core::wire::Writer;
 use azalea_relay::mailbox::tables;
 
 use super::Words;
@@ -58,7 +60,8 @@ pub(super) fn check(world: &World) -> Words {
     words
 }
 
-/// What stands on the relay's disk: no text that people wrote, and no key.
+/// What stands on the relay's disk, in whichever table: no text that people wrote, no patient, no key, and nothing that is
+/// packed and not sealed.
 pub(super) fn relay(world: &World) -> Words {
     let mut keys = Beginnings::default();
     for facility in world.facilities.iter() {
@@ -69,23 +72,51 @@ pub(super) fn relay(world: &World) -> Words {
         })
         .expect("memory");
     }
-    let texts: [&[u8]; 3] = [b"resourceType", "記録".as_bytes(), "改題".as_bytes()];
+    let mut patients = Beginnings::default();
+    for patient in world.truth.patients() {
+        patient.as_bytes().first_chunk().into_iter().for_each(|id| patients.insert(*id));
+    }
+    for (_, local) in world.truth.charts.keys() {
+        // As it is written wherever it is, its length first; a chart's number by itself is too short to be told from chance.
+        let mut writer = Writer::new();
+        writer.text(local);
+        writer.into_bytes().first_chunk().into_iter().for_each(|text| patients.insert(*text));
+    }
+    let texts: [&[u8]; 4] = [b"resourceType", b"Observation", "記録".as_bytes(), "改題".as_bytes()];
     let mut words = Vec::new();
-    let rows = &world.relay.disk.rows;
-    for table in [tables::LOG, tables::FORK, tables::SCOPE, tables::HEAD_SHARE, tables::CHAIN] {
-        rows.scan(table, &Range::all(), Order::Ascending, &mut |_, value| {
-            if texts.iter().any(|text| has(value, text)) {
-                words.push(format!("the relay's table {} holds text", table.name()));
+    for (table, key, value) in world.relay.disk.rows.rows() {
+        let mut holds =
+            |what| words.push(format!("the relay's table {} holds {what}", table.name()));
+        for part in [key, value] {
+            if texts.iter().any(|text| has(part, text)) {
+                holds("text");
             }
-            if keys.any_in(value) {
-                words.push(format!("the relay's table {} holds a key", table.name()));
+            if keys.any_in(part) {
+                holds("a key");
             }
-            true
-        })
-        .expect("memory");
+            if patients.any_in(part) {
+                holds("a patient's number");
+            }
+        }
+        if table == tables::LOG && is_unsealed(key, value) {
+            holds("what is not sealed");
+        }
     }
     words
 }
+
+/// Whether an envelope's body can be unpacked by anybody: a frame has the number of a dictionary, a length, and begins to be
+/// compressed. Text does not show in there.
+fn is_unsealed(key: &[u8], value: &[u8]) -> bool {
+    let position = key.try_into().map(u64::from_be_bytes).expect("positions are keys");
+    let envelope = tables::parse_log_value(position, value);
+    let body = envelope.and_then(|envelope| envelope.get(SignedEnvelope::OVERHEAD..));
+    body.and_then(|body| body.get(FRAME_AT..)).is_some_and(|frame| frame.starts_with(&ZSTD))
+}
+
+/// Where in a frame that is packed its compressed part begins, and how.
+const FRAME_AT: usize = 5;
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 fn has(value: &[u8], text: &[u8]) -> bool {
     let starts = value.iter().enumerate().filter(|(_, byte)| **byte == text[0]);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use azalea_core::id::PatientId;
+use azalea_core::id::{NoteId, PatientId};
 use azalea_core::replica::Cause;
 
 use super::Words;
 use super::convergence::readers;
+use super::written::Mark;
 use crate::world::{Facility, World};
 
 pub(super) fn check(world: &World) -> Words {
@@ -17,8 +18,10 @@ pub(super) fn check(world: &World) -> Words {
             charts.entry(patient).or_default().push((local, chart));
         }
     }
-    for note in &world.truth.notes {
-        let author = &world.facilities[note.place];
+    let begun: BTreeMap<NoteId, usize> =
+        world.truth.notes.iter().map(|note| (note.id, note.place)).collect();
+    for note in Mark::all(&world.truth) {
+        let author = note.author(world);
         if is_refused(world, author) {
             continue;
         }
@@ -29,24 +32,23 @@ pub(super) fn check(world: &World) -> Words {
         let team =
             readers(world, *owner, local).chain(world.core().filter(|it| it.place() == *owner));
         for member in team.filter(|member| sent && member.place() != note.place) {
-            let shown = member.notes().contains_key(&note.id);
-            if !shown && !keeps_apart(member, author) {
-                let place = member.place();
-                words.push(format!(
-                    "device {place} neither shows note {} nor keeps it",
-                    note.number
-                ));
+            // An edit of a note that is set apart waits with it.
+            let is_apart = || {
+                let first = begun.get(&note.id).map(|place| &world.facilities[*place]);
+                keeps_apart(member, author) || first.is_some_and(|it| keeps_apart(member, it))
+            };
+            if !note.is_shown(member) && !is_apart() {
+                let (place, what, number) = (member.place(), note.what, note.number);
+                words.push(format!("device {place} neither shows {what} {number} nor keeps it"));
             }
         }
         let reader = chart.readers.get(&author.id()).copied().unwrap_or_default();
         let out = reader.withdrawn.filter(|_| reader.stands.is_none());
         let again = reader.asked > reader.withdrawn;
         let hospital = &world.facilities[*owner];
-        if out.is_some_and(|out| note.asked > out)
-            && !again
-            && hospital.notes().contains_key(&note.id)
-        {
-            words.push(format!("device {owner} merged note {}, written too late", note.number));
+        if out.is_some_and(|out| note.asked > out) && !again && note.is_shown(hospital) {
+            let (what, number) = (note.what, note.number);
+            words.push(format!("device {owner} merged {what} {number}, written too late"));
         }
     }
     words

@@ -1,5 +1,5 @@
-//! Whoever was put out of a chart holds no key of what its hospital wrote there afterwards, whether or not a relay
-//! would hand it over: confidentiality rests on keys alone.
+//! Whoever was put out of a chart or of a patient's care holds no key that its hospital made or used there afterwards,
+//! whether or not a relay would hand it over: confidentiality rests on keys alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,58 +7,43 @@ use azalea_core::access::{ScopeKind, Statement};
 use azalea_core::envelope::{Body, SignedEnvelope};
 use azalea_core::id::{FacilityId, ScopeId};
 use azalea_core::storage::{Order, Range, Read, table};
-use azalea_core::wire::{Reader, Wire};
+use azalea_core::wire::Wire;
 
 use super::Words;
+use super::reached::{self, Out};
 use crate::world::{Facility, World};
 
 pub(super) fn check(world: &World) -> Words {
-    let keys: Vec<BTreeSet<(ScopeId, u32)>> = world.facilities.iter().map(keys).collect();
-    let mut words = Vec::new();
+    let (mut words, mut out) = (Vec::new(), Vec::new());
     for hospital in world.facilities.iter().take(world.options.hospitals) {
-        let scopes = hospital.scopes();
+        let (scopes, from) = (hospital.scopes(), hospital.place());
         for (scope, chain) in chains(hospital) {
             let entry = scopes.get(&scope).and_then(|it| it.access.as_ref());
-            let Some(access) = entry.filter(|access| access.kind() == ScopeKind::Chart) else {
+            let is_shared = |kind| matches!(kind, ScopeKind::Chart | ScopeKind::Care);
+            let Some(access) = entry.filter(|access| is_shared(access.kind())) else { continue };
+            if access.owner() != hospital.id() {
                 continue;
-            };
+            }
             let members: BTreeSet<FacilityId> = access.granted_from(world.now).collect();
-            for (reader, sealed) in after_revocation(&chain) {
+            for (reader, put_out) in after_revocation(&chain) {
                 if members.contains(&reader) {
                     continue;
                 }
-                let theirs = world.facilities.iter().filter(|each| each.id() == reader);
-                for place in theirs.map(Facility::place) {
-                    if sealed.iter().any(|epoch| keys[place].contains(&(scope, *epoch))) {
-                        let from = hospital.place();
+                for device in world.facilities.iter().filter(|each| each.id() == reader) {
+                    let place = device.place();
+                    if put_out.epochs.iter().any(|epoch| device.has_key(&scope, *epoch)) {
                         words.push(format!(
                             "device {place} has a key of what device {from} wrote after it was put out"
                         ));
                     }
+                    let word = (scope, hospital.device(), put_out.word);
+                    out.push(Out { place, scope, word });
                 }
             }
         }
     }
+    words.extend(reached::by_withdrawals(world, &out));
     words
-}
-
-/// The keys that a device holds.
-fn keys(facility: &Facility) -> BTreeSet<(ScopeId, u32)> {
-    let scopes: BTreeMap<u32, ScopeId> =
-        facility.scopes().values().map(|scope| (scope.number, scope.id)).collect();
-    let mut held = BTreeSet::new();
-    let rows = &facility.disk.rows;
-    rows.scan(table::KEY, &Range::all(), Order::Ascending, &mut |key, _| {
-        let mut key = Reader::new(key);
-        if let (Ok(number), Ok(epoch)) = (key.u32("scope number"), key.u32("epoch"))
-            && let Some(scope) = scopes.get(&number)
-        {
-            held.insert((*scope, epoch));
-        }
-        true
-    })
-    .expect("memory");
-    held
 }
 
 /// What a device wrote itself, in the order in which it did: statements, and the epochs of what is sealed.
@@ -81,23 +66,30 @@ fn chains(facility: &Facility) -> BTreeMap<ScopeId, BTreeMap<u64, Result<Stateme
     chains
 }
 
-/// Who was put out and not let in again, with the epochs under which was written since.
-fn after_revocation(
-    chain: &BTreeMap<u64, Result<Statement, u32>>,
-) -> BTreeMap<FacilityId, BTreeSet<u32>> {
-    let mut out: BTreeMap<FacilityId, BTreeSet<u32>> = BTreeMap::new();
-    for said in chain.values() {
+/// Since somebody was put out.
+#[derive(Default)]
+struct PutOut {
+    /// The number of the word that says so.
+    word: u64,
+    /// The epochs that began since, and those under which was written.
+    epochs: BTreeSet<u32>,
+}
+
+/// Who was put out and not let in again.
+fn after_revocation(chain: &BTreeMap<u64, Result<Statement, u32>>) -> BTreeMap<FacilityId, PutOut> {
+    let mut out: BTreeMap<FacilityId, PutOut> = BTreeMap::new();
+    for (word, said) in chain {
         match said {
             Ok(Statement::Revoke { facility, .. }) => {
-                out.insert(*facility, BTreeSet::new());
+                out.insert(*facility, PutOut { word: *word, ..PutOut::default() });
             }
             Ok(Statement::Grant { facility, .. }) => {
                 out.remove(facility);
             }
-            Ok(_) => {}
-            Err(epoch) => out.values_mut().for_each(|since| {
-                since.insert(*epoch);
+            Ok(Statement::Rotate { epoch }) | Err(epoch) => out.values_mut().for_each(|it| {
+                it.epochs.insert(*epoch);
             }),
+            Ok(_) => {}
         }
     }
     out

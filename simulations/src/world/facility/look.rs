@@ -23,7 +23,8 @@ use super::Facility;
 use crate::world::hostile::member::Target;
 use crate::world::hostile::thief::Loot;
 pub(super) use seen::Looked;
-use seen::{Notes, Scopes, Source};
+pub(in crate::world) use seen::Scopes;
+use seen::{Notes, Source};
 
 /// The contents of each record by its owner and key: current ones, and all that are held.
 pub type Held = BTreeMap<(FacilityId, String), Contents>;
@@ -54,6 +55,16 @@ pub(in crate::world) struct HeldBack {
     pub(in crate::world) seq: u64,
     /// Where it stands in the log; 0 where it is not there yet.
     pub(in crate::world) position: u64,
+}
+
+/// An envelope that a device keeps.
+pub(in crate::world) struct Kept {
+    /// Where it stands in the log.
+    pub(in crate::world) position: u64,
+    /// Its number in its author's chain.
+    pub(in crate::world) number: u64,
+    /// Under which key it is sealed.
+    pub(in crate::world) epoch: u32,
 }
 
 /// An envelope that a program is too old to read.
@@ -245,6 +256,74 @@ impl Facility {
         rows
     }
 
+    /// Whether its disk has the key of an epoch of a scope.
+    pub(in crate::world) fn has_key(&self, scope: &ScopeId, epoch: u32) -> bool {
+        let scopes = self.scopes();
+        let Some(scope) = scopes.get(scope) else { return false };
+        let at = key(&[&scope.number.to_be_bytes(), &epoch.to_be_bytes()]);
+        self.disk.rows.get(table::KEY, &at).expect("memory").is_some()
+    }
+
+    /// The newest epoch of which its disk has the key.
+    pub(in crate::world) fn newest_key(&self, scope: &ScopeEntry) -> Option<u32> {
+        let (mut newest, keys) = (None, Range::prefix(&scope.number.to_be_bytes()));
+        let each = &mut |key: &[u8], _: &[u8]| {
+            newest = key.last_chunk().map(|epoch| u32::from_be_bytes(*epoch));
+            false
+        };
+        self.disk.rows.scan(table::KEY, &keys, Order::Descending, each).expect("memory");
+        newest
+    }
+
+    /// The envelope of an author under a number, if it is kept here.
+    pub(in crate::world) fn kept(
+        &self,
+        scope: &ScopeId,
+        author: &DeviceId,
+        number: u64,
+    ) -> Option<Kept> {
+        let scopes = self.scopes();
+        let scope = scopes.get(scope)?.number.to_be_bytes();
+        let at = key(&[&scope, author.as_bytes(), &number.to_be_bytes()]);
+        let row = self.disk.rows.get(table::CHAIN, &at).expect("memory")?;
+        self.at(&row).map(|(kept, _)| kept)
+    }
+
+    /// What it sealed in a scope itself and keeps beyond a position of its log.
+    pub(in crate::world) fn own(&self, scope: &ScopeEntry, beyond: u64) -> Vec<Kept> {
+        let prefix = key(&[&scope.number.to_be_bytes(), self.device().as_bytes()]);
+        let mut own = Vec::new();
+        let each = &mut |_: &[u8], row: &[u8]| {
+            let is_later = ChainRow::from_bytes(row).is_ok_and(|row| row.position > beyond);
+            own.extend(self.at(row).filter(|(it, _)| is_later && it.epoch > 0).map(|(it, _)| it));
+            // What a chain's end does not have, none of its earlier places has.
+            is_later
+        };
+        let range = Range::prefix(&prefix);
+        self.disk.rows.scan(table::CHAIN, &range, Order::Descending, each).expect("memory");
+        own
+    }
+
+    /// The last position of its log.
+    pub(in crate::world) fn log_end(&self) -> u64 {
+        let mut end = 0;
+        let each = &mut |key: &[u8], _: &[u8]| {
+            end = key.try_into().map(u64::from_be_bytes).expect("positions are keys");
+            false
+        };
+        self.disk.rows.scan(table::LOG, &Range::all(), Order::Descending, each).expect("memory");
+        end
+    }
+
+    /// What a row of a chain names, with its bytes.
+    pub(in crate::world) fn at(&self, row: &[u8]) -> Option<(Kept, Vec<u8>)> {
+        let position = ChainRow::from_bytes(row).expect("a sound store").position;
+        let bytes = self.disk.rows.get(table::LOG, &position.to_be_bytes()).expect("memory")?;
+        let envelope = SignedEnvelope::from_bytes(bytes.as_slice()).ok()?;
+        let header = envelope.claimed_header();
+        Some((Kept { position, number: header.seq, epoch: header.epoch }, bytes))
+    }
+
     fn reads(&self, scope: &ScopeEntry) -> bool {
         let Some(access) = &scope.access else { return false };
         match access.parties() {
@@ -309,6 +388,17 @@ impl Facility {
         })
         .expect("memory");
         found
+    }
+
+    /// The scopes of which its disk has a key.
+    pub(in crate::world) fn keyed(&self) -> BTreeSet<u32> {
+        let mut keyed = BTreeSet::new();
+        let each = &mut |key: &[u8], _: &[u8]| {
+            keyed.extend(key.first_chunk().map(|number| u32::from_be_bytes(*number)));
+            true
+        };
+        self.disk.rows.scan(table::KEY, &Range::all(), Order::Ascending, each).expect("memory");
+        keyed
     }
 
     /// The patients in whose care this facility takes part.

@@ -116,6 +116,7 @@ impl World {
                 self.after(500, Event::Reconnect { place });
             }
             Job::Revoke { place } => {
+                self.relay.revoked.insert(place);
                 self.truth.revoked.entry(place).or_insert(now);
             }
             _ => {}

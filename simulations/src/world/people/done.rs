@@ -60,22 +60,24 @@ impl World {
             }
             (Job::Note { number, .. }, Outcome::Saved { note: id }) => {
                 let patient = patient.expect("noted when it was asked");
-                self.truth.notes.push(Note { place, number, patient, id, asked });
+                self.truth.noted(Note { place, number, patient, id, asked });
             }
             (Job::Write { person, number, .. }, Outcome::Saved { note: id }) => {
                 let patient = patient.expect("noted when it was asked");
-                self.truth.notes.push(Note { place, number, patient, id, asked });
+                self.truth.noted(Note { place, number, patient, id, asked });
                 self.is_written(id, person);
             }
             (Job::Edit { number, .. } | Job::Rewrite { number, .. }, Outcome::Saved { .. }) => {
                 let note = note.expect("noted when it was asked");
                 let patient = patient.expect("noted when it was asked");
-                self.truth.edits.push(Edit { place, number, patient, note, asked });
+                self.truth.edited(Edit { place, number, patient, note, asked });
             }
             (Job::Confirm { local, .. }, Outcome::Linked) => {
                 let linked_from = self.facilities[place].clock.shows(now);
+                let patient = patient.expect("noted when it was asked");
+                self.truth.is_of(place, &local, patient);
                 let chart = self.truth.chart(place, &local);
-                (chart.patient, chart.linked_at) = (patient, Some(now));
+                chart.linked_at = Some(now);
                 chart.linked_from = linked_from;
                 // Confirmed again, because the first answer was lost, after the link had been taken back: it holds.
                 if chart.parted.take().is_some() {
