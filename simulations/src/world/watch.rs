@@ -47,6 +47,10 @@ pub struct Sample {
     pub facility: usize,
     /// Its line at that moment.
     pub line: Quality,
+    /// Whether its process runs.
+    pub is_up: bool,
+    /// Whether its line and the relay are there.
+    pub is_online: bool,
     /// What can be read there, of the devices whose disks are looked at then.
     pub charts: Option<Charts>,
     /// The age of its oldest *complete as of*, in seconds; `None` where it claims nothing.
@@ -96,6 +100,8 @@ pub(super) fn probe(world: &mut World) {
             place,
             facility: world.atlas[place].tablet_of.unwrap_or(place),
             line: link.quality,
+            is_up: facility.is_up(),
+            is_online: link.is_open() && world.relay.is_up(),
             charts: looked_at.contains(&place).then(|| charts(world, facility)),
             staleness: oldest.map(|it| now.since_ms(it) / 1_000),
             backlog: backlogs.get(&facility.device()).copied().unwrap_or(0),

@@ -103,7 +103,18 @@ mod tests {
     use super::*;
 
     fn sample(at: u64, place: usize, line: Quality, bytes: [[u64; 2]; 3]) -> Sample {
-        Sample { at, place, facility: 0, line, charts: None, staleness: None, backlog: 0, bytes }
+        Sample {
+            at,
+            place,
+            facility: 0,
+            line,
+            is_up: true,
+            is_online: true,
+            charts: None,
+            staleness: None,
+            backlog: 0,
+            bytes,
+        }
     }
 
     #[test]
